@@ -1,0 +1,119 @@
+// The one order in which many numbers become one (docs/determinism.md): stand-alone reductions and fused loops both use
+// it, so they give the same bits. Only for .isa.cpp files.
+//
+// A row of n contiguous elements is cut into chunks of kSumChunk. In a chunk, element i belongs to accumulator
+// (i / lanes) % 4, lane i % lanes, and each lane folds its elements in rising order. At its end the four accumulators
+// fold as (0 with 1) with (2 with 3), and the lanes as one tree: i with i+8, then i+4, i+2, i+1. A row of one chunk is
+// done; the results of several chunks fold in rising order (float32 sums in float64, rounded once at the end).
+#pragma once
+#include <cstdint>
+
+#include "cpu/vec.h"
+
+namespace ckeras::CKERAS_ISA {
+
+inline constexpr int64_t kSumChunk = 4096;  // a multiple of the fused loop's tile
+
+// What to fold: `start` is the value that changes nothing, `fold` joins two, Total is what chunk results are joined in.
+template <class T>
+struct SumFold {
+  using Total = double;
+  static CKERAS_MEMBER T start() { return 0; }
+  template <class V>
+  static CKERAS_MEMBER V fold(V a, V b) {
+    return a + b;
+  }
+};
+template <class T>
+struct MaxFold {
+  using Total = T;
+  static CKERAS_MEMBER T start() { return -__builtin_inff(); }
+  template <class V>
+  static CKERAS_MEMBER V fold(V a, V b) {
+    return max(a, b);
+  }
+};
+template <class T>
+struct MinFold {
+  using Total = T;
+  static CKERAS_MEMBER T start() { return __builtin_inff(); }
+  template <class V>
+  static CKERAS_MEMBER V fold(V a, V b) {
+    return min(a, b);
+  }
+};
+// The accumulators of one chunk.
+template <class F, class T>
+struct ChunkFold {
+  using V = VecOf<T>;
+  static constexpr int64_t kBlock = 4 * V::kLanes;
+
+  V a[4];
+
+  CKERAS_MEMBER ChunkFold() { reset(); }
+  CKERAS_MEMBER void reset() { a[0] = a[1] = a[2] = a[3] = V(F::start()); }
+
+  // Folds n more elements; element 0 of the first call is element 0 of the chunk. All calls of a chunk but the last
+  // have an n that is a multiple of kBlock. `at(i)` gives the vector of elements i ... i + lanes - 1, `at(i, count)` its
+  // first count lanes.
+  template <class At>
+  CKERAS_MEMBER void add(int64_t n, const At& at) {
+    int64_t i = 0;
+    for (; i + kBlock <= n; i += kBlock) {
+      a[0] = F::fold(a[0], at(i));
+      a[1] = F::fold(a[1], at(i + V::kLanes));
+      a[2] = F::fold(a[2], at(i + 2 * V::kLanes));
+      a[3] = F::fold(a[3], at(i + 3 * V::kLanes));
+    }
+    for (int j = 0; i < n; i += V::kLanes, ++j) {
+      const M filled = V::iota(0) < V(static_cast<T>(n - i < V::kLanes ? n - i : V::kLanes));
+      a[j] = F::fold(a[j], select(filled, at(i, n - i), V(F::start())));
+    }
+  }
+  CKERAS_MEMBER void add(const T* p, int64_t n) { add(n, At{p}); }
+
+  CKERAS_MEMBER T result() const {
+    const V v = F::fold(F::fold(a[0], a[1]), F::fold(a[2], a[3]));
+    return reduce(v, [](auto x, auto y) __attribute__((always_inline)) { return F::fold(x, y); });
+  }
+
+ private:
+  using M = typename V::M;
+  struct At {
+    const T* p;
+    CKERAS_MEMBER V operator()(int64_t i) const { return V::load(p + i); }
+    CKERAS_MEMBER V operator()(int64_t i, int64_t count) const { return V::load(p + i, count); }
+  };
+};
+
+// One chunk of at most kSumChunk elements.
+template <class F, class T>
+CKERAS_INLINE T fold_chunk(const T* p, int64_t n) {
+  ChunkFold<F, T> chunk;
+  chunk.add(p, n);
+  return chunk.result();
+}
+
+// The results of a row's chunks, in rising order.
+template <class F, class T>
+CKERAS_INLINE T fold_chunk_results(const T* results, int64_t chunks) {
+  if (chunks == 0) return F::start();
+  if (chunks == 1) return results[0];
+  typename F::Total total = static_cast<typename F::Total>(results[0]);
+  for (int64_t i = 1; i < chunks; ++i) total = F::fold(total, static_cast<typename F::Total>(results[i]));
+  return static_cast<T>(total);
+}
+
+// A whole row by one thread. Rows long enough to share are cut by the caller: fold_chunk, then fold_chunk_results.
+template <class F, class T>
+CKERAS_INLINE T fold_row(const T* p, int64_t n) {
+  if (n <= kSumChunk) return fold_chunk<F, T>(p, n);
+  typename F::Total total = static_cast<typename F::Total>(fold_chunk<F, T>(p, kSumChunk));
+  for (int64_t i = kSumChunk; i < n; i += kSumChunk) {
+    const int64_t length = n - i < kSumChunk ? n - i : kSumChunk;
+    total = F::fold(total, static_cast<typename F::Total>(fold_chunk<F, T>(p + i, length)));
+  }
+  return static_cast<T>(total);
+}
+
+}  // namespace ckeras::CKERAS_ISA

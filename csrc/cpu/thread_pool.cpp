@@ -1,0 +1,208 @@
+#include "cpu/thread_pool.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "cpu/cpu_count.h"
+#include "cpu/denormals.h"
+#include "cpu/parallel.h"
+
+namespace ckeras::cpu {
+namespace {
+
+using Body = void (*)(void*, int64_t, int64_t) noexcept;
+
+struct Job {
+  int64_t n, grain, pieces;
+  int64_t threads;  // those that take part
+  Body body;
+  void* context;
+
+  // Thread t's share: a run of neighbouring pieces.
+  void run_share(int64_t t) const {
+    for (int64_t i = pieces * t / threads; i < pieces * (t + 1) / threads; ++i) {
+      body(context, i * grain, std::min(n, (i + 1) * grain));
+    }
+  }
+};
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+// One side waits until a word differs from what it saw: spins about 50 microseconds, then sleeps. The other side changes
+// the word and wakes. Sequential consistency makes "I sleep" and "it changed" visible to one of the two.
+class alignas(64) Signal {
+ public:
+  uint32_t read() const { return word_.load(); }
+
+  void wait_while(uint32_t seen) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+    do {
+      for (int i = 0; i < 64; ++i) {
+        if (word_.load(std::memory_order_acquire) != seen) return;
+        pause();
+      }
+    } while (std::chrono::steady_clock::now() < deadline);
+    std::unique_lock<std::mutex> lock(mutex_);
+    sleeping_.store(true);
+    changed_.wait(lock, [&] { return word_.load() != seen; });
+    sleeping_.store(false);
+  }
+
+  void change() {
+    word_.fetch_add(1);
+    if (!sleeping_.load()) return;
+    std::lock_guard<std::mutex> lock(mutex_);
+    changed_.notify_one();
+  }
+
+ private:
+  std::atomic<uint32_t> word_{0};
+  std::atomic<bool> sleeping_{false};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+thread_local bool inside_work = false;
+
+class Pool {
+ public:
+  // False when another thread has the pool: the caller then works alone.
+  bool run(const Job& job) {
+    std::unique_lock<std::mutex> owner(owner_, std::try_to_lock);
+    if (!owner.owns_lock()) return false;
+    Job shared = job;
+    shared.threads = std::min<int64_t>(shared.pieces, 1 + grow_to(static_cast<int>(shared.threads) - 1));
+    if (shared.threads == 1) return false;
+    job_ = &shared;
+    pending_.store(shared.threads - 1);
+    for (int64_t t = 1; t < shared.threads; ++t) workers_[t - 1]->start.change();
+    inside_work = true;
+    shared.run_share(0);
+    inside_work = false;
+    for (uint32_t seen = done_.read(); pending_.load() != 0; seen = done_.read()) done_.wait_while(seen);
+    return true;
+  }
+
+  void stop() {
+    std::lock_guard<std::mutex> owner(owner_);
+    stopping_ = true;
+    for (auto& worker : workers_) {
+      worker->start.change();
+      worker->thread.join();
+    }
+    workers_.clear();
+    stopping_ = false;
+  }
+
+ private:
+  struct Worker {
+    Signal start;
+    std::thread thread;
+  };
+
+  // Starts workers until there are `count`; fewer when the system refuses one. Returns how many there are.
+  int grow_to(int count) {
+    while (static_cast<int>(workers_.size()) < count) {
+      auto worker = std::make_unique<Worker>();
+      Worker* self = worker.get();
+      const int64_t index = static_cast<int64_t>(workers_.size()) + 1;
+      try {
+        self->thread = std::thread([this, self, index] { serve(self, index); });
+      } catch (const std::system_error&) {
+        break;
+      }
+      workers_.push_back(std::move(worker));
+    }
+    return static_cast<int>(workers_.size());
+  }
+
+  void serve(Worker* self, int64_t index) {
+    const FlushDenormals flush;
+    inside_work = true;
+    for (uint32_t seen = 0;; ++seen) {
+      self->start.wait_while(seen);
+      if (stopping_) return;
+      job_->run_share(index);
+      if (pending_.fetch_sub(1) == 1) done_.change();
+    }
+  }
+
+  std::mutex owner_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  const Job* job_ = nullptr;  // written before a start signal, read after it
+  bool stopping_ = false;     // likewise
+  alignas(64) std::atomic<int64_t> pending_{0};
+  Signal done_;
+};
+
+std::atomic<Pool*> the_pool{nullptr};  // never deleted: threads may still look at it while the process ends
+std::atomic<int> wanted_threads{0};    // 0: not decided yet
+
+// A forked child has no workers, and locks may be held by threads that are gone: it forgets the pool and builds its own.
+void forget_pool() { the_pool.store(nullptr); }
+
+Pool& pool() {
+  Pool* found = the_pool.load();
+  if (found != nullptr) return *found;
+  [[maybe_unused]] static const int registered = pthread_atfork(nullptr, nullptr, forget_pool);
+  auto fresh = std::make_unique<Pool>();
+  if (the_pool.compare_exchange_strong(found, fresh.get())) return *fresh.release();
+  return *found;
+}
+
+}  // namespace
+
+void run_pieces(int64_t n, int64_t grain, Body body, void* context) noexcept {
+  Job job{n, grain, (n + grain - 1) / grain, 1, body, context};
+  if (job.pieces > 1 && !inside_work) {
+    job.threads = std::min<int64_t>(job.pieces, num_threads());
+    if (job.threads > 1 && pool().run(job)) return;
+    job.threads = 1;
+  }
+  job.run_share(0);
+}
+
+int num_threads() {
+  int count = wanted_threads.load(std::memory_order_relaxed);
+  if (count == 0) {
+    const int found = std::min(usable_cpus(), kMaxThreads);
+    if (wanted_threads.compare_exchange_strong(count, found)) count = found;
+  }
+  return count;
+}
+
+bool set_num_threads(int n) {
+  if (n < 1 || n > kMaxThreads) return false;
+  wanted_threads.store(n);
+  if (Pool* running = the_pool.load()) running->stop();
+  return true;
+}
+
+bool choose_num_threads(const char* wish, std::string* error) {
+  if (wish == nullptr || *wish == '\0') return true;
+  char* end = nullptr;
+  const long n = std::strtol(wish, &end, 10);
+  if (*end == '\0' && n >= 1 && n <= kMaxThreads) return set_num_threads(static_cast<int>(n));
+  *error = "CKERAS_NUM_THREADS=" + std::string(wish) + " is not a number of threads. Expected a whole number from 1 to " +
+           std::to_string(kMaxThreads) + ", or unset it to use every processor this process may use (" +
+           std::to_string(usable_cpus()) + ").";
+  return false;
+}
+
+}  // namespace ckeras::cpu
