@@ -1,0 +1,37 @@
+#include "gemm/reference.h"
+#include "ops/matmul/matmul.h"
+
+namespace ckeras::reference {
+namespace {
+
+template <class T>
+void matmul(const Call& call, T) noexcept {
+  const MatmulShape s = matmul_shape(call);
+  const T* a = call.in[0].as<const T>();
+  const T* b = call.in[1].as<const T>();
+  const T* bias = call.n_in == 3 ? call.in[2].as<const T>() : nullptr;
+  T* c = call.out[0].as<T>();
+  for (int64_t batch = 0; batch < s.batch; ++batch, a += s.m * s.k, b += s.k * s.n, c += s.m * s.n) {
+    for (int64_t i = 0; i < s.m; ++i) {
+      for (int64_t j = 0; j < s.n; ++j) {
+        double sum = 0;
+        for (int64_t k = 0; k < s.k; ++k) {
+          sum += a[s.transpose_a ? k * s.m + i : i * s.k + k].get() * b[s.transpose_b ? j * s.k + k : k * s.n + j].get();
+        }
+        if (bias != nullptr) sum += bias[j].get();
+        c[i * s.n + j].set(activate(sum, s.activation));
+      }
+    }
+  }
+}
+
+void run(const Call& call) noexcept {
+  with_float(call.out[0].dtype, [&](auto t) { matmul(call, t); });
+}
+
+}  // namespace
+
+extern const Kernel kernel_matmul;
+constinit const Kernel kernel_matmul = {run, nullptr, nullptr};
+
+}  // namespace ckeras::reference
