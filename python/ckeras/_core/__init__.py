@@ -1,0 +1,1 @@
+"""The engine's Python half: tensors, variables, primitives, differentiation, tracing. It imports nothing from `ops`."""

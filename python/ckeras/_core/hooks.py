@@ -1,0 +1,10 @@
+"""Functions that `_core` needs and `ops` installs when it is imported: `_core` itself knows no operation by name."""
+
+cast = None  # (x, dtype name) -> x in that dtype
+add = None  # (a, b) -> a + b, same shape and dtype
+sum_to = None  # (x, shape) -> x summed over the dims that broadcasting from `shape` added or widened
+full = None  # (shape, value, dtype) -> constant
+stack = None  # (tensors, axis=0, shape=None) -> joined along a new axis, then reshaped
+reshape = None  # (x, shape) -> x in that shape
+getitem = None  # (x, key) -> x[key]
+one_hot_rows = None  # (i, n, dtype, rows=1) -> [rows, n] with ones in column i

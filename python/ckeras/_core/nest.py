@@ -1,0 +1,54 @@
+"""Nested structures: tuples, lists, dicts, named tuples and None; anything else is a leaf."""
+
+
+def is_nested(x):
+    return isinstance(x, (tuple, list, dict))
+
+
+def leaves(x):
+    """The leaves in order; a dict is walked in sorted key order, None holds none."""
+    out = []
+    _collect(x, out)
+    return out
+
+
+def _collect(x, out):
+    if isinstance(x, (tuple, list)):
+        for item in x:
+            _collect(item, out)
+    elif isinstance(x, dict):
+        for key in sorted(x):
+            _collect(x[key], out)
+    elif x is not None:
+        out.append(x)
+
+
+def rebuild(like, items):
+    """A structure shaped as `like` whose leaves come from the iterator `items`."""
+    if isinstance(like, (tuple, list)):
+        parts = [rebuild(item, items) for item in like]
+        if isinstance(like, list):
+            return parts
+        return type(like)(*parts) if hasattr(like, "_fields") else tuple(parts)
+    if isinstance(like, dict):
+        made = {key: rebuild(like[key], items) for key in sorted(like)}
+        return {key: made[key] for key in like}
+    return None if like is None else next(items)
+
+
+def pack(like, items):
+    return rebuild(like, iter(items))
+
+
+def map_leaves(fn, x):
+    """`x` with `fn` applied to every leaf."""
+    return pack(x, [fn(leaf) for leaf in leaves(x)])
+
+
+def leaves_with_none(x):
+    """As `leaves`, with None a leaf."""
+    if isinstance(x, (tuple, list)):
+        return [leaf for item in x for leaf in leaves_with_none(item)]
+    if isinstance(x, dict):
+        return [leaf for key in sorted(x) for leaf in leaves_with_none(x[key])]
+    return [x]

@@ -1,0 +1,250 @@
+"""Tensor: an immutable array of the engine, and the base class that gives every tensor-like object its behaviour."""
+
+import numpy as np
+
+from ckeras import _engine
+from ckeras._core import dtypes, hooks
+from ckeras._core.errors import ConcreteValueError, ShapeError, user_line
+
+_Array = _engine.Array
+
+
+class TensorBase:
+    """What tensors, variables, traced and symbolic values share: shape, dtype, operators (installed by `ops`)."""
+
+    __slots__ = ()
+    __array_priority__ = 1000  # np.ndarray + Tensor goes to the tensor
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    @property
+    def size(self):
+        n = 1
+        for d in self.shape:
+            n *= d
+        return n
+
+    def __len__(self):
+        if not self.shape:
+            raise TypeError("len() of a tensor of rank 0")
+        return self.shape[0]
+
+    def __iter__(self):
+        if not self.shape:
+            raise TypeError("iteration over a tensor of rank 0")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __getitem__(self, key):
+        return hooks.getitem(self, key)
+
+    def __contains__(self, value):
+        return bool((self == value).numpy().any())
+
+    __hash__ = object.__hash__
+
+    def _as_operand(self):
+        return self
+
+    def _no_value(self, asked):
+        raise ConcreteValueError(
+            f"{user_line()}: {asked} asks for the value of {self!r}, which has none yet: it stands for any value while "
+            "the function is traced or the model is built. Write `ops.where(condition, a, b)` for a choice of values, "
+            "`ops.cond(pred, true_fn, false_fn)` for a choice of computations, or run without tracing: "
+            "`model.compile(..., run_eagerly=True)`, or no `ckeras.function` around it."
+        )
+
+    def __array__(self, dtype=None, copy=None):
+        self._no_value("np.asarray(x)")
+
+    def numpy(self):
+        self._no_value("x.numpy()")
+
+    def item(self):
+        self._no_value("x.item()")
+
+    def tolist(self):
+        return self.numpy().tolist()
+
+    def __bool__(self):
+        self._no_value("bool(x) (or `if x:`)")
+
+    def __int__(self):
+        self._no_value("int(x)")
+
+    def __float__(self):
+        self._no_value("float(x)")
+
+    def __index__(self):
+        self._no_value("an integer index")
+
+    def __format__(self, spec):
+        return format(str(self) if not spec or self.shape else self.item(), spec)
+
+
+class Tensor(TensorBase):
+    """An immutable, contiguous array: `shape` (tuple), `dtype` (name), and NumPy's protocol without a copy.
+
+    Made by `ops.convert_to_tensor` and by every operation. `==` compares elementwise; the hash is the identity's.
+
+    >>> t = ckeras.ops.convert_to_tensor([1.0, 2.0])
+    >>> t.shape, t.dtype, float(t[1])
+    ((2,), 'float32', 2.0)
+    """
+
+    __slots__ = ("__weakref__", "_array", "dtype", "shape")
+
+    def __init__(self, array, shape, dtype):
+        self._array = array
+        self.shape = shape
+        self.dtype = dtype
+
+    def numpy(self):
+        """The values as a read-only NumPy array that shares this tensor's memory."""
+        a = self._array.numpy()
+        return a.view(dtypes.numpy_dtype("bfloat16")) if self.dtype == "bfloat16" else a
+
+    def __array__(self, dtype=None, copy=None):
+        a = self.numpy()
+        if dtype is not None and dtype != a.dtype:
+            if copy is False:
+                raise ValueError(f"a tensor of {self.dtype} has no view as {dtype}")
+            return a.astype(dtype)
+        return a.copy() if copy else a
+
+    def item(self):
+        """The single value as a Python scalar; `ShapeError` when there is not exactly one."""
+        if self.size != 1:
+            raise ShapeError(f"[item] expected a tensor of one element, got shape {self.shape}")
+        return self._array.numpy().item() if self.dtype != "bfloat16" else float(self.numpy().reshape(()))
+
+    def __bool__(self):
+        if self.size != 1:
+            raise ValueError(
+                f"the truth value of a tensor of shape {self.shape} is ambiguous; use ops.any(x) or ops.all(x)"
+            )
+        return bool(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __float__(self):
+        return float(self.item())
+
+    def __index__(self):
+        if self.shape or self.dtype not in dtypes.INTS:
+            raise TypeError(f"only an integer tensor of rank 0 is an index, got {self.dtype} of shape {self.shape}")
+        return self.item()
+
+    def __dlpack__(self, **kwargs):
+        try:
+            return self.numpy().__dlpack__(**kwargs)
+        except BufferError:  # the consumer cannot be told that the memory is read-only
+            return self.numpy().copy().__dlpack__(**kwargs)
+
+    def __dlpack_device__(self):
+        return self.numpy().__dlpack_device__()
+
+    def __repr__(self):
+        if self.size > 1000:
+            return f"Tensor(shape={self.shape}, dtype={self.dtype}, values={np.array2string(self.numpy(), threshold=20)})"
+        return f"Tensor({np.array2string(self.numpy(), separator=', ', prefix='Tensor(')}, dtype={self.dtype})"
+
+    def __reduce__(self):
+        return convert, (self.numpy().copy(),)
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+_scalars = {}
+
+
+def scalar(value, dtype):
+    """A rank-0 constant; small ones are kept, so that equal constants are one object."""
+    key = (value, dtype) if value else (repr(value), dtype)  # 0.0 and -0.0 are equal, their signs are not
+    t = _scalars.get(key)
+    if t is None:
+        t = from_numpy(np.array(value, dtypes.numpy_dtype(dtype)))
+        if len(_scalars) > 4096:
+            _scalars.clear()
+        _scalars[key] = t
+    return t
+
+
+def from_numpy(a, copy=True):
+    """A tensor of a NumPy array of a known dtype; `copy=False` shares memory that nobody will write."""
+    shape, name = a.shape, a.dtype.name
+    if name not in dtypes.CODES:
+        raise ValueError(
+            f"[convert_to_tensor] expected numbers of {', '.join(dtypes.NAMES)}; got a NumPy array of dtype {a.dtype}"
+        )
+    if not a.flags.c_contiguous or not a.dtype.isnative or not a.flags.aligned:
+        a = np.array(a, a.dtype.newbyteorder("="), order="C").reshape(shape)
+        copy = False
+    return Tensor(_Array.from_numpy(a, copy), shape, name)
+
+
+def convert(x, dtype=None):
+    """A tensor of a tensor, variable, array, scalar or nested list; `dtype` (a name) casts.
+
+    NumPy memory is shared only when it is read-only. Python floats become the default float, ints int32; NumPy keeps
+    its dtype. Values without a number for each element raise `ValueError`.
+    """
+    if isinstance(x, TensorBase):
+        t = x if x.__class__ is Tensor else x._as_operand()
+        return t if dtype is None or t.dtype == dtype else hooks.cast(t, dtype)
+    kind = x.__class__
+    if kind is float or kind is int or kind is bool:
+        name = dtype or ("bool" if kind is bool else dtypes.floatx() if kind is float else "int32")
+        try:
+            return scalar(x, name)
+        except OverflowError:
+            raise ValueError(f"[convert_to_tensor] {x} is out of the range of {name}; pass a wider dtype") from None
+    if not isinstance(x, (np.ndarray, np.generic)):
+        if isinstance(x, (list, tuple)) and any(_holds_tensor(item) for item in x):
+            t = hooks.stack([convert(item) for item in x])
+            return t if dtype is None or t.dtype == dtype else hooks.cast(t, dtype)
+        foreign = hasattr(x, "__array__")
+        try:
+            x = np.asarray(x)
+        except ValueError as e:
+            raise ValueError(f"[convert_to_tensor] {kind.__name__} is no rectangular array of numbers: {e}") from None
+        if not foreign and dtype is None:
+            if x.dtype == np.float64:
+                dtype = dtypes.floatx()
+            elif x.dtype == np.int64:
+                dtype = "int32" if _fits_int32(x) else "int64"
+    if x.dtype == object:
+        raise ValueError(
+            f"[convert_to_tensor] expected numbers, got {kind.__name__} holding Python objects such as "
+            f"{next(iter(np.ravel(x)), None)!r}; rows of unequal length? pad them first"
+        )
+    if dtype is not None and x.dtype.name != dtype:
+        if x.dtype.kind in "USMmOV" and x.dtype.name not in dtypes.CODES:
+            raise ValueError(f"[convert_to_tensor] expected numbers, got a NumPy array of dtype {x.dtype}")
+        with np.errstate(all="ignore"):  # NaN to an integer is the caller's business
+            return from_numpy(np.ascontiguousarray(x).astype(dtypes.numpy_dtype(dtype)).reshape(x.shape), copy=False)
+    a = np.asarray(x)
+    return from_numpy(a, copy=_writable(a))
+
+
+def _writable(a):
+    """Whether somebody may still write the memory of `a`: any array it is a view of counts."""
+    while isinstance(a, np.ndarray):
+        if a.flags.writeable:
+            return True
+        a = a.base
+    return a is not None and not isinstance(a, (bytes, _Array))
+
+
+def _holds_tensor(x):
+    return isinstance(x, TensorBase) or (isinstance(x, (list, tuple)) and any(map(_holds_tensor, x)))
+
+
+def _fits_int32(a):
+    return a.size == 0 or (-(2**31) <= a.min() and a.max() < 2**31)

@@ -1,0 +1,206 @@
+"""Making tensors, and leaving them: constants, ranges, conversions."""
+
+import numpy as np
+
+from ckeras._core import dtypes, hooks
+from ckeras._core.errors import ArgumentError
+from ckeras._core.symbolic import KerasTensor, public_op
+from ckeras._core.tape import identity_p
+from ckeras._core.tape import stop_gradient as _stop_gradient
+from ckeras._core.tensor import TensorBase, convert, from_numpy, scalar
+from ckeras.ops._common import as_dtype, float_operand, operand, shape_tuple
+from ckeras.ops.shape import permute, to_shape, widen
+
+
+def constant(shape, value, dtype):
+    """A tensor of one Python number."""
+    return widen(scalar(value, dtype), shape)
+
+
+hooks.full = constant
+
+
+def _one_hot_rows(i, n, dtype, rows=1):
+    a = np.zeros((rows, n), dtypes.numpy_dtype(dtype))
+    a[:, i] = 1
+    return from_numpy(a, copy=False)
+
+
+hooks.one_hot_rows = _one_hot_rows
+
+
+def zeros(shape, dtype=None):
+    """Zeros of a shape and dtype (the default float by default)."""
+    return constant(shape_tuple("zeros", shape), 0, dtypes.standardize(dtype))
+
+
+def ones(shape, dtype=None):
+    """Ones of a shape and dtype (the default float by default)."""
+    return constant(shape_tuple("ones", shape), 1, dtypes.standardize(dtype))
+
+
+@public_op
+def full(shape, fill_value, dtype=None):
+    """`fill_value`, which may be a tensor that broadcasts, in every element of a shape."""
+    value = convert(fill_value, None if dtype is None else dtypes.standardize(dtype))
+    return widen(value, shape_tuple("full", shape))
+
+
+def _like(x, dtype):
+    x = operand(x)
+    return x.shape, x.dtype if dtype is None else dtypes.standardize(dtype)
+
+
+@public_op
+def zeros_like(x, dtype=None):
+    """Zeros in the shape, and the dtype unless given, of `x`."""
+    shape, dtype = _like(x, dtype)
+    return constant(shape, 0, dtype)
+
+
+@public_op
+def ones_like(x, dtype=None):
+    """Ones in the shape, and the dtype unless given, of `x`."""
+    shape, dtype = _like(x, dtype)
+    return constant(shape, 1, dtype)
+
+
+@public_op
+def full_like(x, fill_value, dtype=None):
+    """`fill_value` in the shape, and the dtype unless given, of `x`."""
+    shape, dtype = _like(x, dtype)
+    return widen(convert(fill_value, dtype), shape)
+
+
+def empty(shape, dtype=None):
+    """A tensor whose values do not matter: zeros."""
+    return zeros(shape, dtype)
+
+
+def eye(N, M=None, k=0, dtype=None):
+    """An `N` by `M` matrix with ones on diagonal `k`."""
+    return from_numpy(np.eye(N, M, k, dtypes.numpy_dtype(dtypes.standardize(dtype))), copy=False)
+
+
+def identity(n, dtype=None):
+    """The identity matrix of size `n`."""
+    return eye(n, dtype=dtype)
+
+
+def _number(op, name, x):
+    if isinstance(x, TensorBase):
+        x = x.item()
+    if not isinstance(x, (int, float, np.number)):
+        raise ArgumentError(f"[{op}] {name} must be a number, got {x!r}")
+    return x
+
+
+def arange(start, stop=None, step=None, dtype=None):
+    """Numbers from `start` (0 when there is no `stop`) up to but without `stop`, `step` apart.
+
+    Of integers int32, of floats the default float, unless `dtype` says otherwise.
+
+    >>> ops.arange(2, 8, 3).numpy()
+    array([2, 5], dtype=int32)
+    """
+    start = _number("arange", "start", start)
+    if stop is None:
+        start, stop = 0, start
+    stop, step = _number("arange", "stop", stop), _number("arange", "step", 1 if step is None else step)
+    if step == 0:
+        raise ArgumentError("[arange] step must not be 0")
+    if dtype is None:
+        floats = any(isinstance(v, (float, np.floating)) for v in (start, stop, step))
+        dtype = dtypes.floatx() if floats else "int32"
+    values = np.arange(start, stop, step)
+    return from_numpy(values.astype(dtypes.numpy_dtype(dtypes.standardize(dtype))), copy=False)
+
+
+@public_op
+def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+    """`num` evenly spaced numbers from `start` to `stop`, along a new dimension `axis`; with `retstep` also the step.
+
+    >>> ops.linspace(0.0, 1.0, 3).numpy()
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
+    num = int(num)
+    if num < 0:
+        raise ArgumentError(f"[linspace] num must not be negative, got {num}")
+    start, stop = float_operand(start), float_operand(stop)
+    span = stop - start
+    parts = num - 1 if endpoint else num
+    i = to_shape(from_numpy(np.arange(num, dtype="float64"), copy=False), (num,) + (1,) * span.ndim)
+    wide = as_dtype(span, "float64")
+    out = as_dtype(start, "float64") + i * (wide / float(parts or 1))
+    if dtype is not None:
+        out = as_dtype(out, dtypes.standardize(dtype))
+    else:
+        out = as_dtype(out, span.dtype)
+    if axis % out.ndim:
+        from_axes = list(range(1, out.ndim))
+        from_axes.insert(axis % out.ndim, 0)
+        out = permute(out, tuple(from_axes))
+    return (out, span / float(parts) if parts else constant(span.shape, float("nan"), span.dtype)) if retstep else out
+
+
+def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
+    """A tensor of numbers: a tensor, variable, NumPy array, scalar, or nested lists of equal length.
+
+    Memory of a NumPy array is shared only when nobody can write it. Raises `ValueError` for what is no array of
+    numbers, and for `sparse` or `ragged`, which are not supported.
+
+    >>> ops.convert_to_tensor([[1, 2]]).shape
+    (1, 2)
+    """
+    if sparse or ragged:
+        raise ArgumentError("[convert_to_tensor] sparse and ragged tensors are not supported")
+    if isinstance(x, KerasTensor):
+        return x if dtype is None or dtypes.standardize(dtype) == x.dtype else hooks.cast(x, dtypes.standardize(dtype))
+    return convert(x, None if dtype is None else dtypes.standardize(dtype))
+
+
+def array(x, dtype=None):
+    """A tensor of `x`; see `convert_to_tensor`."""
+    return convert_to_tensor(x, dtype)
+
+
+def convert_to_numpy(x):
+    """`x` as a NumPy array; of a tensor, a read-only view of its memory."""
+    return np.asarray(x)
+
+
+def is_tensor(x):
+    """Whether `x` is a tensor, concrete, traced or symbolic; a variable is not."""
+    return isinstance(x, TensorBase) and not hasattr(x, "assign")
+
+
+def shape(x):
+    """The shape of `x` as a tuple; a symbolic tensor's may hold `None`."""
+    return x.shape if isinstance(x, TensorBase) else convert(x).shape
+
+
+def ndim(x):
+    """The number of dimensions of `x`."""
+    return len(shape(x))
+
+
+def size(x):
+    """The number of elements of `x`."""
+    return x.size if isinstance(x, TensorBase) else convert(x).size
+
+
+def dtype(x):
+    """The dtype name of `x`."""
+    return x.dtype if isinstance(x, TensorBase) else convert(x).dtype
+
+
+@public_op
+def stop_gradient(variable):
+    """The value as a constant of differentiation: no gradient flows through."""
+    return _stop_gradient(variable)
+
+
+@public_op
+def copy(x):
+    """A tensor of the same values; tensors never change, so it shares the memory."""
+    return identity_p.bind(operand(x))

@@ -1,0 +1,221 @@
+"""Activation functions, softmax, one-hot."""
+
+import math
+
+import numpy as np
+
+from ckeras._core import dtypes
+from ckeras._core.errors import ArgumentError
+from ckeras._core.primitive import Primitive
+from ckeras._core.symbolic import public_op
+from ckeras._core.tensor import from_numpy, scalar
+from ckeras.ops._common import as_dtype, axis_index, float_operand, operand
+
+from ckeras.ops.elementwise import (
+    absolute,
+    choose,
+    clip,
+    equal,
+    erf,
+    exp,
+    expm1,
+    greater,
+    log1p,
+    maximum,
+    minimum,
+    sigmoid,
+    tanh,
+)
+from ckeras.ops.reduce import reduce, sum_p
+from ckeras.ops.shape import permute, to_shape
+
+
+@public_op
+def relu(x):
+    """`max(x, 0)`; slope 0 at 0.
+
+    >>> ops.relu([-1.0, 2.0]).numpy()
+    array([0., 2.], dtype=float32)
+    """
+    x = operand(x)
+    return maximum(x, scalar(0, x.dtype))
+
+
+@public_op
+def relu6(x):
+    """`min(max(x, 0), 6)`."""
+    x = operand(x)
+    return minimum(maximum(x, 0), 6)
+
+
+@public_op
+def leaky_relu(x, negative_slope=0.2):
+    """`x` where positive, `negative_slope * x` elsewhere."""
+    x = float_operand(x)
+    return choose(greater(x, 0), x, x * negative_slope)
+
+
+def _negative_part(x):
+    """`x` where it is below 0 and 0 elsewhere: exp of it is safe on the branch not taken. Its slope at 0 is 1."""
+    return minimum(0, x)
+
+
+@public_op
+def elu(x, alpha=1.0):
+    """`x` where positive, `alpha * (exp(x) - 1)` elsewhere (Clevert et al., 2015)."""
+    x = float_operand(x)
+    return choose(greater(x, 0), x, alpha * expm1(_negative_part(x)))
+
+
+@public_op
+def selu(x):
+    """The scaled elu that keeps activations at mean 0 and variance 1 (Klambauer et al., 2017)."""
+    return 1.0507009873554805 * elu(x, 1.6732632423543772)
+
+
+@public_op
+def celu(x, alpha=1.0):
+    """`max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))` (Barron, 2017)."""
+    x = float_operand(x)
+    return maximum(x, 0) + alpha * expm1(_negative_part(x) / alpha)
+
+
+@public_op
+def gelu(x, approximate=True):
+    """`x * P(N(0, 1) <= x)` (Hendrycks and Gimpel, 2016), by default its tanh approximation."""
+    x = float_operand(x)
+    if approximate:
+        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
+        return 0.5 * x * (1 + tanh(inner))
+    return 0.5 * x * (1 + erf(x / math.sqrt(2)))
+
+
+@public_op
+def silu(x):
+    """`x * sigmoid(x)`, also called swish."""
+    x = float_operand(x)
+    return x * sigmoid(x)
+
+
+@public_op
+def softplus(x):
+    """`log(exp(x) + 1)`, without overflow."""
+    x = float_operand(x)
+    return maximum(0, x) + log1p(exp(minimum(x, -x)))  # ties go to the second operand: the slope at 0 is 1/2
+
+
+@public_op
+def softsign(x):
+    """`x / (|x| + 1)`."""
+    x = float_operand(x)
+    return x / (absolute(x) + 1)
+
+
+@public_op
+def hard_sigmoid(x):
+    """`relu6(x + 3) / 6`."""
+    x = float_operand(x)
+    return relu6(x + 3) / 6
+
+
+@public_op
+def hard_silu(x):
+    """`x * hard_sigmoid(x)`, also called hard swish."""
+    x = float_operand(x)
+    return x * hard_sigmoid(x)
+
+
+@public_op
+def hard_tanh(x):
+    """`x` held within [-1, 1]."""
+    return clip(float_operand(x), -1.0, 1.0)
+
+
+@public_op
+def tanh_shrink(x):
+    """`x - tanh(x)`."""
+    x = float_operand(x)
+    return x - tanh(x)
+
+
+@public_op
+def log_sigmoid(x):
+    """`log(sigmoid(x))`, without overflow."""
+    return -softplus(-float_operand(x))
+
+
+# ---- softmax
+
+
+def _softmax_vjp(ctx, g):
+    y = ctx.outputs[0]
+    gy = g * y
+    return (gy - y * reduce(sum_p, gy, (y.ndim - 1,), True),)
+
+
+def _log_softmax_vjp(ctx, g):
+    total = reduce(sum_p, g, (g.ndim - 1,), True)
+    return (g - exp(ctx.outputs[0]) * total,)
+
+
+softmax_p = Primitive("softmax", lambda x: (x.shape, x.dtype), vjp=_softmax_vjp, doc="softmax over the last axis")
+log_softmax_p = Primitive(
+    "log_softmax", lambda x: (x.shape, x.dtype), vjp=_log_softmax_vjp, doc="log of softmax over the last axis"
+)
+
+
+def _over_axis(op, primitive, x, axis):
+    """A primitive of the last axis, over any axis or several, or all of them (`None`)."""
+    x = float_operand(x)
+    if x.ndim == 0:
+        return to_shape(primitive.bind(to_shape(x, (1,))), ())
+    if isinstance(axis, (tuple, list)):
+        axes = tuple([axis_index(op, a, x.ndim) for a in axis])
+    elif axis is None:
+        axes = tuple(range(x.ndim))
+    else:
+        axes = (axis_index(op, axis, x.ndim),)
+    if axes == (x.ndim - 1,):
+        return primitive.bind(x)
+    kept = tuple([i for i in range(x.ndim) if i not in axes])
+    perm = kept + axes
+    moved = permute(x, perm)
+    flat = to_shape(moved, (*[x.shape[i] for i in kept], math.prod([x.shape[i] for i in axes])))
+    back = to_shape(primitive.bind(flat), moved.shape)
+    return permute(back, tuple([perm.index(i) for i in range(x.ndim)]))
+
+
+@public_op
+def softmax(x, axis=-1):
+    """`exp(x) / sum(exp(x))` over `axis` (an integer, several, or all with None), without overflow.
+
+    >>> ops.softmax([0.0, 0.0]).numpy()
+    array([0.5, 0.5], dtype=float32)
+    """
+    return _over_axis("softmax", softmax_p, x, axis)
+
+
+@public_op
+def log_softmax(x, axis=-1):
+    """`log(softmax(x))` over `axis`, without overflow."""
+    return _over_axis("log_softmax", log_softmax_p, x, axis)
+
+
+@public_op
+def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
+    """A 1 at position `x` along a new dimension `axis` of size `num_classes`; integers outside give zeros only.
+
+    >>> ops.one_hot([0, 2], 3).numpy()
+    array([[1., 0., 0.],
+           [0., 0., 1.]], dtype=float32)
+    """
+    if sparse:
+        raise ArgumentError("[one_hot] sparse=True: sparse tensors are not supported")
+    x = operand(x)
+    if x.dtype not in dtypes.INTS:
+        x = as_dtype(x, "int32")
+    axis = axis_index("one_hot", axis, x.ndim + 1)
+    classes = from_numpy(np.arange(num_classes, dtype=dtypes.numpy_dtype(x.dtype)), copy=False)
+    inner = x.shape[:axis] + (1,) + x.shape[axis:]
+    hit = equal(to_shape(x, inner), to_shape(classes, (num_classes,) + (1,) * (x.ndim - axis)))
+    return as_dtype(hit, dtypes.standardize(dtype))
