@@ -1,0 +1,14 @@
+// Engine failures as Python exceptions: FaultError becomes `_engine.Fault(op name, code, value, limit)`.
+#pragma once
+#include <pybind11/pybind11.h>
+
+namespace ckeras::bind {
+
+namespace py = pybind11;
+
+// Sets the Python error of the C++ exception that is being handled; for functions that bypass pybind11's dispatcher.
+void set_python_error() noexcept;
+
+void bind_errors(py::module_& module);
+
+}  // namespace ckeras::bind

@@ -1,0 +1,78 @@
+#include "bind/run.h"
+
+#include <optional>
+
+#include "bind/array.h"
+#include "bind/convert.h"
+#include "bind/errors.h"
+#include "cpu/denormals.h"
+#include "runtime/step.h"
+
+namespace ckeras::bind {
+namespace {
+
+py::object run(PyObject* const* args) {
+  const int64_t op = to_int(args[0], "run: op_id");
+  const Items inputs(args[1], "run: inputs");
+  const Items outs(args[2], "run: outs");
+  const Ints ints = to_ints(args[3], "run: ints");
+  const Floats floats = to_floats(args[4], "run: floats");
+
+  int64_t bytes = 0;
+  Buffer<View, 6> in(inputs.size());
+  for (size_t i = 0; i < in.size(); ++i) {
+    in[i] = as_array(inputs[i], "run: inputs[i]").view;
+    bytes += in[i].nbytes();
+  }
+  Buffer<View, 3> out(outs.size());
+  py::tuple results(outs.size());
+  for (size_t i = 0; i < out.size(); ++i) {
+    const Items pair(outs[i], "run: outs[i]");
+    if (pair.size() != 2) throw py::value_error("run: outs[i] must be (shape, dtype code)");
+    const DType dtype = to_dtype(pair[1], "run: dtype of outs[i]");
+    const Ints shape = to_ints(pair[0], "run: shape of outs[i]");
+    Array array = Array::empty(shape.span(), dtype);
+    out[i] = array.view;
+    bytes += out[i].nbytes();
+    PyTuple_SET_ITEM(results.ptr(), static_cast<Py_ssize_t>(i),
+                     new_array(std::move(array), PyTuple_CheckExact(pair[0]) ? pair[0] : nullptr));
+  }
+
+  const Step step(op, in.span(), out.span(), ints.span(), floats.span());
+  StorageRef workspace;
+  if (step.workspace_bytes()) workspace = Storage::allocate(step.workspace_bytes());
+  Fault fault;
+  {
+    std::optional<py::gil_scoped_release> release;
+    if (bytes >= kReleaseGilBytes) release.emplace();
+    const cpu::FlushDenormals flush;
+    step.run(in.data(), out.data(), workspace ? workspace->data() : nullptr, &fault);
+  }
+  if (fault.code) throw FaultError(step.name(), fault);
+  return results;
+}
+
+PyObject* run_entry(PyObject*, PyObject* const* args, Py_ssize_t n) {
+  if (n != 5) {
+    PyErr_Format(PyExc_TypeError, "run takes 5 arguments (op_id, inputs, outs, ints, floats), got %zd", n);
+    return nullptr;
+  }
+  try {
+    return run(args).release().ptr();
+  } catch (...) {
+    set_python_error();
+    return nullptr;
+  }
+}
+
+PyMethodDef kRun = {"run", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(run_entry)), METH_FASTCALL,
+                    "run($module, op_id, inputs, outs, ints, floats, /)\n--\n\n"
+                    "Runs one op on Arrays; `outs` is a tuple of (shape, dtype code). Returns a tuple of Arrays."};
+
+}  // namespace
+
+void bind_run(py::module_& module) {
+  module.add_object("run", PyCFunction_NewEx(&kRun, nullptr, module.attr("__name__").ptr()));
+}
+
+}  // namespace ckeras::bind

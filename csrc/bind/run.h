@@ -1,0 +1,14 @@
+// `_engine.run`: one op, eagerly.
+#pragma once
+#include <pybind11/pybind11.h>
+
+namespace ckeras::bind {
+
+namespace py = pybind11;
+
+// Work on fewer bytes than this is done before another thread could make use of the GIL.
+inline constexpr int64_t kReleaseGilBytes = 32 * 1024;
+
+void bind_run(py::module_& module);
+
+}  // namespace ckeras::bind

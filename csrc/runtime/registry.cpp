@@ -1,0 +1,137 @@
+#include "runtime/registry.h"
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+namespace ckeras {
+namespace {
+
+template <class... D>
+constexpr uint16_t mask(D... d) {
+  return static_cast<uint16_t>((0 | ... | (1 << static_cast<int>(d))));
+}
+
+// The dtype sets of ops.def.
+using enum DType;
+constexpr uint16_t INTS = mask(I8, I16, I32, I64, U8, U16, U32, U64);
+constexpr uint16_t FLOATS = mask(F16, BF16, F32, F64);
+constexpr uint16_t BOOLS = mask(Bool);
+constexpr uint16_t BITS = INTS | BOOLS;
+constexpr uint16_t NUMBERS = INTS | FLOATS;
+constexpr uint16_t ALL = NUMBERS | BOOLS;
+
+constexpr OpResult SAME = OpResult::Same, BOOL = OpResult::Bool, ANY = OpResult::Any;
+constexpr bool PURE = false, INPLACE = true;
+
+constexpr OpInfo kOps[] = {
+#define CKERAS_ELEMENTWISE(name, functor, arity, dtypes, result) \
+  {#name, OpKind::Elementwise, arity, dtypes, result, true},
+#define CKERAS_KERNEL(name, dtypes, traits) {#name, OpKind::Kernel, -1, dtypes, SAME, traits},
+#define CKERAS_PORTABLE(name, dtypes, traits) {#name, OpKind::Portable, -1, dtypes, SAME, traits},
+#include "ops/ops.def"
+};
+constexpr int kCount = sizeof(kOps) / sizeof(kOps[0]);
+
+}  // namespace
+
+#define CKERAS_WEAK __attribute__((weak))
+namespace portable {
+#define CKERAS_PORTABLE(name, dtypes, traits) extern const Kernel kernel_##name CKERAS_WEAK;
+#include "ops/ops.def"
+}  // namespace portable
+
+#define CKERAS_COLUMN reference
+#include "runtime/registry_column.inc"
+#if CKERAS_HAS_BASELINE
+#define CKERAS_COLUMN baseline
+#include "runtime/registry_column.inc"
+#endif
+#if CKERAS_HAS_AVX2
+#define CKERAS_COLUMN avx2
+#include "runtime/registry_column.inc"
+#endif
+#if CKERAS_HAS_AVX512
+#define CKERAS_COLUMN avx512
+#include "runtime/registry_column.inc"
+#endif
+#if CKERAS_HAS_NEON
+#define CKERAS_COLUMN neon
+#include "runtime/registry_column.inc"
+#endif
+
+namespace {
+
+struct Column {
+  cpu::Isa isa;
+  const Kernel* const* kernels;
+};
+
+constexpr Column kColumns[] = {
+    {cpu::Isa::Reference, reference::kColumn},
+#if CKERAS_HAS_BASELINE
+    {cpu::Isa::Baseline, baseline::kColumn},
+#endif
+#if CKERAS_HAS_AVX2
+    {cpu::Isa::Avx2, avx2::kColumn},
+#endif
+#if CKERAS_HAS_AVX512
+    {cpu::Isa::Avx512, avx512::kColumn},
+#endif
+#if CKERAS_HAS_NEON
+    {cpu::Isa::Neon, neon::kColumn},
+#endif
+};
+
+const Column* find(cpu::Isa isa) {
+  for (const Column& column : kColumns) {
+    if (column.isa == isa) return &column;
+  }
+  return nullptr;
+}
+
+const Column& choose() {
+  cpu::Isa isa;
+  std::string error;
+  if (!cpu::choose_isa(std::getenv("CKERAS_ISA"), &isa, &error)) throw std::runtime_error(error);
+  return *find(isa);
+}
+
+const Column& selected() {
+  static const Column& column = choose();
+  return column;
+}
+
+}  // namespace
+
+std::span<const OpInfo> ops() { return kOps; }
+
+int op_id(const char* name) {
+  for (int i = 0; i < kCount; ++i) {
+    if (std::strcmp(kOps[i].name, name) == 0) return i;
+  }
+  return -1;
+}
+
+TileTables tiles() {
+  static const auto table = [] {
+    std::array<const TileFn*, kCount> entries{};
+    for (int i = 0; i < kCount; ++i) {
+      if (const Kernel* kernel = selected().kernels[i]) entries[i] = kernel->tile;
+    }
+    return entries;
+  }();
+  return table.data();
+}
+
+const Kernel* kernel(int op) { return selected().kernels[op]; }
+
+const Kernel* kernel_for(cpu::Isa isa, int op) {
+  return cpu::supported(isa) ? find(isa)->kernels[op] : nullptr;
+}
+
+const char* isa() { return cpu::name_of(selected().isa); }
+
+}  // namespace ckeras
