@@ -1,0 +1,86 @@
+"""Catalog: the names of one kind of object (losses, optimizers...), and the get, serialize, deserialize made of them."""
+
+import difflib
+
+from ckeras._core.symbolic import snake_case
+from ckeras.saving import registry
+
+
+def near_matches(name, names):
+    """A sentence that suggests the closest of `names`, or lists them all when none is close."""
+    close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.6)
+    if close:
+        return f"Did you mean {' or '.join(map(repr, close))}?"
+    return f"Known names: {', '.join(sorted(set(names)))}."
+
+
+class Catalog:
+    """What a string, a config, a class or a callable may stand for where an object of this `kind` is asked.
+
+    `classes` and `functions` are listed under their own names and in snake case; `aliases` adds short names.
+    `base` is what a deserialised object must be an instance of (any callable when it is None).
+    """
+
+    def __init__(self, kind, module, base=None, classes=(), functions=(), aliases=None):
+        self.kind = kind
+        self.module = module
+        self.base = base
+        self.table = {}
+        for cls in classes:
+            self.table[cls.__name__] = cls
+            self.table.setdefault(snake_case(cls.__name__), cls)
+        for fn in functions:
+            self.table[fn.__name__] = fn
+        for alias, name in (aliases or {}).items():
+            self.table[alias] = self.table[name]
+
+    def find(self, name, custom_objects=None):
+        """The class or function of a name: the user's registered one first. `ValueError` with near matches."""
+        found = registry.get_registered_object(name, custom_objects=custom_objects)
+        found = found or self.table.get(name) or self.table.get(name.lower())
+        if found is None:
+            raise ValueError(
+                f"[{self.module}.get] {name!r} is no known {self.kind}. {near_matches(name, self.table)} An object of "
+                "your own can be passed itself, or registered with ckeras.saving.register_keras_serializable."
+            )
+        return found
+
+    def get(self, identifier):
+        """An object of `None`, a name, a config, a class or an object."""
+        if identifier is None:
+            return None
+        if isinstance(identifier, str):
+            identifier = self.find(identifier)
+        elif isinstance(identifier, dict):
+            return self.deserialize(identifier)
+        if isinstance(identifier, type):
+            identifier = identifier()
+        if callable(identifier) or (self.base is not None and isinstance(identifier, self.base)):
+            return identifier
+        raise ValueError(
+            f"[{self.module}.get] expected a name, a config, a class or a callable for a {self.kind}; got "
+            f"{type(identifier).__name__} {identifier!r}"
+        )
+
+    def serialize(self, obj):
+        """The config of an object; a function is stored by name."""
+        return registry.serialize_keras_object(obj)
+
+    def deserialize(self, config, custom_objects=None):
+        """An object of its config, or of a name. Only objects of this kind are made."""
+        if isinstance(config, str):
+            found = self.find(config, custom_objects)
+            return found() if isinstance(found, type) else found
+        if isinstance(config, dict) and config.get("class_name") == "function":
+            name = config.get("config")
+            if not isinstance(name, str):
+                raise ValueError(f"[{self.module}.deserialize] a function is stored by name, got {name!r}")
+            return self.find(name, custom_objects)
+        if isinstance(config, dict) and "module" not in config and config.get("class_name") in self.table:
+            # The spelling of Keras 2: {"class_name", "config"}.
+            return self.table[config["class_name"]](**(config.get("config") or {}))
+        obj = registry.deserialize_keras_object(config, custom_objects=custom_objects)
+        ours = type(obj).__module__.startswith("ckeras.")
+        if not callable(obj) or (ours and self.base is not None and not isinstance(obj, self.base)):
+            raise ValueError(f"[{self.module}.deserialize] expected the config of a {self.kind}, got {config!r}")
+        return obj

@@ -1,0 +1,147 @@
+"""Losses as classes: each wraps a function of `functions.py` with its options."""
+
+from ckeras.losses import functions
+from ckeras.losses.loss import Loss
+
+
+class LossFunctionWrapper(Loss):
+    """A loss of a function `fn(y_true, y_pred, **options)` that gives one value per sample."""
+
+    def __init__(self, fn, reduction="sum_over_batch_size", name=None, dtype=None, **kwargs):
+        super().__init__(name=name or getattr(fn, "__name__", None), reduction=reduction, dtype=dtype)
+        self.fn = fn
+        self._fn_kwargs = kwargs
+
+    def call(self, y_true, y_pred):
+        return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def get_config(self):
+        config = {**super().get_config(), **self._fn_kwargs}
+        if type(self) is LossFunctionWrapper:
+            from ckeras.saving import registry
+
+            config["fn"] = registry.serialize_keras_object(self.fn)
+        return config
+
+    def __repr__(self):
+        return f"<{type(self).__name__}({self.fn.__name__}, options={self._fn_kwargs})>"
+
+
+def _plain(class_name, fn, name, doc):
+    """A loss class without options."""
+
+    def __init__(self, reduction="sum_over_batch_size", name=name, dtype=None):
+        LossFunctionWrapper.__init__(self, fn, reduction=reduction, name=name, dtype=dtype)
+
+    __init__.__qualname__ = f"{class_name}.__init__"
+    body = {"__init__": __init__, "__doc__": doc, "__module__": __name__, "__qualname__": class_name}
+    return type(class_name, (LossFunctionWrapper,), body)
+
+
+MeanSquaredError = _plain(
+    "MeanSquaredError", functions.mean_squared_error, "mean_squared_error", "The mean of squared errors."
+)
+MeanAbsoluteError = _plain(
+    "MeanAbsoluteError", functions.mean_absolute_error, "mean_absolute_error", "The mean of absolute errors."
+)
+MeanAbsolutePercentageError = _plain(
+    "MeanAbsolutePercentageError",
+    functions.mean_absolute_percentage_error,
+    "mean_absolute_percentage_error",
+    "The mean of absolute errors as a percentage of the target.",
+)
+MeanSquaredLogarithmicError = _plain(
+    "MeanSquaredLogarithmicError",
+    functions.mean_squared_logarithmic_error,
+    "mean_squared_logarithmic_error",
+    "The mean of squared differences of `log(1 + value)`.",
+)
+LogCosh = _plain("LogCosh", functions.log_cosh, "log_cosh", "The mean of `log(cosh(error))`.")
+Poisson = _plain("Poisson", functions.poisson, "poisson", "`mean(y_pred - y_true * log(y_pred))`.")
+KLDivergence = _plain(
+    "KLDivergence", functions.kl_divergence, "kl_divergence", "The Kullback-Leibler divergence of `y_true` from `y_pred`."
+)
+Hinge = _plain("Hinge", functions.hinge, "hinge", "`mean(max(1 - y_true * y_pred, 0))`, labels -1 and 1.")
+SquaredHinge = _plain(
+    "SquaredHinge", functions.squared_hinge, "squared_hinge", "`mean(max(1 - y_true * y_pred, 0)^2)`, labels -1 and 1."
+)
+CategoricalHinge = _plain(
+    "CategoricalHinge", functions.categorical_hinge, "categorical_hinge", "`max(neg - pos + 1, 0)` per sample."
+)
+
+
+class Huber(LossFunctionWrapper):
+    """Quadratic for errors up to `delta`, linear beyond."""
+
+    def __init__(self, delta=1.0, reduction="sum_over_batch_size", name="huber_loss", dtype=None):
+        super().__init__(functions.huber, reduction=reduction, name=name, dtype=dtype, delta=delta)
+
+
+class CosineSimilarity(LossFunctionWrapper):
+    """Minus the cosine similarity along `axis`."""
+
+    def __init__(self, axis=-1, reduction="sum_over_batch_size", name="cosine_similarity", dtype=None):
+        super().__init__(functions.cosine_similarity, reduction=reduction, name=name, dtype=dtype, axis=axis)
+
+
+class BinaryCrossentropy(LossFunctionWrapper):
+    """The cross-entropy of yes-or-no targets.
+
+    `from_logits`: predictions are logits, which is exact and faster; otherwise probabilities, clipped away from 0 and 1.
+
+    >>> float(ckeras.losses.BinaryCrossentropy(from_logits=True)([[1.0]], [[0.0]]))
+    0.6931471824645996
+    """
+
+    def __init__(
+        self,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="binary_crossentropy",
+        dtype=None,
+    ):
+        _check_smoothing("BinaryCrossentropy", label_smoothing)
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        super().__init__(functions.binary_crossentropy, reduction=reduction, name=name, dtype=dtype, **options)
+
+
+class CategoricalCrossentropy(LossFunctionWrapper):
+    """The cross-entropy of target distributions (one-hot rows) and predicted probabilities, or logits."""
+
+    def __init__(
+        self,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="categorical_crossentropy",
+        dtype=None,
+    ):
+        _check_smoothing("CategoricalCrossentropy", label_smoothing)
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        super().__init__(functions.categorical_crossentropy, reduction=reduction, name=name, dtype=dtype, **options)
+
+
+class SparseCategoricalCrossentropy(LossFunctionWrapper):
+    """The cross-entropy of class numbers and predicted probabilities, or logits. `ignore_class` counts nothing."""
+
+    integer_targets = True
+
+    def __init__(
+        self,
+        from_logits=False,
+        ignore_class=None,
+        reduction="sum_over_batch_size",
+        axis=-1,
+        name="sparse_categorical_crossentropy",
+        dtype=None,
+    ):
+        options = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
+        super().__init__(functions.sparse_categorical_crossentropy, reduction=reduction, name=name, dtype=dtype, **options)
+
+
+def _check_smoothing(where, value):
+    if not 0 <= value <= 1:
+        raise ValueError(f"[{where}] label_smoothing must be in [0, 1], got {value!r}")
