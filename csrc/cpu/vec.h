@@ -9,7 +9,7 @@
 //   + - * / < > <= >= == != select(m, a, b), masks: & | ^ ! m.any() m.all() M16::from_bytes(p) m.store_bytes(p)
 //   fma(a, b, c) = a * b + c, fnma(a, b, c) = c - a * b, max min (NaN wins), sqrt floor ceil round (half to even) trunc
 //   abs copysign isnan; integers also & | ^ ~ << >> shift_right_logical, mul_high_unsigned (int32)
-//   as_int as_float                 the bits;   to_int to_float   the value (see below)
+//   as_int as_float                 the bits;   to_int to_float to_double to_single   the value (see below)
 //   reduce_add reduce_max reduce_min  lane i + lane i+8, then i+4, i+2, i+1 (V8: 4, 2, 1), and so max and min
 //   load_f16 load_bf16 store_f16 store_bf16  sixteen halves widened, or rounded to nearest even
 //
@@ -110,6 +110,36 @@ CKERAS_INLINE auto to_int(Pair<H> a) {
 template <class H>
 CKERAS_INLINE auto to_float(Pair<H> a) {
   return Pair<decltype(to_float(a.lo))>(to_float(a.lo), to_float(a.hi));
+}
+
+// Sixteen floats as doubles, eight in each half; and back, rounded.
+using W16 = Pair<V8>;
+template <int N, int... I>
+CKERAS_INLINE Pair<Reg<double, N / 2>> widen_halves(Reg<float, N> a, Indices<I...>) {
+  using D = Reg<double, N / 2>;
+  return {D::from(__builtin_convertvector(__builtin_shufflevector(a.r, a.r, I...), Raw<double, N / 2>)),
+          D::from(__builtin_convertvector(__builtin_shufflevector(a.r, a.r, (I + N / 2)...), Raw<double, N / 2>))};
+}
+template <int N, int... I>
+CKERAS_INLINE Reg<float, N> narrow_halves(Pair<Reg<double, N / 2>> a, Indices<I...>) {
+  return Reg<float, N>::from(__builtin_shufflevector(__builtin_convertvector(a.lo.r, Raw<float, N / 2>),
+                                                     __builtin_convertvector(a.hi.r, Raw<float, N / 2>), I...));
+}
+template <int N>
+CKERAS_INLINE auto to_double(Reg<float, N> a) {
+  return widen_halves(a, IndicesTo<N / 2>{});
+}
+template <class H>
+CKERAS_INLINE auto to_double(Pair<H> a) {
+  return Pair<decltype(to_double(a.lo))>(to_double(a.lo), to_double(a.hi));
+}
+template <int N>
+CKERAS_INLINE Reg<float, 2 * N> to_single(Pair<Reg<double, N>> a) {
+  return narrow_halves<2 * N>(a, IndicesTo<2 * N>{});
+}
+template <class H>
+CKERAS_INLINE auto to_single(Pair<Pair<H>> a) {
+  return Pair<decltype(to_single(a.lo))>(to_single(a.lo), to_single(a.hi));
 }
 
 // ---- across the lanes

@@ -5,6 +5,15 @@
 
 #include "base/inline.h"
 
+// Before a loop: no iteration reads what another one writes; and, unroll a loop of constant length.
+#if defined(__clang__)
+#define CKERAS_INDEPENDENT  // its pragma warns where a loop cannot be vectorized; a check at run time does as well
+#define CKERAS_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define CKERAS_INDEPENDENT _Pragma("GCC ivdep")
+#define CKERAS_UNROLL _Pragma("GCC unroll 32")
+#endif
+
 namespace ckeras::CKERAS_ISA {
 
 template <class T, int N>
