@@ -112,7 +112,7 @@ void Program::check_slots() {
   cell_uses_.resize(spec_.cells.size());
 
   const auto check_type = [](size_t i, const View& slot, const View& value) {
-    if (!same_type(slot, value)) {
+    if (slot.dtype != value.dtype || slot.size() != value.size()) {
       refuse("slot " + std::to_string(i) + " is " + describe(slot) + " but refers to " + describe(value));
     }
   };

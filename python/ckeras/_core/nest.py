@@ -52,3 +52,12 @@ def leaves_with_none(x):
     if isinstance(x, dict):
         return [leaf for key in sorted(x) for leaf in leaves_with_none(x[key])]
     return [x]
+
+
+def skeleton(x):
+    """The structure without its leaves, hashable: equal for structures that hold leaves in the same places."""
+    if isinstance(x, (tuple, list)):
+        return (x.__class__, *map(skeleton, x))
+    if isinstance(x, dict):
+        return (dict, *[(key, skeleton(x[key])) for key in sorted(x)])
+    return None if x is None else ...

@@ -39,20 +39,22 @@ class Primitive:
     `spec(*args, **attrs)` gives `(shape, dtype)` of the output, or a list of them where `multi`; `args` have `.shape`
     and `.dtype`. `pack(*args, **attrs)` gives the kernel's ints and floats. `vjp(ctx, *grads)` gives a gradient or
     `None` per input, written with ops; `ctx` has `inputs`, `outputs`, `attrs` and `needs` (a bool per input).
-    `vjp=None` means that there is no derivative, and asking for it raises. Arguments were checked by the caller.
+    `vjp=None` means that there is no derivative, and asking for it raises. `in_place(inputs, attrs)` gives, per output,
+    the number of the input whose memory it may take. Arguments were checked by the caller.
     """
 
     elementwise = False
     alias = False  # the output is the input's memory under another shape
 
-    def __init__(self, name, spec, pack=no_attributes, vjp=None, doc="", multi=False, op=None):
+    def __init__(self, name, spec, pack=no_attributes, vjp=None, doc="", multi=False, in_place=None):
         self.name = name
         self.spec = spec
         self.pack = pack
         self.vjp = vjp
         self.doc = doc
         self.multi = multi
-        self.op_id = OP_IDS.get(op or name)
+        self.in_place = in_place
+        self.op_id = OP_IDS.get(name)
         if name in PRIMITIVES:
             raise ValueError(f"primitive {name!r} has two records")
         PRIMITIVES[name] = self

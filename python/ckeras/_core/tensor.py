@@ -93,10 +93,11 @@ class Tensor(TensorBase):
     ((2,), 'float32', 2.0)
     """
 
-    __slots__ = ("__weakref__", "_array", "dtype", "shape")
+    __slots__ = ("__weakref__", "_array", "_repeats", "dtype", "shape")
 
     def __init__(self, array, shape, dtype):
         self._array = array
+        self._repeats = None  # of a constant made of one number: that number, as a tensor of rank 0
         self.shape = shape
         self.dtype = dtype
 

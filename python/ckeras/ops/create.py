@@ -14,7 +14,12 @@ from ckeras.ops.shape import permute, to_shape, widen
 
 def constant(shape, value, dtype):
     """A tensor of one Python number."""
-    return widen(scalar(value, dtype), shape)
+    number = scalar(value, dtype)
+    if shape == ():
+        return number
+    t = widen(number, shape)
+    t._repeats = number
+    return t
 
 
 hooks.full = constant

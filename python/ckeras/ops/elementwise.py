@@ -146,7 +146,9 @@ def _pick(compare):
     """Of the larger (or smaller) operand: ties go to the second, so that relu's slope at 0 is 0."""
 
     def vjp(ctx, g):
-        mask, zero = compare(*ctx.inputs), zero_like(g)
+        # Beside a constant the result says as much as the operand, which then need not be kept (relu).
+        mask = compare(ctx.inputs[0] if ctx.needs[1] else ctx.outputs[0], ctx.inputs[1])
+        zero = zero_like(g)
         return choose(mask, g, zero) if ctx.needs[0] else None, choose(mask, zero, g) if ctx.needs[1] else None
 
     return vjp

@@ -14,6 +14,7 @@ sgd_update_p = Primitive(
     lambda *args, has_momentum, nesterov, momentum: ((int(has_momentum), int(nesterov)), (momentum,)),
     doc="lr, then p, g[, m] a variable -> p'[, m'] a variable",
     multi=True,
+    in_place=lambda inputs, attrs: [i for i in range(1, len(inputs)) if (i - 1) % (3 if attrs["has_momentum"] else 2) != 1],
 )
 
 adam_update_p = Primitive(
@@ -22,4 +23,5 @@ adam_update_p = Primitive(
     lambda *args, one_minus_beta_1, one_minus_beta_2, epsilon: ((), (one_minus_beta_1, one_minus_beta_2, epsilon)),
     doc="alpha, then p, g, m, v a variable -> p', m', v' a variable",
     multi=True,
+    in_place=lambda inputs, attrs: [i for i in range(1, len(inputs)) if (i - 1) % 4 != 1],
 )

@@ -1,0 +1,115 @@
+"""Bias and activation move into the matmul or convolution that they follow.
+
+Only for float32 and float64: a half would be rounded between the steps, and the bits would differ. The kernel must be the
+only maker and the elementwise step the only reader of the value between them; a reshape that keeps the last dimension may
+stand in between.
+"""
+
+from ckeras._core.passes.simplify import count_uses, equation
+from ckeras._core.tensor import Tensor
+from ckeras._core.trace import Tracer
+
+_KERNELS = ("matmul", "conv2d")
+
+
+def absorb_epilogues(equations, results):
+    """The equations with biases and activations absorbed."""
+    uses = count_uses(equations, results)
+    made_by = {}
+    kept = []
+    for eq in equations:
+        if not _absorb(eq, made_by, uses, kept):
+            kept.append(eq)
+        for y in eq.outputs:
+            made_by.setdefault(id(y), eq)
+    return kept
+
+
+def _absorb(eq, made_by, uses, kept):
+    name = eq.primitive.name
+    if name == "add":
+        for i in (0, 1):
+            found = _kernel_behind(eq.inputs[i], eq.outputs[0].shape, made_by, uses)
+            if found and len(found[0].inputs) == 2 and found[0].attrs.get("activation") is None:
+                bias = _bias(eq.inputs[1 - i], found[0], made_by)
+                if bias is not None and _ready(bias, found[0], kept, made_by):
+                    return _take(eq, found, made_by, kept, bias=bias)
+        return False
+    activation = name if name in ("sigmoid", "tanh") else "relu" if _is_relu(eq) else None
+    if activation is None:
+        return False
+    found = _kernel_behind(eq.inputs[0], eq.outputs[0].shape, made_by, uses)
+    if found and found[0].attrs.get("activation") is None:
+        return _take(eq, found, made_by, kept, activation=activation)
+    return False
+
+
+def _is_relu(eq):
+    if eq.primitive.name != "maximum":
+        return False
+    zero = eq.inputs[1]
+    return zero.__class__ is Tensor and zero.shape == () and str(zero.numpy()) == "0.0"
+
+
+def _kernel_behind(value, shape, made_by, uses):
+    """(the kernel's equation, the reshape between or None) when `value` is read once and shaped as the result."""
+    eq = made_by.get(id(value))
+    reshape = None
+    if eq is None or uses.get(id(value)) != 1 or value.shape != shape or value.dtype not in ("float32", "float64"):
+        return None
+    if eq.primitive.name == "reshape" and eq.inputs[0].shape[-1:] == value.shape[-1:]:
+        reshape = eq
+        if uses.get(id(eq.inputs[0])) != 1:
+            return None
+        eq = made_by.get(id(eq.inputs[0]))
+    return (eq, reshape) if eq is not None and eq.primitive.name in _KERNELS else None
+
+
+def _bias(value, kernel, made_by):
+    """`value` as the kernel's bias [N]: it, or what it is a reshape of, holds N numbers along the last dimension."""
+    n = kernel.outputs[0].shape[-1]
+    if value.shape[-1:] != (n,) or any(d != 1 for d in value.shape[:-1]):
+        return None
+    if value.shape == (n,):
+        return value
+    eq = made_by.get(id(value))
+    if eq is not None and eq.primitive.name == "reshape" and eq.inputs[0].shape == (n,):
+        return eq.inputs[0]
+    if value.__class__ is Tensor:
+        return Tensor(value._array.reshape((n,)), (n,), value.dtype)
+    return None
+
+
+def _ready(bias, kernel, kept, made_by):
+    """Whether the bias is known before the kernel runs."""
+    maker = made_by.get(id(bias))
+    if maker is None:
+        return True
+    for eq in kept:
+        if eq is maker:
+            return True
+        if eq is kernel:
+            return False
+    return False
+
+
+def _take(eq, found, made_by, kept, bias=None, activation=None):
+    """The kernel computes `eq` as well."""
+    kernel, reshape = found
+    if bias is not None:
+        kernel.inputs = (*kernel.inputs, bias)
+    if activation is not None:
+        kernel.attrs = {**kernel.attrs, "activation": activation}
+    out = eq.outputs[0]
+    if reshape is None:
+        kernel.outputs = (out,)
+        made_by[id(out)] = kernel
+        return True
+    # The kernel's own result has another shape: the reshape now gives the value that `eq` gave.
+    inner = Tracer(out.trace, kernel.outputs[0].shape, out.dtype)
+    kernel.outputs = (inner,)
+    made_by[id(inner)] = kernel
+    renewed = equation("reshape", (inner,), {"shape": out.shape}, (out,))
+    kept[next(i for i, k in enumerate(kept) if k is reshape)] = renewed
+    made_by[id(out)] = renewed
+    return True

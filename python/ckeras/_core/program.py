@@ -1,0 +1,139 @@
+"""Program: a traced function, simplified, fused, planned, and run by the engine in one call."""
+
+import numpy as np
+
+from ckeras import _engine
+from ckeras._core import nest
+from ckeras._core.errors import from_fault
+from ckeras._core.passes.epilogue import absorb_epilogues
+from ckeras._core.passes.fuse import fuse
+from ckeras._core.passes.plan import Plan, nbytes
+from ckeras._core.passes.simplify import simplify
+from ckeras._core.tensor import Tensor, convert
+from ckeras._core.trace import trace_function
+
+
+def compile(fn, *avals):
+    """The program of `fn` for inputs of these `(shape, dtype)`s: a `CompiledProgram`.
+
+    Variables that `fn` reads and assigns belong to the program: they are read and written when it runs.
+    """
+    trace, inputs, result = trace_function(fn, avals)
+    return CompiledProgram(trace, inputs, result)
+
+
+class CompiledProgram:
+    """What `compile` gives: `run(inputs)`, `run_steps(...)`, and `str(program)`, a listing.
+
+    `planned_bytes` is the memory a run works in, besides inputs, variables and results; `n_kernels` the number of
+    engine instructions of one run.
+    """
+
+    def __init__(self, trace, inputs, result):
+        leaves = nest.leaves(result)
+        writes = list(trace.writes)
+        values = leaves + list(trace.writes.values())
+        equations, values = simplify(trace.equations, values)
+        equations = absorb_epilogues(equations, values)
+        equations = fuse(equations, values)
+        found, written = values[: len(leaves)], dict(zip(writes, values[len(leaves) :]))
+        dynamic = [x for x in found if x.__class__ is not Tensor]
+        self._plan = plan = Plan(equations, inputs, trace.reads, written, dynamic)
+        self._inputs = inputs
+        self._reads = trace.reads
+        self._result = result
+        self._leaves = [(x if x.__class__ is Tensor else None, x.shape, x.dtype) for x in found]
+        self._shown = found
+        self._returned = [plan.root(x).shape for x in dynamic]
+        self.variables = list(plan.cells)
+        self.written_variables = writes
+        self.planned_bytes = plan.arena_bytes
+        self.n_kernels = len(plan.instructions)
+        self._program = _engine.Program(
+            plan.slots,
+            [t._array for t in plan.constants],
+            [v._cell for v in plan.cells],
+            plan.instructions,
+            plan.writes,
+            plan.outputs,
+            plan.arena_bytes,
+        )
+
+    def run(self, inputs):
+        """The result for a list of input tensors, structured as the function returned it."""
+        self._release()
+        try:
+            arrays = self._program.run([x._array for x in inputs])
+        except _engine.Fault as fault:
+            raise from_fault(fault) from None
+        return self._wrap(arrays)
+
+    def run_steps(self, data, order, batch, first, steps, seconds):
+        """Runs batches `first`, `first + 1`, ... : input i of batch s is `data[i]` at rows `order[s*batch:(s+1)*batch]`.
+
+        Stops after `steps`, or early once `seconds` have passed. Gives the number of steps done and the last result.
+        """
+        self._release()
+        arrays = [convert(x)._array for x in data]
+        rows = np.ascontiguousarray(order, "int64")
+        try:
+            done, outputs = self._program.run_steps(arrays, rows, batch, first, steps, seconds)
+        except _engine.Fault as fault:
+            raise from_fault(fault) from None
+        return done, self._wrap(outputs) if done else None
+
+    def _release(self):
+        """Lets go of the tensors read from variables that change: the engine then writes them in place."""
+        for v in self.written_variables:
+            v._tensor = None
+
+    def _wrap(self, arrays):
+        arrays = iter(zip(arrays, self._returned))
+        out = []
+        for constant, shape, dtype in self._leaves:
+            if constant is None:
+                array, given = next(arrays)
+                out.append(Tensor(array if given == shape else array.reshape(shape), shape, dtype))
+            else:
+                out.append(constant)
+        return nest.pack(self._result, out)
+
+    def __str__(self):
+        return listing(self)
+
+
+def listing(program):
+    """One line an instruction: the values it makes, its name, its operands, what it overwrites, and bytes made."""
+    plan = program._plan
+    names = {}
+    for i, x in enumerate(program._inputs):
+        names[id(x)] = f"in{i}"
+    for variable, x in program._reads.items():
+        names[id(x)] = variable.path
+    for eq in plan.equations:
+        for y in eq.outputs:
+            names[id(y)] = f"%{len(names) - len(program._inputs) - len(program._reads)}"
+
+    def show(x):
+        root = plan.root(x)
+        if root.__class__ is Tensor:
+            return repr(root.item()) if root.shape == () else f"constant{list(root.shape)}"
+        return f"{names[id(root)]}{list(x.shape)}"
+
+    lines = [f"program of {program.n_kernels} kernels, {len(program._inputs)} inputs, {len(plan.cells)} variables"]
+    for eq in plan.equations:
+        made = ", ".join(f"{show(y)} {y.dtype}" for y in eq.outputs)
+        attrs = "".join(f", {k}={v}" for k, v in eq.attrs.items() if v not in (None, False))
+        notes = []
+        for y in eq.outputs:
+            if id(y) in plan.in_place:
+                notes.append(f"writes {plan.in_place[id(y)].path} in place")
+            elif id(y) in plan.reused:
+                notes.append(f"in place of {show(plan.reused[id(y)])}")
+        size = sum(nbytes(y) for y in eq.outputs)
+        note = f" ({'; '.join(notes)})" if notes else ""
+        lines.append(f"  {made} = {eq.primitive.name}({', '.join(map(show, eq.inputs))}{attrs}){note}  {size} bytes")
+    results = [show(x) if t is None else "constant" for (t, _, _), x in zip(program._leaves, program._shown)]
+    lines.append(f"  return {', '.join(results)}" if results else "  return nothing")
+    lines.append(f"planned memory: {program.planned_bytes} bytes")
+    return "\n".join(lines)
