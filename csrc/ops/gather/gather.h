@@ -1,0 +1,47 @@
+// gather: elements of x at indices along one axis. gather_grad: its transpose.
+//
+// gather
+//   in   x, any dtype; indices int32 or int64, any shape
+//   out  x.shape[:axis] + indices.shape + x.shape[axis + 1:]
+//   ints axis
+// gather_grad (floats)
+//   in   indices; g, shaped as gather's output
+//   out  zeros of x's shape plus g at the indices, added in index order; halves are summed in float32
+//   ints axis
+//
+// Negative indices count from the end. One outside [-n, n) is a fault: the first of them is reported and nothing is
+// gathered.
+#pragma once
+#include "runtime/kernel.h"
+
+namespace ckeras {
+
+struct GatherShape {
+  int64_t outer, size, inner, count;  // x is [outer, size, inner], the other side [outer, count, inner]
+};
+
+CKERAS_INLINE GatherShape gather_shape(const View& x, const View& indices, int64_t axis) {
+  GatherShape s = {1, x.shape[axis], 1, indices.size()};
+  for (int d = 0; d < axis; ++d) s.outer *= x.shape[d];
+  for (int64_t d = axis + 1; d < x.rank; ++d) s.inner *= x.shape[d];
+  return s;
+}
+
+CKERAS_INLINE int64_t index_at(const View& indices, int64_t i) {
+  return indices.dtype == DType::I64 ? indices.as<const int64_t>()[i] : indices.as<const int32_t>()[i];
+}
+
+// True when all indices are inside [-n, n); otherwise the first that is not becomes the fault.
+CKERAS_INLINE bool check_indices(const Call& call, const View& indices, int64_t n) {
+  const int64_t count = indices.size();
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t index = index_at(indices, i);
+    if (index < -n || index >= n) {
+      *call.fault = {1, index, n};
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace ckeras
