@@ -1,17 +1,46 @@
-#include "runtime/kernel.h"
+#include "ops/matmul/matmul.h"
 
-namespace ckeras {
-namespace reference {
-extern const Kernel kernel_matmul;
-}
-namespace CKERAS_ISA {
+#include "gemm/batch.h"
+#include "gemm/gemm.h"
+#include "gemm/widen.h"
+
+namespace ckeras::CKERAS_ISA {
 namespace {
 
-void matmul(const Call& call) noexcept { reference::kernel_matmul.run(call); }
+template <class T>
+struct Matmul {
+  MatmulShape s;
+  GemmPlan plan;
+  Batch batch;
+
+  explicit Matmul(const Call& call) noexcept
+      : s(matmul_shape(call)),
+        plan(plan_gemm<T>(s.m, s.n, s.k, !s.transpose_b)),
+        batch{s.batch, s.m * s.n * s.k, plan.bytes()} {}
+
+  void run(const Call& call) const noexcept {
+    const T* a = call.in[0].as<const T>();
+    const T* b = call.in[1].as<const T>();
+    T* c = call.out[0].as<T>();
+    const Ending<T> ending{call.n_in == 3 ? call.in[2].as<const T>() : nullptr, static_cast<Epilogue>(s.activation)};
+    batch.run(call.workspace, [&](int64_t i, void* workspace) {
+      const Matrix<T> left{a + i * s.m * s.k, s.transpose_a ? s.m : s.k, !s.transpose_a};
+      const Matrix<T> right{b + i * s.k * s.n, s.transpose_b ? s.k : s.n, s.transpose_b};
+      multiply_matrices(plan, left, right, Rows<T>{c + i * s.m * s.n, s.n}, ending, workspace);
+    });
+  }
+};
+
+void matmul(const Call& call) noexcept {
+  run_float(call, [](const Call& c, auto t) { Matmul<decltype(t)>(c).run(c); });
+}
+int64_t matmul_bytes(const Call& call) noexcept {
+  return bytes_float(call, [](const Call& c, auto t) { return Matmul<decltype(t)>(c).batch.total_bytes(); });
+}
 
 }  // namespace
 
 extern const Kernel kernel_matmul;
-constinit const Kernel kernel_matmul = {matmul, nullptr, nullptr};
-}  // namespace CKERAS_ISA
-}  // namespace ckeras
+constinit const Kernel kernel_matmul = {matmul, matmul_bytes, nullptr};
+
+}  // namespace ckeras::CKERAS_ISA

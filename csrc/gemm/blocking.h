@@ -1,0 +1,46 @@
+// Sizes of the matrix product's blocks: one row per instruction set. Only for .isa.cpp files.
+#pragma once
+#include <cstdint>
+
+#include "cpu/vec.h"
+
+namespace ckeras::CKERAS_ISA {
+
+// Length of a K block. Part of the order of every sum, so one constant for all instruction sets and element types.
+inline constexpr int64_t kKBlock = 256;
+
+// A tile of C, held in registers, has up to kTileRows rows of tile_vectors(rows) vectors (V16 or V8): few rows leave
+// registers for more columns.
+//             registers   a vector takes
+// avx512      32          1
+// avx2        16          2
+// neon        32          4
+// baseline    16          4
+#if defined(CKERAS_ISA_AVX512)
+inline constexpr int kTileRows = 14;
+CKERAS_INLINE constexpr int tile_vectors(int rows) { return rows <= 4 ? 4 : rows <= 8 ? 3 : 2; }
+#elif defined(CKERAS_ISA_AVX2)
+inline constexpr int kTileRows = 6;
+CKERAS_INLINE constexpr int tile_vectors(int rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
+#elif defined(CKERAS_ISA_NEON)
+inline constexpr int kTileRows = 6;
+CKERAS_INLINE constexpr int tile_vectors(int rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
+#else
+inline constexpr int kTileRows = 2;
+CKERAS_INLINE constexpr int tile_vectors(int) { return 1; }
+#endif
+inline constexpr int kMaxTileVectors = 4;
+
+// Rows of A that one piece of work keeps in the second-level cache, a K block at a time (about 150 KB of float).
+inline constexpr int64_t kStripRows = 144;
+
+// Distance between the columns of a packed panel of A: whole blocks of the transposition.
+inline constexpr int64_t kPackedRows = (kTileRows + 7) / 8 * 8;
+
+// Packed operands take at most this much each; larger products are done part by part.
+inline constexpr int64_t kPackBytes = int64_t{8} << 20;
+
+// A piece of work for one thread has about this many multiply-adds or more.
+inline constexpr int64_t kPieceWork = int64_t{1} << 20;
+
+}  // namespace ckeras::CKERAS_ISA

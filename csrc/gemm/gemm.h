@@ -1,0 +1,216 @@
+// The matrix product C = ending(A B), A [M, K], B [K, N]: packed panels, five loops. Only for .isa.cpp files.
+//
+// The order of every sum, whatever the instruction set, the tile and the path: K is cut into blocks of kKBlock; in a block an
+// element is one chain of fused multiply-adds from 0 in rising k; blocks are added in rising order; then bias, then
+// activation. So packing, tiles, direct reading of B and the cut into pieces of work may follow the instruction set.
+//
+//   for each part of N, of K, of M that fits the packed buffers          (large products only)
+//     pack B's part, in panels of one tile's width                       pieces of work: panels
+//     for each strip of M x stretch of N                                 pieces of work: these
+//       [pack A's strip, when no other piece shares it]
+//       for each K block, column panel, row panel: one tile
+//
+// The operands are anything with
+//   A, B  void pack(T* to, width, i0, count, p0, k)     as Matrix in gemm/pack.h
+//   B     bool readable(), const T* at(j, p), stride    read in place, rows of N contiguous, when readable
+//   C     T* row(i)                                     where row i of the result begins
+#pragma once
+#include "cpu/parallel.h"
+#include "gemm/epilogue.h"
+#include "gemm/pack.h"
+#include "gemm/tile.h"
+
+namespace ckeras::CKERAS_ISA {
+
+// How a product is cut: by its shape alone.
+struct GemmPlan {
+  int64_t m, n, k;
+  bool direct;           // whole panels of B are read where they lie
+  bool fused;            // a piece packs its own strip of A
+  int64_t rows, width;   // of a row panel, a column panel
+  int64_t strip;         // row panels in a strip
+  int64_t stretch;       // column panels in a stretch
+  int64_t m_part, n_part, k_part;
+  int64_t a_bytes, b_bytes;
+
+  CKERAS_MEMBER int64_t bytes() const { return a_bytes + b_bytes; }
+};
+
+// `pack_bytes` bounds each packed operand.
+template <class T>
+CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readable, int64_t pack_bytes = kPackBytes) {
+  constexpr int64_t kLanes = VecOf<T>::kLanes;
+  GemmPlan plan{};
+  plan.m = m;
+  plan.n = n;
+  plan.k = k;
+  if (m == 0 || n == 0 || k == 0) return plan;
+  const int64_t row_panels = ceil_div(m, kTileRows);
+  plan.rows = ceil_div(m, row_panels);
+  plan.width = least(tile_vectors(static_cast<int>(plan.rows)) * kLanes, round_up(n, kLanes));
+  plan.direct = b_readable && row_panels <= 2;
+
+  const int64_t room = pack_bytes / static_cast<int64_t>(sizeof(T));
+  const int64_t strip_rows = most(1, kStripRows / plan.rows) * plan.rows;
+  plan.k_part = least(k, kKBlock * 4);
+  plan.n_part = least(n, most(1, room / plan.k_part / plan.width) * plan.width);
+  const int64_t packed_strip = strip_rows / plan.rows * kPackedRows * plan.k_part;
+  plan.m_part = least(m, most(1, room / packed_strip) * strip_rows);
+
+  plan.strip = strip_rows / plan.rows;
+  const int64_t strips = ceil_div(ceil_div(plan.m_part, plan.rows), plan.strip);
+  const int64_t panels = ceil_div(plan.n_part, plan.width);
+  const int64_t panel_work = least(strip_rows, m) * plan.width * plan.k_part;
+  // Whole strips when there are enough of them; else stretches of N too.
+  plan.stretch = strips >= 32 ? panels : least(panels, most(1, ceil_div(kPieceWork, panel_work)));
+  plan.fused = plan.stretch >= panels;
+
+  plan.a_bytes = round_up(ceil_div(plan.m_part, plan.rows) * kPackedRows * plan.k_part * sizeof(T), 64);
+  const int64_t packed_panels = !plan.direct ? panels : n % plan.width == 0 ? 0 : 1;
+  plan.b_bytes = round_up(packed_panels * plan.width * plan.k_part * sizeof(T), 64);
+  return plan;
+}
+
+namespace {
+
+template <class T, class A, class B, class C>
+struct Gemm {
+  const GemmPlan& plan;
+  const A& a;
+  const B& b;
+  const C& c;
+  Ending<T> ending;
+  T* packed_a;
+  T* packed_b;
+
+  // The part of the product in work.
+  int64_t m0 = 0, n0 = 0, k0 = 0, m1 = 0, n1 = 0, k1 = 0;
+
+  int64_t row_panels() const { return ceil_div(m1 - m0, plan.rows); }
+  int64_t column_panels() const { return ceil_div(n1 - n0, plan.width); }
+
+  T* row_panel(int64_t i) const { return packed_a + i * kPackedRows * (k1 - k0); }
+  void pack_a(int64_t i) const {
+    const int64_t row = m0 + i * plan.rows;
+    a.pack(row_panel(i), kPackedRows, row, least(plan.rows, m1 - row), k0, k1 - k0);
+  }
+  bool in_place(int64_t j) const { return plan.direct && n0 + (j + 1) * plan.width <= plan.n; }
+  // Of direct products only the last, incomplete panel is packed.
+  T* column_panel(int64_t j) const { return packed_b + (plan.direct ? 0 : j * plan.width * (k1 - k0)); }
+  void pack_b(int64_t j) const {
+    const int64_t column = n0 + j * plan.width;
+    if (!in_place(j)) b.pack(column_panel(j), plan.width, column, least(plan.width, n1 - column), k0, k1 - k0);
+  }
+
+  void multiply_piece(int64_t piece) const {
+    const int64_t stretches = ceil_div(column_panels(), plan.stretch);
+    const int64_t first_row = piece / stretches * plan.strip, first_column = piece % stretches * plan.stretch;
+    const int64_t end_row = least(first_row + plan.strip, row_panels());
+    const int64_t end_column = least(first_column + plan.stretch, column_panels());
+    if (plan.fused) {
+      for (int64_t i = first_row; i < end_row; ++i) pack_a(i);
+    }
+    for (int64_t k = k0; k < k1; k += kKBlock) {
+      for (int64_t j = first_column; j < end_column; ++j) {
+        for (int64_t i = first_row; i < end_row; ++i) multiply(i, j, k);
+      }
+    }
+  }
+
+  void multiply(int64_t i, int64_t j, int64_t k) const {
+    const int64_t row = m0 + i * plan.rows, column = n0 + j * plan.width;
+    const int64_t rows = least(plan.rows, m1 - row), columns = least(plan.width, n1 - column);
+    const int64_t length = least(kKBlock, k1 - k);
+    T* at[kTileRows];
+    for (int64_t r = 0; r < rows; ++r) at[r] = c.row(row + r) + column;
+    const T* from = column_panel(j) + (k - k0) * plan.width;
+    int64_t stride = plan.width;
+    if (in_place(j)) {
+      from = b.at(column, k);
+      stride = b.stride;
+    }
+    const int64_t vectors = ceil_div(columns, VecOf<T>::kLanes);
+    Tiles<T>::table.kernels[rows - 1][vectors - 1](length, row_panel(i) + (k - k0) * kPackedRows, from, stride, at, columns,
+                                             k == 0);
+    if (k + length == plan.k && !ending.nothing()) {
+      end_block(Ending<T>{ending.bias != nullptr ? ending.bias + column : nullptr, ending.epilogue}, at, rows, columns);
+    }
+  }
+
+  void multiply_part() {
+    const int64_t strips = ceil_div(row_panels(), plan.strip);
+    const int64_t stretches = ceil_div(column_panels(), plan.stretch);
+    const int64_t pieces = strips * stretches;
+    const int64_t piece_work = plan.strip * plan.rows * plan.stretch * plan.width * (k1 - k0);
+    const int64_t grain = most(1, kPieceWork / most(1, piece_work));
+    parallel_for(pieces, grain, [this](int64_t begin, int64_t end) {
+      for (int64_t piece = begin; piece < end; ++piece) multiply_piece(piece);
+    });
+  }
+
+  // Panels [0, b_panels) of B, then those of A.
+  void pack(int64_t b_panels, int64_t a_panels) {
+    const int64_t grain = most(1, (int64_t{1} << 16) / (plan.width * (k1 - k0)));
+    parallel_for(b_panels + a_panels, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        if (i < b_panels) {
+          pack_b(i);
+        } else {
+          pack_a(i - b_panels);
+        }
+      }
+    });
+  }
+
+  void run() {
+    for (n0 = 0; n0 < plan.n; n0 = n1) {
+      n1 = least(plan.n, n0 + plan.n_part);
+      for (k0 = 0; k0 < plan.k; k0 = k1) {
+        k1 = least(plan.k, k0 + plan.k_part);
+        for (m0 = 0; m0 < plan.m; m0 = m1) {
+          m1 = least(plan.m, m0 + plan.m_part);
+          const bool packs_b = m0 == 0 && !(plan.direct && in_place(column_panels() - 1));
+          pack(packs_b ? column_panels() : 0, plan.fused ? 0 : row_panels());
+          multiply_part();
+        }
+      }
+    }
+  }
+
+  // K = 0.
+  void end_empty() {
+    parallel_for(plan.m, most(1, 4096 / plan.n), [this](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        T* row = c.row(i);
+        for (int64_t j = 0; j < plan.n; ++j) row[j] = 0;
+        end_block(ending, &row, 1, plan.n);
+      }
+    });
+  }
+};
+
+// `workspace` has plan.bytes(), 64-byte aligned. `plan` is plan_gemm's of the same operands.
+template <class T, class A, class B, class C>
+void multiply_matrices(const GemmPlan& plan, const A& a, const B& b, const C& c, Ending<T> ending, void* workspace) noexcept {
+  if (plan.m == 0 || plan.n == 0) return;
+  char* bytes = static_cast<char*>(workspace);
+  Gemm<T, A, B, C> gemm{plan, a, b, c, ending, reinterpret_cast<T*>(bytes), reinterpret_cast<T*>(bytes + plan.a_bytes)};
+  if (plan.k == 0) {
+    gemm.end_empty();
+  } else {
+    gemm.run();
+  }
+}
+
+}  // namespace
+
+// A result that lies in memory as a matrix.
+template <class T>
+struct Rows {
+  T* data;
+  int64_t stride;
+
+  CKERAS_MEMBER T* row(int64_t i) const { return data + i * stride; }
+};
+
+}  // namespace ckeras::CKERAS_ISA

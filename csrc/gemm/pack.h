@@ -1,0 +1,108 @@
+// Packing: elements of an operand, wherever they lie, into panels as gemm/tile.h reads them. Only for .isa.cpp files.
+#pragma once
+#include "gemm/blocking.h"
+
+namespace ckeras::CKERAS_ISA {
+
+CKERAS_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+CKERAS_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+CKERAS_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+CKERAS_INLINE int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+// A square block of 32-byte rows.
+template <class T>
+inline constexpr int kBlock = 32 / static_cast<int>(sizeof(T));
+
+CKERAS_INLINE void transpose_block(Raw<float, 8>* r) {
+  using R = Raw<float, 8>;
+  R t[8], u[8];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    t[2 * i] = __builtin_shufflevector(r[2 * i], r[2 * i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    t[2 * i + 1] = __builtin_shufflevector(r[2 * i], r[2 * i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const int from = i / 2 * 4 + i % 2;
+    u[i / 2 * 4 + i % 2 * 2] = __builtin_shufflevector(t[from], t[from + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+    u[i / 2 * 4 + i % 2 * 2 + 1] = __builtin_shufflevector(t[from], t[from + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    r[i] = __builtin_shufflevector(u[i], u[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    r[i + 4] = __builtin_shufflevector(u[i], u[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+}
+CKERAS_INLINE void transpose_block(Raw<double, 4>* r) {
+  using R = Raw<double, 4>;
+  const R t0 = __builtin_shufflevector(r[0], r[1], 0, 4, 2, 6), t1 = __builtin_shufflevector(r[0], r[1], 1, 5, 3, 7);
+  const R t2 = __builtin_shufflevector(r[2], r[3], 0, 4, 2, 6), t3 = __builtin_shufflevector(r[2], r[3], 1, 5, 3, 7);
+  r[0] = __builtin_shufflevector(t0, t2, 0, 1, 4, 5);
+  r[1] = __builtin_shufflevector(t1, t3, 0, 1, 4, 5);
+  r[2] = __builtin_shufflevector(t0, t2, 2, 3, 6, 7);
+  r[3] = __builtin_shufflevector(t1, t3, 2, 3, 6, 7);
+}
+
+// to[p * stride + i] = row(i)[p] for p < k, i < count, and 0 for the i up to `filled` (a multiple of kBlock). row(i) gives
+// null for a row of zeros. `stride` >= filled.
+template <class T, class Row>
+CKERAS_INLINE void pack_transposed(T* to, int64_t stride, int64_t count, int64_t filled, int64_t k, const Row& row) {
+  constexpr int64_t kSize = kBlock<T>;
+  using R = Raw<T, kBlock<T>>;
+  for (int64_t i = 0; i < filled; i += kSize) {
+    const T* from[kSize];
+#pragma GCC unroll 8
+    for (int64_t r = 0; r < kSize; ++r) from[r] = i + r < count ? row(i + r) : nullptr;
+    int64_t p = 0;
+    for (; p + kSize <= k; p += kSize) {
+      R block[kSize];
+#pragma GCC unroll 8
+      for (int64_t r = 0; r < kSize; ++r) block[r] = from[r] != nullptr ? load_raw<T, kBlock<T>>(from[r] + p) : R{};
+      transpose_block(block);
+#pragma GCC unroll 8
+      for (int64_t r = 0; r < kSize; ++r) store_raw(to + (p + r) * stride + i, block[r]);
+    }
+    for (; p < k; ++p) {
+#pragma GCC unroll 8
+      for (int64_t r = 0; r < kSize; ++r) to[p * stride + i + r] = from[r] != nullptr ? from[r][p] : T{0};
+    }
+  }
+}
+
+// to[i] = from[i] for i < count, and 0 up to the next whole vector.
+template <class T>
+CKERAS_INLINE void pack_row(T* to, const T* from, int64_t count) {
+  using Vector = VecOf<T>;
+  int64_t i = 0;
+  for (; i + Vector::kLanes <= count; i += Vector::kLanes) Vector::load(from + i).store(to + i);
+  if (i < count) Vector::load(from + i, count - i).store(to + i);
+}
+
+// An operand that lies in memory as a matrix. Element (i, p), i across the panel and p along K, is data[i * stride + p] when
+// `along_k`, else data[p * stride + i].
+template <class T>
+struct Matrix {
+  const T* data;
+  int64_t stride;
+  bool along_k;
+
+  CKERAS_MEMBER bool readable() const { return !along_k; }
+  CKERAS_MEMBER const T* at(int64_t i, int64_t p) const { return data + (along_k ? i * stride + p : p * stride + i); }
+
+  // Elements i0 ... i0 + count - 1 of p0 ... p0 + k - 1; `width` is the panel's.
+  CKERAS_MEMBER void pack(T* to, int64_t width, int64_t i0, int64_t count, int64_t p0, int64_t k) const {
+    const T* from = at(i0, p0);
+    if (along_k) {
+      const int64_t filled = least(width, round_up(count, VecOf<T>::kLanes));
+      pack_transposed(to, width, count, filled, k, [&](int64_t i) { return from + i * stride; });
+    } else if (width % VecOf<T>::kLanes == 0) {
+      for (int64_t p = 0; p < k; ++p) pack_row(to + p * width, from + p * stride, count);
+    } else {
+      for (int64_t p = 0; p < k; ++p) {
+        for (int64_t i = 0; i < count; ++i) to[p * width + i] = from[p * stride + i];
+      }
+    }
+  }
+};
+
+}  // namespace ckeras::CKERAS_ISA

@@ -1,0 +1,114 @@
+// What the tests of products, convolutions and pools share: operands, calls, and one kernel on every instruction set.
+// Only for .test.cpp files.
+#pragma once
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "cpu/denormals.h"
+#include "cpu/isa.h"
+#include "cpu/thread_pool.h"
+#include "gemm/reference.h"
+#include "runtime/registry.h"
+
+namespace ckeras::testing {
+
+struct Array {
+  View view{};
+  std::vector<char> bytes;
+
+  Array(DType dtype, const std::vector<int64_t>& shape) {
+    view.dtype = dtype;
+    view.rank = static_cast<int32_t>(shape.size());
+    for (size_t i = 0; i < shape.size(); ++i) view.shape[i] = shape[i];
+    bytes.resize(view.nbytes());
+    view.data = bytes.data();
+  }
+  Array(Array&& other) noexcept : view(other.view), bytes(std::move(other.bytes)) { view.data = bytes.data(); }
+  Array(const Array& other) : view(other.view), bytes(other.bytes) { view.data = bytes.data(); }
+  Array& operator=(const Array&) = delete;
+
+  double at(int64_t i) const {
+    double value = 0;
+    reference::with_float(view.dtype, [&](auto t) { value = view.as<const decltype(t)>()[i].get(); });
+    return value;
+  }
+  void set(int64_t i, double value) {
+    reference::with_float(view.dtype, [&](auto t) { view.as<decltype(t)>()[i].set(value); });
+  }
+};
+
+inline Array random_array(DType dtype, const std::vector<int64_t>& shape, uint32_t seed) {
+  Array a(dtype, shape);
+  std::mt19937 draw(seed);
+  for (int64_t i = 0; i < a.view.size(); ++i) a.set(i, static_cast<int>(draw() % 2001) / 1000.0 - 1);
+  return a;
+}
+
+// The op's result on an instruction set; every byte of the result and the workspace starts as garbage (NaN).
+inline Array run(cpu::Isa isa, const char* op, const std::vector<const Array*>& in, DType dtype,
+                 const std::vector<int64_t>& shape, const std::vector<int64_t>& ints) {
+  const Kernel* kernel = kernel_for(isa, op_id(op));
+  Array out(dtype, shape);
+  std::memset(out.bytes.data(), 0xff, out.bytes.size());
+  std::vector<View> views;
+  for (const Array* a : in) views.push_back(a->view);
+  Fault fault;
+  Call call{views.data(), &out.view, static_cast<int32_t>(in.size()), 1, ints.data(), nullptr,
+            static_cast<int32_t>(ints.size()), 0, nullptr, &fault};
+  const int64_t bytes = kernel->workspace != nullptr ? kernel->workspace(call) : 0;
+  void* workspace = bytes > 0 ? std::aligned_alloc(64, (bytes + 63) / 64 * 64) : nullptr;
+  if (workspace != nullptr) std::memset(workspace, 0xff, bytes);
+  call.workspace = workspace;
+  const cpu::FlushDenormals flush;
+  kernel->run(call);
+  std::free(workspace);
+  return out;
+}
+
+inline double epsilon(DType dtype) {
+  return dtype == DType::F64 ? 0x1p-52 : dtype == DType::F32 ? 0x1p-23 : dtype == DType::F16 ? 0x1p-10 : 0x1p-7;
+}
+
+// The op on every instruction set and 1, 2, 3 threads: within `terms` roundings of the reference (of float32 before the
+// last one for halves), and the same bits wherever the promise of docs/determinism.md holds.
+inline void check_op(const std::string& what, const char* op, const std::vector<const Array*>& in, DType dtype,
+                     const std::vector<int64_t>& shape, const std::vector<int64_t>& ints, int64_t terms) {
+  const Array expected = run(cpu::Isa::Reference, op, in, dtype, shape, ints);
+  const double rounding = dtype == DType::F64 ? 0x1p-52 : 0x1p-23;
+  const Array* first = nullptr;
+  std::vector<Array> kept;
+  kept.reserve(1);
+  for (cpu::Isa isa : cpu::supported_isas()) {
+    if (isa == cpu::Isa::Reference) continue;
+    for (int threads : {1, 2, 3}) {
+      cpu::set_num_threads(threads);
+      const Array got = run(isa, op, in, dtype, shape, ints);
+      const std::string where = what + " on " + cpu::name_of(isa) + ", " + std::to_string(threads) + " threads";
+      int64_t wrong = 0;
+      for (int64_t i = 0; i < got.view.size() && wrong == 0; ++i) {
+        const double g = got.at(i), e = expected.at(i);
+        const double tolerance = rounding * (8 + static_cast<double>(terms)) + 4 * epsilon(dtype) * std::abs(e);
+        if (!(std::abs(g - e) <= tolerance || (std::isnan(g) && std::isnan(e)) || g == e)) {
+          std::cerr << where << ": element " << i << " is " << g << ", expected " << e << '\n';
+          ++wrong;
+        }
+      }
+      CHECK_EQ(wrong, 0);
+      if (isa == cpu::Isa::Baseline) continue;
+      if (first == nullptr) {
+        kept.push_back(got);
+        first = &kept.back();
+      }
+      if (got.bytes != first->bytes) std::cerr << where << ": other bits\n";
+      CHECK(got.bytes == first->bytes);
+    }
+  }
+}
+
+}  // namespace ckeras::testing

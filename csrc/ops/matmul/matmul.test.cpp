@@ -1,0 +1,78 @@
+// matmul against its reference on adversarial shapes, and large products by random projection.
+#include "gemm/testing.h"
+
+using namespace ckeras;
+using namespace ckeras::testing;
+
+namespace {
+
+void check_shape(DType dtype, int64_t batch, int64_t m, int64_t k, int64_t n, int transpose_a, int transpose_b, bool bias,
+           int64_t activation) {
+  auto shape = [&](int64_t rows, int64_t columns) {
+    return batch > 0 ? std::vector<int64_t>{batch, rows, columns} : std::vector<int64_t>{rows, columns};
+  };
+  const Array a = random_array(dtype, transpose_a ? shape(k, m) : shape(m, k), 1);
+  const Array b = random_array(dtype, transpose_b ? shape(n, k) : shape(k, n), 2);
+  const Array add = random_array(dtype, {n}, 3);
+  std::vector<const Array*> in = {&a, &b};
+  if (bias) in.push_back(&add);
+  std::string what = std::string(name_of(dtype));
+  for (int64_t value : {batch, m, k, n, int64_t{transpose_a}, int64_t{transpose_b}, int64_t{bias}, activation}) {
+    what += ' ' + std::to_string(value);
+  }
+  check_op(what, "matmul", in, dtype, shape(m, n), {transpose_a, transpose_b, activation}, k);
+}
+
+// (A B) v = A (B v), in float64.
+void check_by_projection(cpu::Isa isa, int64_t m, int64_t k, int64_t n) {
+  const Array a = random_array(DType::F32, {m, k}, 1), b = random_array(DType::F32, {k, n}, 2);
+  const Array v = random_array(DType::F32, {n}, 3);
+  const Array c = run(isa, "matmul", {&a, &b}, DType::F32, {m, n}, {0, 0, 0});
+  auto apply = [](const Array& matrix, const std::vector<double>& x, int64_t rows) {
+    std::vector<double> y(rows);
+    const float* p = matrix.view.as<const float>();
+    for (int64_t i = 0; i < rows; ++i)
+      for (size_t j = 0; j < x.size(); ++j) y[i] += static_cast<double>(*p++) * x[j];
+    return y;
+  };
+  std::vector<double> x(n);
+  for (int64_t j = 0; j < n; ++j) x[j] = v.at(j);
+  const std::vector<double> got = apply(c, x, m), expected = apply(a, apply(b, x, k), m);
+  const double scale = std::sqrt(static_cast<double>(n) * static_cast<double>(k));
+  for (int64_t i = 0; i < m; ++i) CHECK_NEAR(got[i], expected[i], 16 * 0x1p-23 * scale);
+}
+
+}  // namespace
+
+int main() {
+  const DType dtypes[] = {DType::F32, DType::F64, DType::BF16, DType::F16};
+  // All shapes of a few sizes around tiles and lanes, every transposition.
+  const int64_t sizes[] = {0, 1, 3, 7, 16, 17, 33};
+  for (int64_t m : sizes)
+    for (int64_t n : sizes)
+      for (int64_t k : {0, 1, 5, 31})
+        for (int t = 0; t < 4; ++t) check_shape(DType::F32, 0, m, k, n, t & 1, t >> 1, (m + n) % 2 != 0, 0);
+  // Tiles +- 1, K around its block, several strips, with every ending.
+  const int64_t shapes[][3] = {{5, 255, 15},  {6, 256, 16},  {13, 257, 31},  {14, 511, 32},  {15, 513, 33},
+                               {29, 769, 47}, {1, 300, 130}, {2, 1025, 65},  {3, 64, 131},   {4, 20, 63},
+                               {8, 20, 32},   {97, 300, 67}, {145, 260, 49}, {289, 70, 100}, {32, 64, 257}};
+  int64_t turn = 0;
+  for (const auto& s : shapes)
+    for (DType dtype : dtypes)
+      for (int t = 0; t < 4; ++t, ++turn) check_shape(dtype, 0, s[0], s[1], s[2], t & 1, t >> 1, turn % 3 != 0, turn % 4);
+  // Batches: small ones side by side, large ones in turn.
+  for (DType dtype : dtypes)
+    for (int t = 0; t < 4; ++t) {
+      check_shape(dtype, 5, 7, 9, 11, t & 1, t >> 1, true, 1);
+      check_shape(dtype, 40, 33, 40, 50, t & 1, t >> 1, false, 0);
+    }
+  check_shape(DType::F32, 2, 200, 300, 100, 0, 0, true, 3);
+  for (cpu::Isa isa : cpu::supported_isas()) {
+    if (isa == cpu::Isa::Reference) continue;
+    cpu::set_num_threads(2);
+    check_by_projection(isa, 700, 1300, 900);
+    check_by_projection(isa, 40, 1100, 2500);
+    check_by_projection(isa, 5000, 300, 20);
+  }
+  return CHECK_RESULT();
+}
