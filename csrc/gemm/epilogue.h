@@ -31,10 +31,14 @@ template <class T>
 void end_block(Ending<T> ending, T* const* c, int64_t rows, int64_t n) noexcept {
   using Vector = VecOf<T>;
   switch (ending.epilogue) {
-    case Epilogue::None: return end_rows(ending.bias, c, rows, n, [](Vector v) { return v; });
-    case Epilogue::Relu: return end_rows(ending.bias, c, rows, n, [](Vector v) { return max(v, Vector(T{0})); });
-    case Epilogue::Sigmoid: return end_rows(ending.bias, c, rows, n, [](Vector v) { return sigmoid(v); });
-    case Epilogue::Tanh: return end_rows(ending.bias, c, rows, n, [](Vector v) { return tanh(v); });
+    case Epilogue::None:
+      return end_rows(ending.bias, c, rows, n, [](Vector v) { return v; });
+    case Epilogue::Relu:
+      return end_rows(ending.bias, c, rows, n, [](Vector v) { return max(v, Vector(T{0})); });
+    case Epilogue::Sigmoid:
+      return end_rows(ending.bias, c, rows, n, [](Vector v) { return sigmoid(v); });
+    case Epilogue::Tanh:
+      return end_rows(ending.bias, c, rows, n, [](Vector v) { return tanh(v); });
   }
 }
 

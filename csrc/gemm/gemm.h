@@ -1,8 +1,9 @@
 // The matrix product C = ending(A B), A [M, K], B [K, N]: packed panels, five loops. Only for .isa.cpp files.
 //
-// The order of every sum, whatever the instruction set, the tile and the path: K is cut into blocks of kKBlock; in a block an
-// element is one chain of fused multiply-adds from 0 in rising k; blocks are added in rising order; then bias, then
-// activation. So packing, tiles, direct reading of B and the cut into pieces of work may follow the instruction set.
+// The order of every sum, whatever the instruction set, the tile and the path: K is cut into blocks of kKBlock; in a
+// block an element is one chain of fused multiply-adds from 0 in rising k; blocks are added in rising order; then bias,
+// then activation. So packing, tiles, direct reading of B and the cut into pieces of work may follow the instruction
+// set.
 //
 //   for each part of N, of K, of M that fits the packed buffers          (large products only)
 //     pack B's part, in panels of one tile's width                       pieces of work: panels
@@ -25,11 +26,11 @@ namespace ckeras::CKERAS_ISA {
 // How a product is cut: by its shape alone.
 struct GemmPlan {
   int64_t m, n, k;
-  bool direct;           // whole panels of B are read where they lie
-  bool fused;            // a piece packs its own strip of A
-  int64_t rows, width;   // of a row panel, a column panel
-  int64_t strip;         // row panels in a strip
-  int64_t stretch;       // column panels in a stretch
+  bool direct;          // whole panels of B are read where they lie
+  bool fused;           // a piece packs its own strip of A
+  int64_t rows, width;  // of a row panel, a column panel
+  int64_t strip;        // row panels in a strip
+  int64_t stretch;      // column panels in a stretch
   int64_t m_part, n_part, k_part;
   int64_t a_bytes, b_bytes;
 
@@ -130,8 +131,8 @@ struct Gemm {
       stride = b.stride;
     }
     const int64_t vectors = ceil_div(columns, VecOf<T>::kLanes);
-    Tiles<T>::table.kernels[rows - 1][vectors - 1](length, row_panel(i) + (k - k0) * kPackedRows, from, stride, at, columns,
-                                             k == 0);
+    Tiles<T>::table.kernels[rows - 1][vectors - 1](length, row_panel(i) + (k - k0) * kPackedRows, from, stride, at,
+                                                   columns, k == 0);
     if (k + length == plan.k && !ending.nothing()) {
       end_block(Ending<T>{ending.bias != nullptr ? ending.bias + column : nullptr, ending.epilogue}, at, rows, columns);
     }
@@ -191,7 +192,8 @@ struct Gemm {
 
 // `workspace` has plan.bytes(), 64-byte aligned. `plan` is plan_gemm's of the same operands.
 template <class T, class A, class B, class C>
-void multiply_matrices(const GemmPlan& plan, const A& a, const B& b, const C& c, Ending<T> ending, void* workspace) noexcept {
+void multiply_matrices(const GemmPlan& plan, const A& a, const B& b, const C& c, Ending<T> ending,
+                       void* workspace) noexcept {
   if (plan.m == 0 || plan.n == 0) return;
   char* bytes = static_cast<char*>(workspace);
   Gemm<T, A, B, C> gemm{plan, a, b, c, ending, reinterpret_cast<T*>(bytes), reinterpret_cast<T*>(bytes + plan.a_bytes)};

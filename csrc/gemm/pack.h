@@ -43,8 +43,8 @@ CKERAS_INLINE void transpose_block(Raw<double, 4>* r) {
   r[3] = __builtin_shufflevector(t1, t3, 2, 3, 6, 7);
 }
 
-// to[p * stride + i] = row(i)[p] for p < k, i < count, and 0 for the i up to `filled` (a multiple of kBlock). row(i) gives
-// null for a row of zeros. `stride` >= filled.
+// to[p * stride + i] = row(i)[p] for p < k, i < count, and 0 for the i up to `filled` (a multiple of kBlock). row(i)
+// gives null for a row of zeros. `stride` >= filled.
 template <class T, class Row>
 CKERAS_INLINE void pack_transposed(T* to, int64_t stride, int64_t count, int64_t filled, int64_t k, const Row& row) {
   constexpr int64_t kSize = kBlock<T>;
@@ -78,8 +78,8 @@ CKERAS_INLINE void pack_row(T* to, const T* from, int64_t count) {
   if (i < count) Vector::load(from + i, count - i).store(to + i);
 }
 
-// An operand that lies in memory as a matrix. Element (i, p), i across the panel and p along K, is data[i * stride + p] when
-// `along_k`, else data[p * stride + i].
+// An operand that lies in memory as a matrix. Element (i, p), i across the panel and p along K, is data[i * stride + p]
+// when `along_k`, else data[p * stride + i].
 template <class T>
 struct Matrix {
   const T* data;

@@ -37,10 +37,14 @@ void with_float(DType dtype, const F& f) {
 
 inline double activate(double x, int64_t epilogue) {
   switch (static_cast<Epilogue>(epilogue)) {
-    case Epilogue::Relu: return x > 0 || std::isnan(x) ? x : 0;
-    case Epilogue::Sigmoid: return 1 / (1 + std::exp(-x));
-    case Epilogue::Tanh: return std::tanh(x);
-    default: return x;
+    case Epilogue::Relu:
+      return x > 0 || std::isnan(x) ? x : 0;
+    case Epilogue::Sigmoid:
+      return 1 / (1 + std::exp(-x));
+    case Epilogue::Tanh:
+      return std::tanh(x);
+    default:
+      return x;
   }
 }
 

@@ -59,8 +59,9 @@ inline Array run(cpu::Isa isa, const char* op, const std::vector<const Array*>& 
   std::vector<View> views;
   for (const Array* a : in) views.push_back(a->view);
   Fault fault;
-  Call call{views.data(), &out.view, static_cast<int32_t>(in.size()), 1, ints.data(), nullptr,
-            static_cast<int32_t>(ints.size()), 0, nullptr, &fault};
+  Call call{views.data(), &out.view, static_cast<int32_t>(in.size()),   1,
+            ints.data(),  nullptr,   static_cast<int32_t>(ints.size()), 0,
+            nullptr,      &fault};
   const int64_t bytes = kernel->workspace != nullptr ? kernel->workspace(call) : 0;
   void* workspace = bytes > 0 ? std::aligned_alloc(64, (bytes + 63) / 64 * 64) : nullptr;
   if (workspace != nullptr) std::memset(workspace, 0xff, bytes);

@@ -66,7 +66,8 @@ void run_float(const Call& call, const F& run_as) noexcept {
     if (dtype == DType::F16) {
       widen(wide.in[i].as<float>(), from, call.in[i].size(), [](const uint16_t* p) { return load_f16(p); }, f16_to_f32);
     } else {
-      widen(wide.in[i].as<float>(), from, call.in[i].size(), [](const uint16_t* p) { return load_bf16(p); }, bf16_to_f32);
+      widen(
+          wide.in[i].as<float>(), from, call.in[i].size(), [](const uint16_t* p) { return load_bf16(p); }, bf16_to_f32);
     }
   }
   run_as(wide.call, float{});

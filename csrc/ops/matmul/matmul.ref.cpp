@@ -1,5 +1,5 @@
-#include "gemm/reference.h"
 #include "ops/matmul/matmul.h"
+#include "gemm/reference.h"
 
 namespace ckeras::reference {
 namespace {
@@ -16,7 +16,8 @@ void matmul(const Call& call, T) noexcept {
       for (int64_t j = 0; j < s.n; ++j) {
         double sum = 0;
         for (int64_t k = 0; k < s.k; ++k) {
-          sum += a[s.transpose_a ? k * s.m + i : i * s.k + k].get() * b[s.transpose_b ? j * s.k + k : k * s.n + j].get();
+          sum +=
+              a[s.transpose_a ? k * s.m + i : i * s.k + k].get() * b[s.transpose_b ? j * s.k + k : k * s.n + j].get();
         }
         if (bias != nullptr) sum += bias[j].get();
         c[i * s.n + j].set(activate(sum, s.activation));

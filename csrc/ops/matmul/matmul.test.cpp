@@ -6,8 +6,8 @@ using namespace ckeras::testing;
 
 namespace {
 
-void check_shape(DType dtype, int64_t batch, int64_t m, int64_t k, int64_t n, int transpose_a, int transpose_b, bool bias,
-           int64_t activation) {
+void check_shape(DType dtype, int64_t batch, int64_t m, int64_t k, int64_t n, int transpose_a, int transpose_b,
+                 bool bias, int64_t activation) {
   auto shape = [&](int64_t rows, int64_t columns) {
     return batch > 0 ? std::vector<int64_t>{batch, rows, columns} : std::vector<int64_t>{rows, columns};
   };
@@ -59,7 +59,8 @@ int main() {
   int64_t turn = 0;
   for (const auto& s : shapes)
     for (DType dtype : dtypes)
-      for (int t = 0; t < 4; ++t, ++turn) check_shape(dtype, 0, s[0], s[1], s[2], t & 1, t >> 1, turn % 3 != 0, turn % 4);
+      for (int t = 0; t < 4; ++t, ++turn)
+        check_shape(dtype, 0, s[0], s[1], s[2], t & 1, t >> 1, turn % 3 != 0, turn % 4);
   // Batches: small ones side by side, large ones in turn.
   for (DType dtype : dtypes)
     for (int t = 0; t < 4; ++t) {

@@ -5,9 +5,9 @@
 //   max_pool2d_pick  x, v [N,H,W,C] -> [N,H',W',C]: the v where each window's first maximum of x is
 //   ints   kh, kw, sh, sw, pad top, bottom, left, right
 //
-// Padding is never a maximum. First means in row-major order of the window; the first NaN counts as the maximum. A window
-// that lies wholly in the padding gives -inf, no gradient, and picks 0. An element that several windows choose sums their
-// dy in row-major order of the windows. dtypes f16 bf16 f32 f64; halves sum in float32. Any size may be 0.
+// Padding is never a maximum. First means in row-major order of the window; the first NaN counts as the maximum. A
+// window that lies wholly in the padding gives -inf, no gradient, and picks 0. An element that several windows choose
+// sums their dy in row-major order of the windows. dtypes f16 bf16 f32 f64; halves sum in float32. Any size may be 0.
 #pragma once
 #include "runtime/kernel.h"
 
