@@ -19,13 +19,77 @@ class Fused {
   Fused() = default;
 
   // `ints` as section 5 says, `inputs` the dtypes of the inputs. Throws std::invalid_argument for ints that are no chain.
-  Fused(const int64_t* ints, int64_t n_ints, const DType* inputs, TileTables tiles);
+  Fused(const int64_t* ints, int64_t n_ints, const DType* inputs, TileTables tiles) { plan(ints, n_ints, inputs, tiles); }
+
+  // Makes this the plan of another chain; memory is used again.
+  void plan(const int64_t* ints, int64_t n_ints, const DType* inputs, TileTables tiles);
 
   // Bytes of workspace that run() needs, 64-byte aligned; 0 unless a long reduction ends the chain.
-  int64_t workspace() const;
+  int64_t workspace() const { return 0; }
 
   // An output may be the very memory of an input that has the output's dtype and is not broadcast.
   void run(const void* const* in, void* const* out, void* workspace) const noexcept;
+
+ private:
+  // Where the elements of an input come from, for a tile that begins at element i of the loop:
+  //   Direct    they lie there: base + i          Scalar    one value, splat once
+  //   Pattern   a row that repeats, laid out once so that every tile is a window of it
+  //   Gather    any strides: copied tile by tile
+  enum class Access : uint8_t { Direct, Scalar, Pattern, Gather };
+
+  struct Input {
+    Access access;
+    uint8_t size;    // bytes of an element
+    int32_t slot;    // scratch, unless Direct
+    int64_t period;  // Pattern: length of the row
+    int64_t strides[kMaxRank];
+  };
+  struct Register {
+    DType dtype;
+    int16_t input;      // number of the input, or -1
+    int16_t output;     // number of the output that it is written to directly, or -1
+    int16_t widened;    // of a half: the register with its float32 values, or -1
+    int32_t slot;       // scratch, or -1
+    int32_t made;       // by this step; -1: an input
+    int32_t last_read;  // by this step; -1: never
+  };
+  struct Step {
+    TileFn fn;
+    int16_t n_args;
+    int16_t result;
+    int16_t args[3];
+  };
+  struct Copy {  // to an output at the end of a tile
+    int16_t from;
+    int16_t output;
+    uint8_t size;
+  };
+
+  class Reader;
+  void read_loop(Reader& ints, const DType* inputs);
+  void read_steps(Reader& ints, TileTables tiles);
+  void place_outputs();
+  void collapse();
+  void choose_access(Input& input) const;
+  void place_registers();
+  int16_t add_register(DType dtype, int made);
+  int16_t add_step(TileFn fn, const int16_t* args, int n_args, DType result);
+  int16_t widen(int16_t half, TileTables tiles);
+
+  void run_range(const void* const* in, void* const* out, int64_t begin, int64_t end) const noexcept;
+  void gather(const Input& input, const void* base, int64_t begin, int64_t n, void* to) const noexcept;
+
+  int rank_ = 0;
+  int64_t shape_[kMaxRank];
+  int64_t size_ = 0;
+  int64_t tile_ = 0;   // elements
+  int64_t grain_ = 0;  // elements a thread takes at once: tiles
+  int32_t slot_bytes_ = 0;
+  std::vector<Input> inputs_;
+  std::vector<Register> registers_;
+  std::vector<Step> steps_;
+  std::vector<int16_t> outputs_;
+  std::vector<Copy> copies_;
 };
 
 // One op on views whose shapes broadcast to the output's; `ints` and `floats` of the call are not read.

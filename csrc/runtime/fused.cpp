@@ -1,0 +1,132 @@
+// Running a chain: tile by tile, every step over the whole tile before the next.
+#include "runtime/fused.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cpu/parallel.h"
+#include "runtime/fused_limits.h"
+
+namespace ckeras {
+namespace {
+
+using Bytes = unsigned char;
+
+template <class T>
+void fill(void* to, const void* from, int64_t n) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  std::fill_n(static_cast<T*>(to), n, value);
+}
+template <class T>
+void pick(void* to, const void* from, int64_t stride, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) static_cast<T*>(to)[i] = static_cast<const T*>(from)[i * stride];
+}
+
+// n elements, `stride` elements apart, to neighbours.
+template <class T>
+void copy_run(void* to, const void* from, int64_t stride, int64_t n) {
+  if (stride == 1) {
+    std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
+  } else if (stride == 0) {
+    fill<T>(to, from, n);
+  } else {
+    pick<T>(to, from, stride, n);
+  }
+}
+
+// Indexed by the size of an element.
+using CopyRun = void (*)(void*, const void*, int64_t, int64_t);
+constexpr CopyRun kCopyRun[9] = {nullptr, copy_run<uint8_t>, copy_run<uint16_t>, nullptr, copy_run<uint32_t>,
+                                 nullptr, nullptr,           nullptr,            copy_run<uint64_t>};
+
+}  // namespace
+
+// Elements begin ... begin + n - 1 of the loop, to neighbours.
+void Fused::gather(const Input& input, const void* base, int64_t begin, int64_t n, void* to) const noexcept {
+  int64_t index[kMaxRank];
+  int64_t offset = 0;
+  int64_t rest = begin;
+  for (int d = rank_ - 1; d >= 0; --d) {
+    index[d] = rest % shape_[d];
+    rest /= shape_[d];
+    offset += index[d] * input.strides[d];
+  }
+  const int inner = rank_ - 1;
+  const CopyRun copy = kCopyRun[input.size];
+  const Bytes* from = static_cast<const Bytes*>(base);
+  for (Bytes* at = static_cast<Bytes*>(to); n > 0;) {
+    const int64_t run = std::min(n, shape_[inner] - index[inner]);
+    copy(at, from + offset * input.size, input.strides[inner], run);
+    at += run * input.size;
+    n -= run;
+    offset += run * input.strides[inner];
+    index[inner] += run;
+    for (int d = inner; d > 0 && index[d] == shape_[d]; --d) {
+      offset += input.strides[d - 1] - shape_[d] * input.strides[d];
+      index[d] = 0;
+      ++index[d - 1];
+    }
+  }
+}
+
+void Fused::run_range(const void* const* in, void* const* out, int64_t begin, int64_t end) const noexcept {
+  alignas(64) Bytes scratch[kScratchBytes];
+  const void* at[kMaxRegisters];  // where each register's tile lies
+  const auto slot = [&](int32_t i) { return scratch + static_cast<int64_t>(i) * slot_bytes_; };
+  const int64_t longest = std::min(tile_, end - begin);
+  const int n_inputs = static_cast<int>(inputs_.size());
+
+  for (int i = 0; i < n_inputs; ++i) {
+    const Input& input = inputs_[i];
+    if (input.access == Access::Scalar) {
+      kCopyRun[input.size](slot(input.slot), in[i], 0, longest);
+    } else if (input.access == Access::Pattern) {
+      for (int64_t done = 0; done < longest + input.period; done += input.period) {
+        const int64_t n = std::min(input.period, longest + input.period - done);
+        std::memcpy(slot(input.slot) + done * input.size, in[i], static_cast<size_t>(n * input.size));
+      }
+    }
+  }
+
+  for (int64_t first = begin; first < end; first += tile_) {
+    const int64_t n = std::min(tile_, end - first);
+    for (int i = 0; i < n_inputs; ++i) {
+      const Input& input = inputs_[i];
+      switch (input.access) {
+        case Access::Direct:
+          at[i] = static_cast<const Bytes*>(in[i]) + first * input.size;
+          break;
+        case Access::Scalar:
+          at[i] = slot(input.slot);
+          break;
+        case Access::Pattern:
+          at[i] = slot(input.slot) + first % input.period * input.size;
+          break;
+        case Access::Gather:
+          gather(input, in[i], first, n, slot(input.slot));
+          at[i] = slot(input.slot);
+          break;
+      }
+    }
+    for (const Step& step : steps_) {
+      const Register& result = registers_[step.result];
+      void* to = result.output < 0 ? slot(result.slot)
+                                   : static_cast<Bytes*>(out[result.output]) + first * size_of(result.dtype);
+      const void* args[3];
+      for (int a = 0; a < step.n_args; ++a) args[a] = at[step.args[a]];
+      step.fn(to, args, n);
+      at[step.result] = to;
+    }
+    for (const Copy& copy : copies_) {
+      std::memmove(static_cast<Bytes*>(out[copy.output]) + first * copy.size, at[copy.from],
+                   static_cast<size_t>(n * copy.size));
+    }
+  }
+}
+
+void Fused::run(const void* const* in, void* const* out, void*) const noexcept {
+  cpu::parallel_for(size_, grain_, [&](int64_t begin, int64_t end) { run_range(in, out, begin, end); });
+}
+
+}  // namespace ckeras
