@@ -369,6 +369,7 @@ def test_run_steps():
     assert program.run_steps([data], order, 2, 1, 1, 0.0)[0] == 1
     assert program.run_steps([data], order, 2, 0, 2, 0.0)[0] == 1
     assert program.run_steps([data], order, 2, 0, 0, 1e9) == (0, [])
+    assert program.run_steps([data], np.array([1, 0]), 2, 0, 1, 1e9)[0] == 1
     before = cell.get()
     for error, arguments in [
         (ValueError, ([data], order, 2, 0, 3, 1e9)),

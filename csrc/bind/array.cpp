@@ -91,23 +91,6 @@ void release_python_object(void* object) noexcept {
   PyGILState_Release(state);
 }
 
-py::object from_numpy(const py::object& object, bool copy) {
-  if (!py::isinstance<py::array>(object)) type_mismatch("from_numpy: array", "a numpy.ndarray", object.ptr());
-  auto array = py::reinterpret_borrow<py::array>(object);
-  const DType dtype = engine_dtype(array.dtype());
-  if (array.dtype().byteorder() == '>') array = array.attr("astype")(array.dtype().attr("newbyteorder")("="));
-  const int required = Numpy::NPY_ARRAY_C_CONTIGUOUS_ | Numpy::NPY_ARRAY_ALIGNED_;
-  if ((array.flags() & required) != required) {
-    array = py::module_::import("numpy").attr("array")(array, py::arg("order") = "C");
-  }
-  View view = checked_view(shape_of(array), dtype);
-  view.data = const_cast<void*>(array.data());
-  if (copy) return to_python(Array::copy_of(view));
-  Array result{Storage::external(view.data, view.nbytes(), array.ptr(), release_python_object), view};
-  array.release();  // the storage owns the reference now
-  return to_python(std::move(result));
-}
-
 py::object to_numpy(const py::object& self, const py::object& dtype) {
   const Array& value = as_array(self.ptr(), "numpy: self");
   py::dtype type(kNumpyTypes[static_cast<int>(value.view.dtype)].number);
@@ -131,6 +114,23 @@ void method(const char* name, F&& function, const Args&... args) {
 }
 
 }  // namespace
+
+py::object from_numpy(const py::object& object, bool copy) {
+  if (!py::isinstance<py::array>(object)) type_mismatch("from_numpy: array", "a numpy.ndarray", object.ptr());
+  auto array = py::reinterpret_borrow<py::array>(object);
+  const DType dtype = engine_dtype(array.dtype());
+  if (array.dtype().byteorder() == '>') array = array.attr("astype")(array.dtype().attr("newbyteorder")("="));
+  const int required = Numpy::NPY_ARRAY_C_CONTIGUOUS_ | Numpy::NPY_ARRAY_ALIGNED_;
+  if ((array.flags() & required) != required) {
+    array = py::module_::import("numpy").attr("array")(array, py::arg("order") = "C");
+  }
+  View view = checked_view(shape_of(array), dtype);
+  view.data = const_cast<void*>(array.data());
+  if (copy) return to_python(Array::copy_of(view));
+  Array result{Storage::external(view.data, view.nbytes(), array.ptr(), release_python_object), view};
+  array.release();  // the storage owns the reference now
+  return to_python(std::move(result));
+}
 
 PyObject* new_array(Array&& value, PyObject* shape) {
   shape = shape ? Py_NewRef(shape) : shape_tuple(value.view);

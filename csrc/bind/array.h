@@ -26,6 +26,9 @@ const Array& as_array(PyObject* object, const char* what);
 
 inline py::object to_python(Array&& value) { return py::reinterpret_steal<py::object>(new_array(std::move(value))); }
 
+// An Array of a NumPy array's values; without `copy` it shares the memory where layout and byte order allow.
+py::object from_numpy(const py::object& object, bool copy);
+
 void bind_array(py::module_& module);
 
 }  // namespace ckeras::bind

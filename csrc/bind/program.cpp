@@ -111,7 +111,8 @@ py::list profile(Program& program, const py::object& inputs) {
 py::tuple run_steps(Program& program, const py::object& data, const py::object& order, const py::object& batch,
                     const py::object& first, const py::object& steps, const py::object& seconds) {
   const std::vector<Array> arrays = to_arrays(data, "Program.run_steps: data");
-  const Array rows = as_array(order.ptr(), "Program.run_steps: order");
+  const py::object row_array = is_array(order.ptr()) ? order : from_numpy(order, false);
+  const Array rows = as_array(row_array.ptr(), "Program.run_steps: order");
   if (rows.view.dtype != DType::I64 || rows.view.rank != 1) {
     throw py::value_error("Program.run_steps: order must be int64[n], got " + describe(rows.view));
   }

@@ -122,8 +122,8 @@ void Program::check_slots() {
       case SlotKind::Input:
         check_index(slot.ref, spec_.slots.size(), "input");
         if (inputs_.size() <= static_cast<size_t>(slot.ref)) inputs_.resize(slot.ref + 1);
-        if (inputs_[slot.ref]) check_type(i, slot.view, inputs_[slot.ref]->view);
-        inputs_[slot.ref] = &slot;
+        if (!inputs_[slot.ref]) inputs_[slot.ref] = &slot;
+        check_type(i, slot.view, inputs_[slot.ref]->view);
         break;
       case SlotKind::Constant:
         check_index(slot.ref, spec_.constants.size(), "constant");
@@ -262,22 +262,20 @@ void Program::execute(Frame& frame, std::vector<StepTime>* times) const {
 // The slot's value as an array that nobody writes any more: shared where the slot has counted memory of its own.
 Array Program::value_of(int64_t i, const Frame& frame) const {
   const Slot& slot = spec_.slots[i];
+  View view = slot.view;
+  view.data = frame.data[i];
   switch (slot.kind) {
     case SlotKind::Input:
-      return frame.inputs[slot.ref];
+      return {frame.inputs[slot.ref].storage, view};
     case SlotKind::Constant:
-      return spec_.constants[slot.ref];
+      return {spec_.constants[slot.ref].storage, view};
     case SlotKind::Cell:  // the lock of a written cell is held
-      return cell_uses_[slot.ref].written ? spec_.cells[slot.ref]->array() : frame.cells[slot.ref];
-    case SlotKind::Fresh: {
-      const auto at = std::lower_bound(fresh_slots_.begin(), fresh_slots_.end(), i);
-      return frame.fresh[at - fresh_slots_.begin()];
-    }
+      return {(cell_uses_[slot.ref].written ? spec_.cells[slot.ref]->array() : frame.cells[slot.ref]).storage, view};
+    case SlotKind::Fresh:
+      return frame.fresh[std::lower_bound(fresh_slots_.begin(), fresh_slots_.end(), i) - fresh_slots_.begin()];
     case SlotKind::Arena:
       break;
   }
-  View view = slot.view;
-  view.data = frame.data[i];
   return Array::copy_of(view);
 }
 

@@ -17,7 +17,7 @@ inline constexpr int kSlotKinds = 5;
 struct Slot {
   SlotKind kind;
   int64_t ref;  // number of the input, constant or cell; byte offset in the arena, a multiple of kAlignment; Fresh: unused
-  View view;    // shape and dtype, no data
+  View view;    // shape and dtype, no data. The first slot of an input says its shape, later ones may reshape it
 };
 
 struct Instruction {

@@ -98,6 +98,27 @@ void test_swap() {
   CHECK_EQ(value(*a), 1.0f);
 }
 
+// One value under two shapes, as input, constant, cell and result.
+void test_reshaped_slots() {
+  const auto cell = std::make_shared<Cell>(filled({2, 2}, 3));
+  ProgramSpec spec;
+  spec.slots = {slot(SlotKind::Input, 0, {4}), slot(SlotKind::Input, 0, {2, 2}),   slot(SlotKind::Constant, 0, {2, 2}),
+                slot(SlotKind::Cell, 0, {4}),  slot(SlotKind::Constant, 0, {1, 4})};
+  spec.constants = {filled({4}, 7)};
+  spec.cells = {cell};
+  spec.instructions = {{kAdd, {0, 3}, {3}, {}, {}}};
+  spec.outputs = {1, 2, 3, 4};
+  Program program(std::move(spec));
+  const auto outputs = program.run(std::vector{filled({4}, 1)});
+  CHECK_EQ(describe(outputs[0].view), "float32[2, 2]");
+  CHECK_EQ(describe(outputs[2].view), "float32[4]");
+  CHECK_EQ(describe(outputs[3].view), "float32[1, 4]");
+  CHECK_EQ(first(outputs[1]), 7.0f);
+  CHECK_EQ(first(outputs[2]), 4.0f);
+  CHECK_EQ(value(*cell), 4.0f);
+  CHECK_THROWS(program.run(std::vector{filled({2, 2}, 1)}), std::invalid_argument);
+}
+
 // An adopted array is an output too: the cell's next write must not reach it.
 void test_adopted_output() {
   const auto cell = std::make_shared<Cell>(filled({4}, 10));
@@ -142,7 +163,7 @@ void test_nonsense_is_refused() {
   refused("input number", [](ProgramSpec& s) { s.slots[0].ref = -1; });
   refused("huge input number", [](ProgramSpec& s) { s.slots[0].ref = int64_t{1} << 60; });
   refused("constant number", [](ProgramSpec& s) { s.slots[1].ref = 1; });
-  refused("constant type", [](ProgramSpec& s) { s.slots[1].view = checked_view(Shape{1}, DType::F32); });
+  refused("constant type", [](ProgramSpec& s) { s.slots[1].view = checked_view(Shape{2}, DType::F32); });
   refused("cell number", [](ProgramSpec& s) { s.slots[4].ref = 7; });
   refused("cell type", [](ProgramSpec& s) { s.slots[4].view.dtype = DType::F64; });
   refused("same cell twice", [](ProgramSpec& s) { s.cells.push_back(s.cells[0]); });
@@ -285,6 +306,7 @@ int main() {
   ckeras::test_runs();
   ckeras::test_outputs_never_change();
   ckeras::test_swap();
+  ckeras::test_reshaped_slots();
   ckeras::test_adopted_output();
   ckeras::test_external_memory_is_never_written();
   ckeras::test_nonsense_is_refused();
