@@ -1,0 +1,112 @@
+// conv2d_grad_filter: a product whose K is all pixels of y. Where M and N leave few pieces of work, the pixels are cut
+// by the shape alone into parts that are summed side by side, and the parts' results are added in rising order.
+#include "gemm/batch.h"
+#include "gemm/gemm.h"
+#include "gemm/widen.h"
+#include "ops/conv2d/conv2d.h"
+#include "ops/conv2d/depthwise.h"
+#include "ops/conv2d/panels.h"
+
+namespace ckeras::CKERAS_ISA {
+namespace {
+
+inline constexpr int64_t kMaxParts = 32;
+inline constexpr int64_t kPartPixels = 8 * 256;                 // a part has at least so many
+inline constexpr int64_t kPartBytes = int64_t{1} << 20;         // of its packed operands each, about
+inline constexpr int64_t kAllPartsElements = int64_t{1} << 22;  // of their results
+
+template <class T>
+struct FilterGradient {
+  ConvShape s;
+  int64_t pixels, size;  // of y, of a group's filters
+  int64_t parts, part;   // how many, pixels in each
+  GemmPlan plan, last;   // of a part; the last one may be shorter
+  Batch groups;
+
+  explicit FilterGradient(const Call& call) noexcept
+      : s(conv_shape(call.in[0], call.out[0], call.in[1], call.ints)),
+        pixels(s.n * s.oh * s.ow),
+        size(s.kh * s.kw * s.cg * (depthwise(s) ? s.c : s.og)) {
+    const int64_t most_parts = most(1, least(kMaxParts, kAllPartsElements / most(1, size)));
+    part = most(kPartPixels, round_up(ceil_div(pixels, most_parts), kKBlock));
+    parts = most(1, ceil_div(pixels, part));
+    const int64_t pack_bytes = parts > 1 ? kPartBytes : kPackBytes;
+    plan = plan_gemm<T>(s.kh * s.kw * s.cg, s.og, least(part, pixels), true, pack_bytes);
+    last = plan_gemm<T>(s.kh * s.kw * s.cg, s.og, pixels - (parts - 1) * part, true, pack_bytes);
+    groups = {s.groups, size * pixels, group_bytes()};
+  }
+
+  // The results of the parts; behind them each part's workspace. One part goes straight to dw.
+  int64_t results_bytes() const noexcept {
+    return parts > 1 ? round_up(parts * size * static_cast<int64_t>(sizeof(T)), 64) : 0;
+  }
+  int64_t part_bytes() const noexcept { return most(plan.bytes(), last.bytes()); }
+  int64_t group_bytes() const noexcept { return results_bytes() + parts * part_bytes(); }
+  int64_t bytes() const noexcept { return depthwise(s) ? results_bytes() : groups.total_bytes(); }
+
+  Image<T> image(const T* x, int64_t g) const noexcept {
+    return {x + g * s.cg, s.c, s.cg, {s.h, s.oh, s.kh, -s.top, s.sh, s.dh}, {s.w, s.ow, s.kw, -s.left, s.sw, s.dw}};
+  }
+
+  // dw's rows of `columns` elements, `stride` apart, from the parts' results in rising order.
+  void add_parts(const T* results, T* dw, int64_t columns, int64_t stride) const noexcept {
+    parallel_for(size, 4096, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        T sum = results[i];
+        for (int64_t p = 1; p < parts; ++p) sum += results[p * size + i];
+        dw[i / columns * stride + i % columns] = sum;
+      }
+    });
+  }
+
+  void run_depthwise(const Call& call) const noexcept {
+    const Image<T> whole = image(call.in[0].as<const T>(), 0);
+    const T* dy = call.in[1].as<const T>();
+    T* results = parts > 1 ? static_cast<T*>(call.workspace) : call.out[0].as<T>();
+    parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) {
+        depthwise_filter_part(whole, dy, p * part, least(pixels, (p + 1) * part), results + p * size);
+      }
+    });
+    if (parts > 1) add_parts(results, call.out[0].as<T>(), size, size);
+  }
+
+  void run_group(const Call& call, int64_t g, void* workspace) const noexcept {
+    const ImageTaps<T> taps{image(call.in[0].as<const T>(), g)};
+    const T* dy = call.in[1].as<const T>() + g * s.og;
+    T* dw = call.out[0].as<T>() + g * s.og;
+    const Ending<T> ending{nullptr, Epilogue::None};
+    if (parts == 1)
+      return multiply_matrices(plan, taps, Matrix<T>{dy, s.o, false}, Rows<T>{dw, s.o}, ending, workspace);
+    T* results = static_cast<T*>(workspace);
+    char* rest = static_cast<char*>(workspace) + results_bytes();
+    parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) {
+        ImageTaps<T> own = taps;
+        own.first += p * part;
+        multiply_matrices(p + 1 < parts ? plan : last, own, Matrix<T>{dy + p * part * s.o, s.o, false},
+                          Rows<T>{results + p * size, s.og}, ending, rest + p * part_bytes());
+      }
+    });
+    add_parts(results, dw, s.og, s.o);
+  }
+
+  void run(const Call& call) const noexcept {
+    if (depthwise(s)) return run_depthwise(call);
+    groups.run(call.workspace, [&](int64_t g, void* workspace) { run_group(call, g, workspace); });
+  }
+};
+
+void conv2d_grad_filter(const Call& call) noexcept {
+  run_float(call, [](const Call& c, auto t) { FilterGradient<decltype(t)>(c).run(c); });
+}
+int64_t conv2d_grad_filter_bytes(const Call& call) noexcept {
+  return bytes_float(call, [](const Call& c, auto t) { return FilterGradient<decltype(t)>(c).bytes(); });
+}
+
+}  // namespace
+
+extern const Kernel kernel_conv2d_grad_filter;
+constinit const Kernel kernel_conv2d_grad_filter = {conv2d_grad_filter, conv2d_grad_filter_bytes, nullptr};
+
+}  // namespace ckeras::CKERAS_ISA
