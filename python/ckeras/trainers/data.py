@@ -1,0 +1,279 @@
+"""Data of `fit`, `evaluate` and `predict`: arrays, iterables of batches, datasets; each gives (x, y, sample_weight)."""
+
+import numpy as np
+
+from ckeras._core import dtypes, nest, rng
+from ckeras._core.tensor import Tensor, TensorBase, convert
+
+NAMES = ("x", "y", "sample_weight")
+
+
+def unpack_x_y_sample_weight(data):
+    """`(x, y, sample_weight)` of a batch: a tuple or list of one to three parts, or `x` alone."""
+    if isinstance(data, list):
+        data = tuple(data)
+    if not isinstance(data, tuple):
+        return data, None, None
+    if not 1 <= len(data) <= 3:
+        raise ValueError(
+            f"[data] expected a batch `x`, `(x, y)` or `(x, y, sample_weight)`, got a tuple of {len(data)}; several inputs "
+            "go into a list or dict in the place of `x`"
+        )
+    return (*data, None, None)[:3]
+
+
+def pack_x_y_sample_weight(x, y=None, sample_weight=None):
+    """The batch that `unpack_x_y_sample_weight` takes apart."""
+    if y is None:
+        return x if not isinstance(x, (tuple, list)) else (x,)
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+def as_tensor(x, what):
+    """A tensor of an array-like; floats become the default float dtype. `TypeError`/`ValueError` for what is no array."""
+    if isinstance(x, Tensor):
+        return x
+    if isinstance(x, TensorBase):
+        return convert(x)
+    if not isinstance(x, np.ndarray):
+        x = np.asarray(x)
+    kind = x.dtype.kind
+    if kind == "f":
+        wanted = dtypes.floatx()
+        return (
+            convert(x)
+            if x.dtype.name == wanted
+            else convert(x.astype(np.float32) if wanted == "float32" else x, wanted)
+        )
+    if kind in "biu" or x.dtype.name == "bfloat16":
+        return convert(x)
+    raise ValueError(
+        f"[{what}] expected an array of numbers, got dtype {x.dtype}"
+        + (" (rows of different lengths, or strings?)" if kind in "OUS" else "")
+        + "; pass NumPy arrays or tensors of numbers"
+    )
+
+
+def is_array_like(x):
+    """Whether it is one array: NumPy, tensor, pandas, or a list of numbers."""
+    if isinstance(x, (np.ndarray, TensorBase)) or hasattr(x, "__array__"):
+        return True
+    return isinstance(x, (list, tuple)) and len(x) > 0 and isinstance(x[0], (int, float, np.generic))
+
+
+def _arrays(structure, what):
+    """The structure with every array a tensor; a list of lists of numbers is one array."""
+    if structure is None:
+        return None
+    if isinstance(structure, dict):
+        return {k: _arrays(v, f"{what}[{k!r}]") for k, v in structure.items()}
+    if isinstance(structure, (list, tuple)) and not is_array_like(structure):
+        if structure and all(isinstance(r, (list, tuple)) and _all_numbers(r) for r in structure):
+            return as_tensor(structure, what)
+        return type(structure)(_arrays(v, f"{what}[{i}]") for i, v in enumerate(structure))
+    t = as_tensor(structure, what)
+    if not t.shape:
+        raise ValueError(f"[{what}] expected an array with a first dimension for the samples, got a single number")
+    return t
+
+
+def _all_numbers(row):
+    return is_array_like(row) or (len(row) > 0 and all(isinstance(r, (list, tuple)) and _all_numbers(r) for r in row))
+
+
+def class_weights_of(y, class_weight):
+    """One weight per sample of integer, one-hot or (n, 1) labels. `ValueError` for a label without a weight."""
+    if not isinstance(class_weight, dict):
+        raise ValueError(f"[class_weight] expected a dict of class number to weight, got {class_weight!r}")
+    if nest.is_nested(y) or y is None:
+        raise ValueError("[class_weight] needs a model with one output and `y` given")
+    labels = np.asarray(y)
+    if labels.ndim > 2:
+        raise ValueError(
+            f"[class_weight] needs labels of shape (n,), (n, 1) or one-hot (n, classes), got {labels.shape}"
+        )
+    if labels.ndim == 2:
+        labels = labels.argmax(-1) if labels.shape[1] > 1 else labels[:, 0]
+    labels = np.round(labels).astype(np.int64)
+    values, inverse = np.unique(labels, return_inverse=True)
+    weights = np.array([float(class_weight.get(int(v), 1.0)) for v in values], dtypes.numpy_dtype(dtypes.floatx()))
+    return weights[inverse]
+
+
+class ArrayData:
+    """Arrays in memory, cut into batches along the first dimension; the last batch may be smaller.
+
+    `structure` is `(x, y, sample_weight)` as tensors, `leaves` its tensors in order, `steps` the batches of an epoch.
+    """
+
+    def __init__(self, x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None):
+        parts = [_arrays(part, name) for part, name in zip((x, y, sample_weight), NAMES)]
+        if class_weight is not None:
+            if parts[2] is not None:
+                raise ValueError("[fit] give either class_weight or sample_weight, not both")
+            parts[2] = convert(class_weights_of(parts[1], class_weight))
+        if parts[2] is not None and nest.is_nested(parts[1]) and not nest.is_nested(parts[2]):
+            weight = parts[2]
+            parts[2] = nest.map_leaves(lambda _: weight, parts[1])
+        self.structure = tuple(parts)
+        self.leaves = nest.leaves(self.structure)
+        if not self.leaves:
+            raise ValueError("[data] x holds no array")
+        sizes = {name: [leaf.shape[0] for leaf in nest.leaves(part)] for name, part in zip(NAMES, parts)}
+        if len({n for group in sizes.values() for n in group}) > 1:
+            found = ", ".join(f"{k}: {v}" for k, v in sizes.items() if v)
+            raise ValueError(f"[data] all arrays must hold the same number of samples, got {found}")
+        self.n = self.leaves[0].shape[0]
+        if self.n == 0:
+            raise ValueError("[data] x is empty: it holds 0 samples; at least one is needed")
+        self.batch_size = check_batch_size(batch_size) or 32
+        if shuffle not in (True, False, "batch"):
+            raise ValueError(f"[fit] shuffle must be True, False or 'batch', got {shuffle!r}")
+        self.shuffle = shuffle
+        self._shuffler = None
+        self.full = self.n // self.batch_size
+        self.rest = self.n % self.batch_size
+        self.steps = self.full + (self.rest > 0)
+        self._identity = None
+        self._pass = None  # [order, next step] of the pass through the samples that is under way
+
+    def order(self):
+        """The samples' order in the next epoch, int64."""
+        if not self.shuffle:
+            if self._identity is None:
+                self._identity = np.arange(self.n, dtype=np.int64)
+            return self._identity
+        if self._shuffler is None:
+            seed = rng.global_seed_generator().next().numpy()
+            self._shuffler = np.random.Generator(np.random.Philox(key=[int(seed[0]), int(seed[1])]))
+        if self.shuffle == "batch":
+            whole = np.arange(self.full * self.batch_size, dtype=np.int64).reshape(self.full, self.batch_size)
+            whole = whole[self._shuffler.permutation(self.full)].reshape(-1)
+            return np.concatenate([whole, np.arange(len(whole), self.n, dtype=np.int64)])
+        return self._shuffler.permutation(self.n).astype(np.int64)
+
+    def segments(self, limit):
+        """`(order, batch size, first step, steps)` runs that make one epoch of `limit` steps (all when `None`).
+
+        With a limit, an epoch goes on where the last one stopped, and starts over when the samples are used up.
+        """
+        if limit is None:
+            self._pass = None
+        left = limit or self.steps
+        while left:
+            if self._pass is None:
+                self._pass = [self.order(), 0]
+            order, at = self._pass
+            if at < self.full:
+                n = min(self.full - at, left)
+                self._pass[1] += n
+                yield order, self.batch_size, at, n
+            else:
+                n = 1
+                self._pass[1] += 1
+                yield order[self.full * self.batch_size :], self.rest, 0, 1
+            left -= n
+            if self._pass[1] >= self.steps:
+                self._pass = None
+
+    def ranges(self):
+        """`(start, stop)` of every batch in the samples' own order."""
+        return [(i, min(i + self.batch_size, self.n)) for i in range(0, self.n, self.batch_size)]
+
+    def split(self, fraction):
+        """`(training, validation)` structures: the last `fraction` of the samples is for validation."""
+        if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
+            raise ValueError(f"[fit] validation_split must be a number between 0 and 1, got {fraction!r}")
+        at = int(self.n * (1.0 - fraction))
+        if at == 0 or at == self.n:
+            raise ValueError(
+                f"[fit] {self.n} samples cannot be split with validation_split={fraction}: one part would be empty"
+            )
+        first = nest.map_leaves(lambda t: t[:at], self.structure)
+        return first, nest.map_leaves(lambda t: t[at:], self.structure)
+
+
+class BatchData:
+    """Batches from a generator, an iterable or a `PyDataset`; `steps` is None when the length is not known."""
+
+    def __init__(self, source, class_weight=None, shuffle=False):
+        self.source = source
+        self.class_weight = class_weight
+        self.is_dataset = hasattr(source, "__getitem__") and hasattr(source, "__len__")
+        self.shuffle = shuffle
+        self.steps = None
+        if self.is_dataset:
+            self.steps = getattr(source, "num_batches", None) or len(source)
+        elif hasattr(source, "__len__"):
+            self.steps = len(source)
+        if self.steps == 0:
+            raise ValueError("[data] x is empty: it yields no batch; at least one is needed")
+        self._iterator = None
+        self._shuffler = None
+
+    @property
+    def endless(self):
+        """Whether going through it again cannot start over: a bare generator."""
+        return not self.is_dataset and iter(self.source) is self.source
+
+    def start(self):
+        """Starts an epoch; a bare generator goes on where it was."""
+        if self.is_dataset:
+            order = np.arange(self.steps)
+            if self.shuffle:
+                if self._shuffler is None:
+                    seed = rng.global_seed_generator().next().numpy()
+                    self._shuffler = np.random.Generator(np.random.Philox(key=[int(seed[0]), int(seed[1])]))
+                order = self._shuffler.permutation(self.steps)
+            self._iterator = (self.source[int(i)] for i in order)
+        elif self._iterator is None or not self.endless:
+            self._iterator = iter(self.source)
+
+    def end(self):
+        hook = getattr(self.source, "on_epoch_end", None)
+        if callable(hook):
+            hook()
+
+    def next(self):
+        """The next batch `(x, y, sample_weight)` of tensors, or `None` at the end."""
+        try:
+            batch = next(self._iterator)
+        except StopIteration:
+            return None
+        x, y, sw = unpack_x_y_sample_weight(batch)
+        parts = [_arrays(part, name) for part, name in zip((x, y, sw), NAMES)]
+        if self.class_weight is not None:
+            if parts[2] is not None:
+                raise ValueError("[fit] give either class_weight or batches with sample weights, not both")
+            parts[2] = convert(class_weights_of(parts[1], self.class_weight))
+        return tuple(parts)
+
+
+def check_batch_size(batch_size):
+    """The batch size, or `None`; `ValueError` unless it is a positive integer."""
+    if batch_size is None:
+        return None
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        raise ValueError(f"[batch_size] expected a positive integer, got {batch_size!r}")
+    return int(batch_size)
+
+
+def make(x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None):
+    """The data adapter for the arguments of `fit`, `evaluate` and `predict`."""
+    if x is None:
+        raise ValueError("[data] x is missing: pass arrays, a dict or list of them, or an iterable of batches")
+    if isinstance(x, (dict, list, tuple)) or is_array_like(x):
+        return ArrayData(x, y, sample_weight, batch_size, shuffle, class_weight)
+    if isinstance(x, str) or not (hasattr(x, "__iter__") or hasattr(x, "__getitem__")):
+        raise ValueError(
+            f"[data] unrecognised data: {type(x).__name__}; pass arrays, a dict or list of them, a generator or an iterable "
+            "of batches, or a ckeras.utils.PyDataset"
+        )
+    for name, value in (("y", y), ("sample_weight", sample_weight)):
+        if value is not None:
+            raise ValueError(
+                f"[data] {name} must be None when x yields batches: the batches hold it, (x, y, sample_weight)"
+            )
+    if batch_size is not None:
+        raise ValueError("[data] batch_size must be None when x yields batches: their source decides it")
+    return BatchData(x, class_weight, shuffle=shuffle is True)

@@ -1,0 +1,635 @@
+"""Trainer: `compile`, `fit`, `evaluate`, `predict` and the steps under them, which `Model` inherits."""
+
+import numpy as np
+
+from ckeras import metrics as metrics_module
+from ckeras import ops
+from ckeras import optimizers as optimizers_module
+from ckeras._core import nest
+from ckeras._core.tape import GradientTape
+from ckeras._core.tensor import Tensor
+from ckeras.callbacks.callback_list import CallbackList, to_python
+from ckeras.config import settings
+from ckeras.saving import registry
+from ckeras.trainers import data as data_module
+from ckeras.trainers.compile_utils import CompileLoss, CompileMetrics, object_name
+from ckeras.trainers.data import ArrayData, BatchData, pack_x_y_sample_weight, unpack_x_y_sample_weight
+from ckeras.trainers.steps import Runner
+
+
+class _State:
+    """What a trainer keeps: the arguments of `compile` and what was made of them."""
+
+    def __init__(self):
+        self.compiled = False
+        self.version = 0  # of compile(): runners of older versions are dropped
+        self.optimizer = None
+        self.loss = None
+        self.compile_loss = None
+        self.compile_metrics = None
+        self.loss_tracker = None
+        self.config = None
+        self.run_eagerly = False
+        self.steps_per_execution = 1
+        self.jit_compile = True
+        self.stop_training = False
+        self.runners = {}
+
+    def __getstate__(self):
+        return {**self.__dict__, "runners": {}}
+
+
+class Trainer:
+    """Training for models: a mixin whose class also has `__call__`, `trainable_variables`, `losses`, `layers`."""
+
+    # ---------------------------------------------------------------- compile
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+    ):
+        """Sets how to train.
+
+        `optimizer`: a name, config or `Optimizer`. `loss`, `loss_weights`, `metrics`, `weighted_metrics`: for one output, or
+        lists or dicts shaped as the outputs; "accuracy" becomes binary, categorical or sparse by the shapes.
+        `run_eagerly=True` runs steps as Python code, with the same numbers. `steps_per_execution`: how many steps run
+        between two calls of batch hooks. `jit_compile` is accepted: steps are always traced unless `run_eagerly`.
+        `auto_scale_loss` scales the loss of float16 models when the optimizer was made with `loss_scale_factor`.
+        Raises `ValueError` for unknown names and for a negative or zero `steps_per_execution`.
+
+        >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        """
+        if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ValueError(f"[compile] steps_per_execution must be a positive integer, got {steps_per_execution!r}")
+        if jit_compile not in (True, False, "auto", None):
+            raise ValueError(f"[compile] jit_compile must be True, False or 'auto', got {jit_compile!r}")
+        for name, value in (("run_eagerly", run_eagerly), ("auto_scale_loss", auto_scale_loss)):
+            if not isinstance(value, bool):
+                raise ValueError(f"[compile] {name} must be True or False, got {value!r}")
+        if run_eagerly and jit_compile is True:
+            raise ValueError("[compile] run_eagerly=True and jit_compile=True exclude each other; drop one")
+        output_names = getattr(self, "output_names", None)
+        resolved = optimizers_module.get(optimizer)
+        compile_loss = None if loss is None else CompileLoss(loss, loss_weights, output_names)
+        if loss is None and loss_weights is not None:
+            raise ValueError("[compile] loss_weights without a loss")
+        compile_metrics = None
+        if metrics or weighted_metrics:
+            compile_metrics = CompileMetrics(metrics, weighted_metrics, output_names)
+        state = self._trainer
+        state.optimizer = resolved
+        state.loss = loss
+        state.compile_loss = compile_loss
+        state.compile_metrics = compile_metrics
+        state.loss_tracker = None if loss is None else metrics_module.Mean(name="loss")
+        state.run_eagerly = run_eagerly
+        state.steps_per_execution = steps_per_execution
+        state.jit_compile = bool(jit_compile) and not run_eagerly
+        state.config = {
+            "optimizer": resolved,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": state.jit_compile,
+        }
+        state.version += 1
+        state.runners = {}
+        state.stop_training = False
+        state.compiled = True
+
+    @property
+    def _trainer(self):
+        state = self.__dict__.get("_trainer_state")
+        if state is None:
+            state = _State()
+            self.__dict__["_trainer_state"] = state
+        return state
+
+    @property
+    def compiled(self):
+        return self._trainer.compiled
+
+    @property
+    def optimizer(self):
+        """The optimizer that `compile` made, or `None`."""
+        return self._trainer.optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer):
+        state = self._trainer
+        state.optimizer = optimizer
+        state.runners = {}
+
+    @property
+    def loss(self):
+        return self._trainer.loss
+
+    @property
+    def run_eagerly(self):
+        return self._trainer.run_eagerly
+
+    @run_eagerly.setter
+    def run_eagerly(self, value):
+        self._trainer.run_eagerly = bool(value)
+        self._trainer.runners = {}
+
+    @property
+    def jit_compile(self):
+        return self._trainer.jit_compile
+
+    @property
+    def steps_per_execution(self):
+        return self._trainer.steps_per_execution
+
+    @property
+    def stop_training(self):
+        """Set to True by a callback: training ends after the current batch."""
+        return self._trainer.stop_training
+
+    @stop_training.setter
+    def stop_training(self, value):
+        self._trainer.stop_training = bool(value)
+
+    def get_compile_config(self):
+        """The arguments of `compile` as plain values, or `None` when not compiled."""
+        return registry.serialize_keras_object(self._trainer.config) if self.compiled else None
+
+    def compile_from_config(self, config):
+        """Compiles as the model was compiled that `config` comes from, and makes the optimizer's variables."""
+        config = {k: registry.deserialize_keras_object(v) for k, v in config.items()}
+        self.compile(**config)
+        if self.built and self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+
+    # ---------------------------------------------------------------- metrics
+
+    @property
+    def metrics(self):
+        """The loss tracker, metrics of the model and its layers, and those of `compile`."""
+        state = self._trainer
+        found = [] if state.loss_tracker is None else [state.loss_tracker]
+        for layer in self._flatten_layers():
+            own = getattr(layer, "_metrics", ())
+            if layer is self or not isinstance(layer, Trainer):
+                found.extend(m for m in own if not any(m is f for f in found))
+        if state.compile_metrics is not None:
+            found.append(state.compile_metrics)
+        if state.compile_loss is not None:
+            found.extend(state.compile_loss.metrics)
+        return found
+
+    @property
+    def metrics_names(self):
+        return [m.name for m in self.metrics]
+
+    @property
+    def metrics_variables(self):
+        return [v for m in self.metrics for v in m.variables]
+
+    def reset_metrics(self):
+        """Sets all metrics to their start."""
+        for m in self.metrics:
+            m.reset_state()
+
+    def get_metrics_result(self):
+        """The metrics' results by name."""
+        logs = {}
+        for m in self.metrics:
+            result = m.result()
+            if isinstance(result, dict):
+                logs.update(result)
+            else:
+                logs[m.name] = result
+        return logs
+
+    # ---------------------------------------------------------------- steps, to be overridden
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The total loss, a scalar: that of `compile` plus the losses that layers added."""
+        total = None
+        if self._trainer.compile_loss is not None:
+            total = self._trainer.compile_loss(y, y_pred, sample_weight)
+        for extra in self.losses:
+            extra = ops.sum(ops.cast(extra, "float32"))
+            total = extra if total is None else ops.add(total, extra)
+        if total is None:
+            raise ValueError(
+                "[compute_loss] there is no loss to minimise: give compile() a `loss`, call add_loss() in a layer, or "
+                "override compute_loss or train_step"
+            )
+        return total
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Updates the metrics of `compile` and returns all results by name."""
+        if self._trainer.compile_metrics is not None:
+            self._trainer.compile_metrics.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def train_step(self, data):
+        """One update on a batch `x`, `(x, y)` or `(x, y, sample_weight)`; returns logs, a dict of scalars."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        with GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        self._track_loss(loss, x)
+        variables = self.trainable_variables
+        if variables:
+            self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def test_step(self, data):
+        """As `train_step` without an update."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=False)
+        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
+        self._track_loss(loss, x)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def predict_step(self, data):
+        """The model's output on a batch."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self(x, training=False)
+
+    def _track_loss(self, loss, x):
+        tracker = self._trainer.loss_tracker
+        if tracker is not None:
+            tracker.update_state(loss, sample_weight=float(nest.leaves(x)[0].shape[0]))
+
+    # ---------------------------------------------------------------- runners
+
+    def _fingerprint(self):
+        """What a traced step depends on besides the batch: changes drop the programs."""
+        return (
+            self._trainer.version,
+            tuple([(id(layer), layer.trainable, layer.dtype_policy) for layer in self._flatten_layers()]),
+        )
+
+    def _runner(self, kind, structure):
+        state = self._trainer
+        key = (kind, nest.skeleton(structure), self._fingerprint())
+        runner = state.runners.get(key)
+        if runner is None:
+            if len(state.runners) > 16:
+                state.runners = {}
+            runner = Runner(self._step(kind), structure, state.run_eagerly, self._loss_note())
+            state.runners[key] = runner
+        return runner
+
+    def _step(self, kind):
+        if kind == "predict":
+            return lambda x, y, sample_weight: self.predict_step(pack_x_y_sample_weight(x, y, sample_weight))
+        method = self.train_step if kind == "train" else self.test_step
+
+        def step(x, y, sample_weight):
+            self._clear_losses()
+            logs = method(pack_x_y_sample_weight(x, y, sample_weight))
+            if not isinstance(logs, dict):
+                raise ValueError(f"[{kind}_step] must return a dict of logs, got {type(logs).__name__}")
+            return logs
+
+        return step
+
+    def _loss_note(self):
+        if self._trainer.loss is None:
+            return ""
+        names = sorted({object_name(x) if not isinstance(x, str) else x for x in nest.leaves(self._trainer.loss)})
+        return f" (in the loss {', '.join(map(repr, names))} of model {self.name!r})"
+
+    def _run_batches(self, kind, data, limit, callbacks):
+        """Runs an epoch of steps over the data; the logs of the last step."""
+        state = self._trainer
+        begin, end = callbacks.batch_hooks(kind)
+        slow = callbacks.wants_every_batch(kind)
+        chunk = state.steps_per_execution
+        done, logs = 0, None
+        if isinstance(data, ArrayData):
+            runner = self._runner(kind, data.structure)
+            for order, batch, first, count in data.segments(limit):
+                last = first + count
+                while first < last:
+                    if slow:
+                        begin(done)
+                    steps = min(chunk, last - first) if slow else last - first
+                    n, logs = runner.run_steps(data.leaves, order, batch, first, steps)
+                    first += n
+                    done += n
+                    end(done - 1, logs)
+                    if state.stop_training and kind == "train":
+                        return logs
+            return logs
+        data.start()
+        while limit is None or done < limit:
+            batch = data.next()
+            if batch is None:
+                break
+            begin(done)
+            logs = self._runner(kind, batch).run(nest.leaves(batch))
+            end(done, logs)
+            done += 1
+            if state.stop_training and kind == "train":
+                break
+        if done == 0:
+            raise ValueError("[data] the data yielded no batch; a generator can be used only once unless it is endless")
+        data.end()
+        data.steps = data.steps or (done if limit is None else None)
+        return logs
+
+    # ---------------------------------------------------------------- fit, evaluate, predict
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
+        """Trains for `epochs - initial_epoch` epochs and returns a `History`.
+
+        `x`, `y`, `sample_weight`: arrays of shape (samples, ...), or lists or dicts of them; or `x` alone a generator, an
+        iterable or a `PyDataset` of batches `(x, y)` or `(x, y, sample_weight)`. `validation_split` takes the last part of
+        the arrays, before shuffling. Raises `ValueError` when the model is not compiled, for empty data, and for lengths,
+        shapes or labels that do not fit; the model stays usable.
+
+        >>> history = model.fit(x, y, epochs=2, batch_size=32, validation_split=0.1)
+        """
+        self._assert_compiled("fit")
+        epochs = _epochs("epochs", epochs, 1)
+        if settings.max_epochs() is not None:
+            epochs = min(epochs, settings.max_epochs())
+        initial_epoch = _epochs("initial_epoch", initial_epoch, 0)
+        steps_per_epoch = _steps("steps_per_epoch", steps_per_epoch)
+        validation_steps = _steps("validation_steps", validation_steps)
+        verbose = _verbose(verbose)
+        validates_at = _validation_epochs(validation_freq)
+        if class_weight is not None and sample_weight is not None:
+            raise ValueError("[fit] give either class_weight or sample_weight, not both")
+        if validation_split and validation_data is None:
+            whole = data_module.make(x, y, sample_weight, batch_size)
+            if not isinstance(whole, ArrayData):
+                raise ValueError("[fit] validation_split needs arrays; pass validation_data for batches")
+            (x, y, sample_weight), validation_data = whole.split(validation_split)
+        data = data_module.make(x, y, sample_weight, batch_size, shuffle, class_weight)
+        validation = None
+        if validation_data is not None:
+            validation = _validation_data(validation_data, validation_batch_size or batch_size)
+        self._check_steps("steps_per_epoch", data, steps_per_epoch, epochs - initial_epoch)
+        limit = _cap(steps_per_epoch)
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(
+                callbacks,
+                add_history=True,
+                add_progbar=verbose != 0,
+                verbose=verbose,
+                epochs=epochs,
+                steps=limit or data.steps,
+                model=self,
+            )
+        self.stop_training = False
+        logs = {}
+        callbacks.on_train_begin()
+        for epoch in range(initial_epoch, epochs):
+            self.reset_metrics()
+            callbacks.on_epoch_begin(epoch)
+            logs = to_python(self._run_batches("train", data, limit, callbacks))
+            logs = {k: logs[k] for k in sorted(logs)}
+            if validation is not None and validates_at(epoch):
+                self.reset_metrics()
+                found = self._evaluate(validation, _cap(validation_steps), callbacks)
+                logs.update({f"val_{k}": found[k] for k in sorted(found)})
+            callbacks.on_epoch_end(epoch, logs)
+            if self.stop_training:
+                break
+        if epochs > initial_epoch and hasattr(self.optimizer, "finalize_variable_values"):
+            self.optimizer.finalize_variable_values(self.trainable_variables)
+        callbacks.on_train_end(logs)
+        return self.history
+
+    @property
+    def history(self):
+        """The `History` of the last `fit`."""
+        return self._trainer.__dict__.get("history")
+
+    @history.setter
+    def history(self, history):
+        self._trainer.history = history
+
+    def _evaluate(self, data, limit, callbacks):
+        callbacks.on_test_begin()
+        logs = to_python(self._run_batches("test", data, limit, callbacks))
+        logs = {k: logs[k] for k in sorted(logs)}
+        callbacks.on_test_end(logs)
+        return logs
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ):
+        """The loss, or a list of loss and metrics in the order of `metrics_names` (a dict with `return_dict`).
+
+        Data as in `fit`. Raises `ValueError` as `fit` does.
+        """
+        self._no_more("evaluate", kwargs)
+        self._assert_compiled("evaluate")
+        verbose = _verbose(verbose)
+        data = data_module.make(x, y, sample_weight, batch_size)
+        self._check_steps("steps", data, steps, 1)
+        limit = _cap(_steps("steps", steps))
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(
+                callbacks, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=limit or data.steps, model=self
+            )
+        self.reset_metrics()
+        logs = self._evaluate(data, limit, callbacks)
+        return logs if return_dict else self._flatten_logs(logs)
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """The model's outputs on all samples as NumPy arrays, structured as the outputs.
+
+        `x` as in `fit`; batches of an iterable may hold targets, which are ignored. Threads may call it at once.
+        """
+        if verbose == 0 and callbacks is None and steps is None and x.__class__ is np.ndarray:
+            size = data_module.check_batch_size(batch_size) or 32
+            if x.ndim and 0 < len(x) <= size:
+                leaf = data_module.as_tensor(x, "x")
+                result = self._runner("predict", (leaf, None, None)).run([leaf])
+                return _writable(result)
+        return self._predict(x, batch_size, _verbose(verbose), _steps("steps", steps), callbacks)
+
+    def _predict(self, x, batch_size, verbose, steps, callbacks):
+        data = data_module.make(x, None, None, batch_size)
+        self._check_steps("steps", data, steps, 1)
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(
+                callbacks, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=steps or data.steps, model=self
+            )
+        found = []
+        callbacks.on_predict_begin()
+        begin, end = callbacks.batch_hooks("predict")
+        for i, batch in enumerate(_batches(data, steps)):
+            begin(i)
+            outputs = self._runner("predict", batch).run(nest.leaves(batch))
+            found.append(outputs)
+            end(i, {"outputs": outputs})
+        callbacks.on_predict_end()
+        if len(found) == 1:
+            return _writable(found[0])
+        columns = zip(*[nest.leaves(f) for f in found])
+        return nest.pack(found[0], [np.concatenate([t.numpy() for t in column]) for column in columns])
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """One update; the logs as `evaluate` returns them. Metrics go on from the last call: see `reset_metrics`."""
+        self._assert_compiled("train_on_batch")
+        return self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """As `train_on_batch` without an update."""
+        self._assert_compiled("test_on_batch")
+        return self._on_batch("test", x, y, sample_weight, None, return_dict)
+
+    def _on_batch(self, kind, x, y, sample_weight, class_weight, return_dict):
+        if class_weight is not None and sample_weight is not None:
+            raise ValueError("[train_on_batch] give either class_weight or sample_weight, not both")
+        size = len(nest.leaves(x)[0]) if nest.leaves(x) else 0
+        data = ArrayData(x, y, sample_weight, max(size, 1), class_weight=class_weight)
+        logs = to_python(self._runner(kind, data.structure).run(data.leaves))
+        logs = {k: logs[k] for k in sorted(logs)}
+        return logs if return_dict else self._flatten_logs(logs)
+
+    def predict_on_batch(self, x):
+        """The outputs for one batch, as NumPy arrays."""
+        size = len(nest.leaves(x)[0]) if nest.leaves(x) else 0
+        data = ArrayData(x, batch_size=max(size, 1))
+        return _writable(self._runner("predict", data.structure).run(data.leaves))
+
+    # ---------------------------------------------------------------- helpers
+
+    def _assert_compiled(self, method):
+        if not self.compiled:
+            raise ValueError(
+                f"[{method}] the model {self.name!r} is not compiled: call compile(optimizer=..., loss=...) before {method}()"
+            )
+
+    def _flatten_logs(self, logs):
+        """A list in the order of `metrics`, other names after them, sorted; a single value stands alone."""
+        names = []
+        for m in self.metrics:
+            names += [row[2].name for row in m.rows or ()] if isinstance(m, CompileMetrics) else [m.name]
+        values = [logs[n] for n in names if n in logs]
+        values += [logs[n] for n in sorted(logs) if n not in names]
+        return values[0] if len(values) == 1 else values
+
+    @staticmethod
+    def _no_more(method, kwargs):
+        if kwargs:
+            raise ValueError(f"[{method}] unexpected arguments {sorted(kwargs)}")
+
+    def _check_steps(self, what, data, steps, epochs):
+        if isinstance(data, BatchData) and steps is None and data.steps is None and epochs > 1 and data.endless:
+            raise ValueError(
+                f"[fit] x is a generator, which gives its batches once: pass {what}=... for {epochs} epochs, or an iterable "
+                "that can be started again"
+            )
+
+
+def _batches(data, limit):
+    """Every batch of the data in order, as `(x, None, None)`."""
+    if isinstance(data, ArrayData):
+        for _, (start, stop) in zip(range(limit or data.steps), data.ranges()):
+            yield nest.map_leaves(lambda t: t[start:stop], data.structure)
+        return
+    data.start()
+    done = 0
+    while limit is None or done < limit:
+        batch = data.next()
+        if batch is None:
+            break
+        yield (batch[0], None, None)
+        done += 1
+    if done == 0:
+        raise ValueError("[data] x yielded no batch")
+
+
+def _writable(outputs):
+    if outputs.__class__ is Tensor:
+        return np.array(outputs.numpy())
+    return nest.map_leaves(lambda t: np.array(t.numpy()), outputs)
+
+
+def _validation_data(given, batch_size):
+    if isinstance(given, (tuple, list)) and (len(given) in (2, 3)):
+        x, y, sw = unpack_x_y_sample_weight(tuple(given))
+        return data_module.make(x, y, sw, batch_size)
+    if data_module.is_array_like(given) or isinstance(given, dict):
+        return data_module.make(given, None, None, batch_size)
+    if isinstance(given, (tuple, list)):
+        raise ValueError(
+            f"[fit] validation_data must be (x, y) or (x, y, sample_weight), got a {type(given).__name__} of {len(given)}"
+        )
+    return data_module.make(given)
+
+
+def _epochs(name, value, least):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise ValueError(f"[fit] {name} must be an integer of at least {least}, got {value!r}")
+    return int(value)
+
+
+def _steps(name, value):
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
+        raise ValueError(f"[{name}] expected a positive integer or None, got {value!r}")
+    return None if value is None else int(value)
+
+
+def _cap(steps):
+    most = settings.max_steps_per_epoch()
+    return steps if most is None else min(steps or most, most)
+
+
+def _verbose(verbose):
+    if verbose == "auto":
+        return 1
+    if verbose in (0, 1, 2):
+        return int(verbose)
+    raise ValueError(f"[verbose] expected 'auto', 0, 1 or 2, got {verbose!r}")
+
+
+def _validation_epochs(freq):
+    """A predicate of epochs (from 0) that end with validation."""
+    if isinstance(freq, int) and not isinstance(freq, bool) and freq >= 1:
+        return lambda epoch: (epoch + 1) % freq == 0
+    if isinstance(freq, (list, tuple, set)):
+        chosen = set(freq)
+        return lambda epoch: epoch + 1 in chosen
+    raise ValueError(f"[fit] validation_freq must be a positive integer or a list of epochs, got {freq!r}")
