@@ -1,0 +1,316 @@
+"""Programs: what the passes do, memory reuse, and in-place writes that never touch what is still read."""
+
+import numpy as np
+import pytest
+
+from ckeras import ops
+from ckeras._core.function import function
+from ckeras._core.program import compile
+from ckeras._core.tape import GradientTape
+from ckeras._core.tensor import convert
+from ckeras._core.variable import Variable
+from ckeras.ops.updates import adam_update_p, sgd_update_p
+
+F32 = "float32"
+
+
+def test_a_chain_is_one_kernel_and_needs_no_memory():
+    program = compile(lambda x: ops.tanh(ops.exp(x) * 2 + x) / 3, ((64, 64), F32))
+    assert program.n_kernels == 1 and program.planned_bytes == 0
+
+
+def test_equal_expressions_are_computed_once_and_dead_ones_never():
+    def f(x):
+        ops.matmul(x, x)
+        return ops.matmul(x, x + 1) + ops.matmul(x, x + 1)
+
+    assert str(compile(f, ((8, 8), F32))).count("matmul") == 1
+
+
+def test_bias_and_activation_join_the_kernel_before_them():
+    w, b = convert(np.ones((4, 5), F32)), convert(np.ones(5, F32))
+    program = compile(lambda x: ops.relu(ops.matmul(x, w) + b), ((3, 4), F32))
+    assert program.n_kernels == 1 and "activation=relu" in str(program)
+    image = compile(
+        lambda x: ops.tanh(ops.conv(x, np.ones((3, 3, 2, 5), F32)) + ops.reshape(b, (1, 1, 1, 5))), ((1, 8, 8, 2), F32)
+    )
+    assert image.n_kernels == 1 and "activation=tanh" in str(image)
+    # The value in between is wanted: nothing may join.
+    kept = compile(lambda x: (ops.matmul(x, w), ops.relu(ops.matmul(x, w))), ((3, 4), F32))
+    assert kept.n_kernels == 2
+
+
+def test_transposes_and_broadcasts_are_strides():
+    product = compile(lambda x: ops.matmul(ops.transpose(x), x), ((3, 4), F32))
+    assert product.n_kernels == 1 and "transpose_a=True" in str(product)
+    loop = compile(lambda x: ops.transpose(x) * 2 + ops.broadcast_to(x[:, 0], (4, 3)), ((3, 4), F32))
+    assert "transpose" not in str(loop) and "broadcast" not in str(loop)
+
+
+def test_a_group_never_waits_for_itself():
+    def f(x):
+        a = x * 2
+        return a + ops.matmul(ops.exp(a), x) * a
+
+    program = compile(f, ((8, 8), F32))
+    x = convert(np.random.default_rng(0).normal(size=(8, 8)).astype(F32))
+    assert program.run([x]).numpy().tobytes() == f(x).numpy().tobytes()
+
+
+def test_memory_is_reused_by_lifetime():
+    def f(x):
+        for _ in range(20):
+            x = ops.matmul(x, x)
+        return x
+
+    one = 256 * 256 * 4
+    assert compile(f, ((256, 256), F32)).planned_bytes <= 2 * one
+
+
+def test_the_listing_reads():
+    v = Variable(np.ones(4, F32), name="weight")
+
+    def f(x):
+        v.assign_add(ops.sum(x, 0))
+        return ops.matmul(x, ops.transpose(x)) * 2
+
+    lines = str(compile(f, ((3, 4), F32))).splitlines()
+    assert lines[0] == "program of 4 kernels, 1 inputs, 1 variables"
+    assert any("writes weight in place" in line for line in lines)
+    assert any("matmul(in0[3, 4], in0[3, 4], transpose_b=True)" in line for line in lines)
+    assert lines[-1].startswith("planned memory: ")
+
+
+# ---- what is still read is never overwritten
+
+
+def _check(step, variables, *inputs, runs=3):
+    """Traced and eager runs of `step` leave the same bits in the results and in every variable."""
+    start = [v.numpy().copy() for v in variables]
+    inputs = [convert(x) for x in inputs]
+
+    def run(f):
+        for v, s in zip(variables, start):
+            v.assign(s)
+        results = [np.asarray(f(*inputs)).tobytes() for _ in range(runs)]
+        return results, [v.numpy().tobytes() for v in variables]
+
+    assert run(function(step)) == run(step)
+
+
+A, C = np.arange(6, dtype=F32).reshape(2, 3), np.arange(9, dtype=F32).reshape(3, 3)
+
+
+def test_a_variable_read_after_its_assignment():
+    v = Variable(A)
+
+    def step(x):
+        old = v.value
+        v.assign(v * 2 + x)
+        return old + v
+
+    _check(step, [v], A)
+
+
+def test_the_old_value_is_returned():
+    v = Variable(A)
+
+    def step(x):
+        old = v.value
+        v.assign(old + x)
+        return old
+
+    _check(step, [v], A)
+
+
+def test_the_old_value_is_read_by_a_later_kernel():
+    v = Variable(C)
+
+    def step(x):
+        old = v.value
+        v.assign(old + x)
+        return ops.matmul(old, v.value) - ops.transpose(old)
+
+    _check(step, [v], C)
+
+
+def test_a_kernel_does_not_overwrite_its_own_operand():
+    v = Variable(C)
+
+    def step(x):
+        v.assign(ops.matmul(v, x))
+        return v.value
+
+    _check(step, [v], C / 9)
+
+
+def test_a_transposed_read_blocks_the_overwriting():
+    v = Variable(C)
+
+    def step(x):
+        v.assign(v + ops.transpose(v) * x)
+        return x
+
+    _check(step, [v], C / 9)
+
+
+def test_a_variable_updated_twice():
+    v = Variable(A)
+
+    def step(x):
+        v.assign_add(x)
+        middle = v * 1.5
+        v.assign(v * 2)
+        return middle
+
+    _check(step, [v], A)
+
+
+def test_variables_change_places():
+    a, b, c = Variable(A), Variable(A + 10), Variable(A + 20)
+
+    def step(x):
+        old = a.value
+        a.assign(b)
+        b.assign(c)
+        c.assign(old)
+        return x
+
+    _check(step, [a, b, c], A, runs=4)
+
+
+def test_two_variables_take_one_value_and_the_input():
+    a, b, c = Variable(A), Variable(A), Variable(A)
+
+    def step(x):
+        a.assign(x * 2)
+        b.assign(a)
+        c.assign(x)
+        return a + b
+
+    _check(step, [a, b, c], A)
+
+
+def test_a_variable_takes_a_constant_or_itself():
+    a, b = Variable(A), Variable(A)
+
+    def step(x):
+        a.assign(ops.ones((2, 3)))
+        b.assign(b)
+        return x + b
+
+    _check(step, [a, b], A)
+
+
+def test_a_variable_takes_a_reshaped_one():
+    a, b = Variable(A), Variable(np.zeros((3, 2), F32))
+
+    def step(x):
+        b.assign(ops.reshape(a, (3, 2)))
+        a.assign(ops.reshape(ops.exp(ops.reshape(a, (6,)) / 10), (2, 3)))
+        return ops.sum(b)
+
+    _check(step, [a, b], A)
+
+
+def test_results_share_no_memory_that_changes():
+    v = Variable(A)
+
+    @function
+    def step(x):
+        v.assign_add(x)
+        return v.value, x * 1, x
+
+    first = step(convert(A))
+    kept = [t.numpy().copy() for t in first]
+    step(convert(A + 1))
+    for t, k in zip(first, kept):
+        np.testing.assert_array_equal(t.numpy(), k)
+
+
+def test_inputs_are_never_written():
+    x = convert(A)
+    f = function(lambda x: ops.exp(x) + ops.sum(x))
+    f(x)
+    np.testing.assert_array_equal(x.numpy(), A)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sgd_updates_in_place(momentum):
+    p, q, m, n = (Variable(A + i) for i in range(4))
+
+    def step(g):
+        lr = convert(0.1)
+        if momentum:
+            new = sgd_update_p.bind(lr, p.value, g, m.value, q.value, g * 2, n.value, has_momentum=True, nesterov=True, momentum=0.9)
+            targets = (p, m, q, n)
+        else:
+            new = sgd_update_p.bind(lr, p.value, g, q.value, g * 2, has_momentum=False, nesterov=False, momentum=0.0)
+            targets = (p, q)
+        for v, value in zip(targets, new):
+            v.assign(value)
+        return g
+
+    _check(step, [p, q, m, n], A)
+    assert str(function(step).program(convert(A))).count("in place") >= 1
+
+
+def test_adam_updates_in_place():
+    p, m, v = Variable(A), Variable(A * 0), Variable(A * 0)
+
+    def step(g):
+        new = adam_update_p.bind(
+            convert(0.1), p.value, g, m.value, v.value, one_minus_beta_1=0.1, one_minus_beta_2=0.001, epsilon=1e-7
+        )
+        for variable, value in zip((p, m, v), new):
+            variable.assign(value)
+        return g
+
+    _check(step, [p, m, v], A + 1)
+    listing = str(function(step).program(convert(A)))
+    assert all(f"writes {x.path} in place" in listing for x in (p, m, v))
+
+
+def test_run_steps_is_run_in_a_loop():
+    rng = np.random.default_rng(1)
+    data, labels = rng.normal(size=(40, 4)).astype(F32), rng.integers(0, 3, 40)
+    w, b = Variable(np.zeros((4, 3), F32)), Variable(np.zeros(3, F32))
+
+    def step(x, y):
+        with GradientTape() as tape:
+            loss = ops.mean(ops.sparse_categorical_crossentropy(y, ops.matmul(x, w) + b, from_logits=True))
+        for v, g in zip((w, b), tape.gradient(loss, [w, b])):
+            v.assign_sub(0.5 * g)
+        return {"loss": loss}
+
+    order = rng.permutation(40)
+    losses = []
+    for s in range(5):
+        rows = order[s * 8 : s * 8 + 8]
+        losses.append(float(step(convert(data[rows]), convert(labels[rows]))["loss"]))
+    eager = [v.numpy().copy() for v in (w, b)]
+    for v in (w, b):
+        v.assign(v * 0)
+    program = compile(step, ((8, 4), F32), ((8,), "int64"))
+    done, result = program.run_steps([data, labels], order, 8, 0, 2, 60.0)
+    assert done == 2 and float(result["loss"]) == losses[1]
+    done, result = program.run_steps([data, labels], order, 8, 2, 3, 60.0)
+    assert done == 3 and float(result["loss"]) == losses[4]
+    for v, e in zip((w, b), eager):
+        assert v.numpy().tobytes() == e.tobytes()
+
+
+def test_a_long_step_traces_and_plans_right():
+    w = [Variable(np.eye(8, dtype=F32) * 0.9, name=f"w{i}") for i in range(30)]
+
+    def step(x):
+        with GradientTape() as tape:
+            h = x
+            for v in w:
+                h = ops.tanh(ops.matmul(h, v) + ops.mean(h)) * 1.1 + h
+            loss = ops.sum(h * h)
+        for v, g in zip(w, tape.gradient(loss, w)):
+            v.assign_sub(1e-4 * g)
+        return loss
+
+    _check(step, w, np.random.default_rng(0).normal(size=(4, 8)).astype(F32), runs=2)
