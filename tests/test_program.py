@@ -242,7 +242,9 @@ def test_sgd_updates_in_place(momentum):
     def step(g):
         lr = convert(0.1)
         if momentum:
-            new = sgd_update_p.bind(lr, p.value, g, m.value, q.value, g * 2, n.value, has_momentum=True, nesterov=True, momentum=0.9)
+            new = sgd_update_p.bind(
+                lr, p.value, g, m.value, q.value, g * 2, n.value, has_momentum=True, nesterov=True, momentum=0.9
+            )
             targets = (p, m, q, n)
         else:
             new = sgd_update_p.bind(lr, p.value, g, q.value, g * 2, has_momentum=False, nesterov=False, momentum=0.0)

@@ -29,7 +29,8 @@ FUNCTIONS = {
     "dense of a batch": lambda x: ops.sigmoid(ops.matmul(ops.reshape(x, (2, 3, 4)), W) + B),
     "dense, read twice": lambda x: (ops.matmul(x, W), ops.tanh(ops.matmul(x, W) + B)),
     "bias of a matrix": lambda x: ops.matmul(x, W) + ops.matmul(x, W * 2),
-    "transposed products": lambda x: ops.matmul(ops.transpose(x), x) @ ops.transpose(ops.matmul(ops.transpose(W), W[:, :4])),
+    "transposed products": lambda x: ops.matmul(ops.transpose(x), x)
+    @ ops.transpose(ops.matmul(ops.transpose(W), W[:, :4])),
     "reductions": lambda x: ops.sum(x * x, 1) + ops.max(x, 1) - ops.logsumexp(x, 1) + ops.var(x),
     "softmax": lambda x: ops.softmax(x, axis=0) * ops.log_softmax(x),
     "loss": lambda x: ops.sparse_categorical_crossentropy(LABELS, ops.matmul(x, W), from_logits=True),
@@ -45,7 +46,9 @@ FUNCTIONS = {
     "constant": lambda x: (ops.ones((2,)), x),
     "nothing": lambda x: None,
     "scalars": lambda x: ops.mean(x) * 2 + ops.cast(ops.argmax(x), "float32"),
-    "conv": lambda x: ops.relu(ops.conv(ops.reshape(x, (1, 6, 4, 1)), ops.reshape(W[:3, :3], (3, 3, 1, 1)), padding="same")),
+    "conv": lambda x: ops.relu(
+        ops.conv(ops.reshape(x, (1, 6, 4, 1)), ops.reshape(W[:3, :3], (3, 3, 1, 1)), padding="same")
+    ),
     "pool": lambda x: ops.max_pool(ops.reshape(x, (1, 6, 4, 1)), 2) * 2,
     "empty": lambda x: ops.concatenate([x[:0] * 2, x], 0),
     "nan": lambda x: ops.relu(ops.log(x)) + ops.sigmoid(ops.matmul(ops.log(x), W)[:, :4]),

@@ -44,7 +44,7 @@ def user_line():
 
 # Fault codes of csrc/runtime/kernel.h, by op where an op can say it better.
 _FAULTS = {
-    "softmax_cross_entropy": "label {value} is out of range for {limit} classes; labels must be integers in [0, {limit})",
+    "softmax_cross_entropy": "label {value} is out of range for {limit} classes; expected integers in [0, {limit})",
     "gather": "index {value} is out of range for an axis of size {limit}",
 }
 

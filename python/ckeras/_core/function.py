@@ -23,7 +23,9 @@ def function(fn=None, **unsupported):
     ...     return x @ y + 1.0
     """
     if unsupported:
-        raise TypeError(f"[function] unexpected arguments {sorted(unsupported)}; ckeras.function takes the function alone")
+        raise TypeError(
+            f"[function] unexpected arguments {sorted(unsupported)}; ckeras.function takes the function alone"
+        )
     if fn is None:
         return function
     return TracedFunction(fn)

@@ -106,7 +106,7 @@ class Primitive:
 
 
 class Elementwise(Primitive):
-    """A primitive whose arguments broadcast; its `vjp` works on broadcast shapes, the sums back to the inputs are added.
+    """A primitive whose arguments broadcast; its `vjp` works on broadcast shapes, sums back to the inputs follow.
 
     `result` is the output's dtype, or `None` for that of the last argument.
     """

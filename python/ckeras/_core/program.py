@@ -69,7 +69,7 @@ class CompiledProgram:
         return self._wrap(arrays)
 
     def run_steps(self, data, order, batch, first, steps, seconds):
-        """Runs batches `first`, `first + 1`, ... : input i of batch s is `data[i]` at rows `order[s*batch:(s+1)*batch]`.
+        """Runs batches from `first` on: input i of batch s is `data[i]` at rows `order[s * batch : (s + 1) * batch]`.
 
         Stops after `steps`, or early once `seconds` have passed. Gives the number of steps done and the last result.
         """

@@ -267,9 +267,7 @@ class GradientTape:
                     "or give one with ckeras.ops.custom_gradient"
                 )
             record.needs = needs
-            flowing = [
-                hooks.full(y.shape, 0, y.dtype) if g is None else g for g, y in zip(flowing, record.outputs)
-            ]
+            flowing = [hooks.full(y.shape, 0, y.dtype) if g is None else g for g, y in zip(flowing, record.outputs)]
             for x, need, g in zip(record.inputs, needs, primitive.vjp(record, *flowing)):
                 if need and g is not None:
                     _accumulate(grads, x, g)
@@ -355,7 +353,7 @@ class _Custom:
                 g = convert(g, x.dtype)
                 if g.shape != x.shape:
                     raise GradientError(
-                        f"[custom_gradient {self.name}] gradient of argument {i}: expected shape {x.shape}, got {g.shape}"
+                        f"[custom_gradient {self.name}] gradient {i}: expected shape {x.shape}, got {g.shape}"
                     )
             checked.append(g)
         return checked

@@ -149,7 +149,9 @@ class Tensor(TensorBase):
 
     def __repr__(self):
         if self.size > 1000:
-            return f"Tensor(shape={self.shape}, dtype={self.dtype}, values={np.array2string(self.numpy(), threshold=20)})"
+            return (
+                f"Tensor(shape={self.shape}, dtype={self.dtype}, values={np.array2string(self.numpy(), threshold=20)})"
+            )
         return f"Tensor({np.array2string(self.numpy(), separator=', ', prefix='Tensor(')}, dtype={self.dtype})"
 
     def __reduce__(self):
@@ -248,4 +250,4 @@ def _holds_tensor(x):
 
 
 def _fits_int32(a):
-    return a.size == 0 or (-(2**31) <= a.min() and a.max() < 2**31)
+    return a.size == 0 or (a.min() >= -(2**31) and a.max() < 2**31)

@@ -41,7 +41,7 @@ class Equation:
 class Trace:
     """Inside `with Trace() as t`, operations on tracers append equations, and variables are read and assigned in `t`.
 
-    Operations on concrete tensors alone run at once, with the kernels that an eager run uses: constants fold themselves.
+    Operations on concrete tensors alone run at once, with the kernels of an eager run: constants fold themselves.
     """
 
     def __init__(self):

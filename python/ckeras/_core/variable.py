@@ -43,7 +43,9 @@ class Variable(TensorBase):
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(f"[Variable] name must be a string without '/', got {name!r}")
         if aggregation not in ("none", "mean", "sum", "only_first_replica", None):
-            raise ValueError(f"[Variable] aggregation must be 'none', 'mean', 'sum' or 'only_first_replica', got {aggregation!r}")
+            raise ValueError(
+                f"[Variable] aggregation must be 'none', 'mean', 'sum' or 'only_first_replica', got {aggregation!r}"
+            )
         self.name = name or scope.auto_name("variable")
         self.path = scope.path_of(self.name)
         self.trainable = bool(trainable)
@@ -70,7 +72,9 @@ class Variable(TensorBase):
         else:
             value = convert(initializer, dtype)
         if shape is not None and value.shape != tuple(shape):
-            raise ShapeError(f"[Variable {self.path}] expected an initial value of shape {tuple(shape)}, got {value.shape}")
+            raise ShapeError(
+                f"[Variable {self.path}] expected an initial value of shape {tuple(shape)}, got {value.shape}"
+            )
         return value
 
     def _set_storage(self, tensor):
@@ -91,7 +95,12 @@ class Variable(TensorBase):
         if self.trainable:
             for tape in state.tapes:
                 tape.saw_variable(self, t)
-        if state.autocast is not None and self.autocast and self.dtype in dtypes.FLOATS and self.dtype != state.autocast:
+        if (
+            state.autocast is not None
+            and self.autocast
+            and self.dtype in dtypes.FLOATS
+            and self.dtype != state.autocast
+        ):
             return hooks.cast(t, state.autocast)
         return t
 

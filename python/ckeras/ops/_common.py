@@ -1,4 +1,4 @@
-"""What the public functions share: conversion, promotion, axes. Checks happen here; primitives trust their arguments."""
+"""What the public functions share: conversion, promotion, axes. Checks are made here; primitives trust."""
 
 import numpy as np
 
@@ -73,7 +73,9 @@ def axis_index(op, axis, rank, name="axis"):
     except (AttributeError, TypeError):
         raise ArgumentError(f"[{op}] {name} must be an integer, got {axis!r}") from None
     if not -rank <= i < rank:
-        raise ShapeError(f"[{op}] {name}={i} is out of range for a tensor of rank {rank}: expected {-rank} to {rank - 1}")
+        raise ShapeError(
+            f"[{op}] {name}={i} is out of range for a tensor of rank {rank}: expected {-rank} to {rank - 1}"
+        )
     return i + rank if i < 0 else i
 
 

@@ -1,4 +1,4 @@
-"""Convolution and pooling over one or two spatial dimensions. Kernels take channels last; channels first is transposed."""
+"""Convolution and pooling over one or two spatial dimensions. Kernels take channels last; the other is transposed."""
 
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive
@@ -203,7 +203,9 @@ def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None,
         raise ShapeError(f"[depthwise_conv] kernel must be [..., channels, multiplier], got shape {w.shape}")
     channels = operand(inputs).shape[-1 if standardize_data_format(data_format) == "channels_last" else 1]
     if w.shape[-2] != channels:
-        raise ShapeError(f"[depthwise_conv] kernel of shape {w.shape} is for {w.shape[-2]} channels, inputs have {channels}")
+        raise ShapeError(
+            f"[depthwise_conv] kernel of shape {w.shape} is for {w.shape[-2]} channels, inputs have {channels}"
+        )
     w = to_shape(w, (*w.shape[:-2], 1, w.shape[-2] * w.shape[-1]))
     return conv(inputs, w, strides, padding, data_format, dilation_rate)
 
@@ -224,7 +226,5 @@ def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None)
     size = _per_dim("max_pool", "pool_size", pool_size, n)
     strides = size if strides is None else _per_dim("max_pool", "strides", strides, n)
     pads = _pads("max_pool", padding, x.shape[3 - n : 3], size, strides)
-    y = max_pool2d_p.bind(
-        x, size=_two(size, n, 1), strides=_two(strides, n, 1), pads=pads if n == 2 else (0, 0, *pads)
-    )
+    y = max_pool2d_p.bind(x, size=_two(size, n, 1), strides=_two(strides, n, 1), pads=pads if n == 2 else (0, 0, *pads))
     return _as_given(y, n, first)

@@ -1,4 +1,4 @@
-"""Arithmetic and transcendental functions, one element at a time: each record is kernel name, derivative and document."""
+"""Arithmetic and transcendental functions, one element at a time: a record is kernel name, derivative and docstring."""
 
 import math
 
@@ -89,7 +89,9 @@ def _select_vjp(ctx, g):
     return None, choose(mask, g, zero) if ctx.needs[1] else None, choose(mask, zero, g) if ctx.needs[2] else None
 
 
-select_p = Elementwise("select", _select_vjp, doc="Elements of the second operand where the first (bool) holds, else third.")
+select_p = Elementwise(
+    "select", _select_vjp, doc="Elements of the second operand where the first (bool) holds, else third."
+)
 
 
 def _bool(x):
@@ -180,9 +182,7 @@ floor_divide = two(
     lambda ctx, g: (None, None),
     of_bools=_as_int32(lambda a, b: floor_divide(a, b)),
 )
-mod = two(
-    "mod", "`x1 % x2`, with the sign of `x2`.", _mod_vjp, of_bools=_as_int32(lambda a, b: mod(a, b))
-)
+mod = two("mod", "`x1 % x2`, with the sign of `x2`.", _mod_vjp, of_bools=_as_int32(lambda a, b: mod(a, b)))
 maximum = two("maximum", "The larger of two elements; NaN wins.", _pick(greater))
 minimum = two("minimum", "The smaller of two elements; NaN wins.", _pick(less))
 
@@ -210,15 +210,12 @@ def power(x1, x2):
     return power_int_p.bind(a, b)
 
 
-
 negative = unary("negative", "`-x`.", lambda ctx, g: (-g,), _number)
 absolute = unary("absolute", "`|x|`.", lambda ctx, g: (g * sign(ctx.inputs[0]),), _number)
 sign = unary("sign", "-1, 0 or 1. Constant for differentiation.", lambda ctx, g: (None,), _number)
 square = unary("square", "`x * x`.", lambda ctx, g: (g * (2 * ctx.inputs[0]),), _number)
 sqrt = unary("sqrt", "The square root; NaN below 0.", lambda ctx, g: (g * 0.5 / ctx.outputs[0],))
-rsqrt = unary(
-    "rsqrt", "`1 / sqrt(x)`.", lambda ctx, g: (g * (-0.5 * ctx.outputs[0] / ctx.inputs[0]),)
-)
+rsqrt = unary("rsqrt", "`1 / sqrt(x)`.", lambda ctx, g: (g * (-0.5 * ctx.outputs[0] / ctx.inputs[0]),))
 reciprocal = unary("reciprocal", "`1 / x`.", lambda ctx, g: (-g * square(ctx.outputs[0]),))
 floor = unary("floor", "The next integer below, as a float. Constant for differentiation.", lambda ctx, g: (None,))
 ceil = unary("ceil", "The next integer above, as a float. Constant for differentiation.", lambda ctx, g: (None,))
@@ -261,9 +258,7 @@ log1p = unary("log1p", "`log(1 + x)`, accurate near 0.", lambda ctx, g: (g / (1 
 sin = unary("sin", "The sine of x in radians.", lambda ctx, g: (g * cos(ctx.inputs[0]),))
 cos = unary("cos", "The cosine of x in radians.", lambda ctx, g: (-g * sin(ctx.inputs[0]),))
 tanh = unary("tanh", "The hyperbolic tangent.", lambda ctx, g: (g * (1 - square(ctx.outputs[0])),))
-sigmoid = unary(
-    "sigmoid", "`1 / (1 + exp(-x))`.", lambda ctx, g: (g * (ctx.outputs[0] * (1 - ctx.outputs[0])),)
-)
+sigmoid = unary("sigmoid", "`1 / (1 + exp(-x))`.", lambda ctx, g: (g * (ctx.outputs[0] * (1 - ctx.outputs[0])),))
 erf = unary(
     "erf",
     "The error function.",
@@ -282,7 +277,9 @@ def clip(x, x_min, x_max):
     array([-1. ,  0.5,  1. ], dtype=float32)
     """
     if x_min is None or x_max is None:
-        raise ArgumentError("[clip] x_min and x_max must be numbers or tensors, got None; use ops.maximum or ops.minimum")
+        raise ArgumentError(
+            "[clip] x_min and x_max must be numbers or tensors, got None; use ops.maximum or ops.minimum"
+        )
     x, x_min, x_max = promote(_number(x), x_min, x_max)
     check_broadcast("clip", x.shape, x_min.shape, x_max.shape)
     return minimum(maximum(x, x_min), x_max)

@@ -71,7 +71,9 @@ def matmul(x1, x2):
     if a.dtype == "bool":
         a, b = promote(a, b, 1)[:2]
     if not a.shape or not b.shape:
-        raise ShapeError(f"[matmul] operands need at least one dimension, got shapes {a.shape} and {b.shape}; use ops.multiply")
+        raise ShapeError(
+            f"[matmul] operands need at least one dimension, got shapes {a.shape} and {b.shape}; use ops.multiply"
+        )
     inner = a.shape[-1], b.shape[-2 if b.ndim > 1 else 0]
     if inner[0] != inner[1]:
         raise ShapeError(
@@ -98,9 +100,7 @@ def _batched(a, b):
     except ShapeError as e:
         raise ShapeError(f"[matmul] batch dimensions: {e}. Operand shapes: {a.shape}, {b.shape}") from None
     count = math.prod(batch)
-    out = _product(
-        to_shape(widen(a, (*batch, m, k)), (count, m, k)), to_shape(widen(b, (*batch, k, n)), (count, k, n))
-    )
+    out = _product(to_shape(widen(a, (*batch, m, k)), (count, m, k)), to_shape(widen(b, (*batch, k, n)), (count, k, n)))
     return to_shape(out, (*batch, m, n))
 
 

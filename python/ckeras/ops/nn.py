@@ -10,7 +10,6 @@ from ckeras._core.primitive import Primitive
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import from_numpy, scalar
 from ckeras.ops._common import as_dtype, axis_index, float_operand, operand
-
 from ckeras.ops.elementwise import (
     absolute,
     choose,

@@ -1,5 +1,6 @@
 """Operations that move elements: reshape, transpose, broadcast, join, cut, pad, gather."""
 
+import itertools
 import math
 
 from ckeras._core import dtypes, hooks
@@ -97,7 +98,11 @@ def _pad_vjp(ctx, g):
     lows, highs, interiors = attrs["lows"], attrs["highs"], attrs["interiors"]
     none = (0,) * len(shape)
     widened = pad_p.bind(
-        g, zero(g.dtype), lows=tuple([max(0, -v) for v in lows]), highs=tuple([max(0, -v) for v in highs]), interiors=none
+        g,
+        zero(g.dtype),
+        lows=tuple([max(0, -v) for v in lows]),
+        highs=tuple([max(0, -v) for v in highs]),
+        interiors=none,
     )
     dx = slice_p.bind(
         widened, starts=tuple([max(0, v) for v in lows]), steps=tuple([i + 1 for i in interiors]), shape=shape
@@ -309,9 +314,7 @@ def concatenate(xs, axis=0):
     xs = _joined("concatenate", xs)
     axis = axis_index("concatenate", axis, xs[0].ndim)
     for i, x in enumerate(xs):
-        if x.ndim != xs[0].ndim or any(
-            a != b for d, (a, b) in enumerate(zip(x.shape, xs[0].shape)) if d != axis
-        ):
+        if x.ndim != xs[0].ndim or any(a != b for d, (a, b) in enumerate(zip(x.shape, xs[0].shape)) if d != axis):
             raise ShapeError(
                 f"[concatenate] shapes must agree except along axis {axis}: input 0 has {xs[0].shape}, "
                 f"input {i} has {x.shape}"
@@ -325,7 +328,9 @@ def stack(x, axis=0):
     xs = _joined("stack", x)
     for i, t in enumerate(xs):
         if t.shape != xs[0].shape:
-            raise ShapeError(f"[stack] expected equal shapes, got {xs[0].shape} for input 0 and {t.shape} for input {i}")
+            raise ShapeError(
+                f"[stack] expected equal shapes, got {xs[0].shape} for input 0 and {t.shape} for input {i}"
+            )
     axis = axis_index("stack", axis, xs[0].ndim + 1)
     shape = xs[0].shape[:axis] + (1,) + xs[0].shape[axis:]
     parts = [to_shape(t, shape) for t in xs]
@@ -363,7 +368,7 @@ def split(x, indices_or_sections, axis=0):
         if sections < 1 or n % sections:
             raise ArgumentError(f"[split] axis {axis} of size {n} does not cut into {sections} equal parts")
         bounds = [i * (n // sections) for i in range(sections + 1)]
-    return [cut(x, axis, a, max(a, b)) for a, b in zip(bounds, bounds[1:])]
+    return [cut(x, axis, a, max(a, b)) for a, b in itertools.pairwise(bounds)]
 
 
 @public_op

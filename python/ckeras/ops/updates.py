@@ -14,7 +14,9 @@ sgd_update_p = Primitive(
     lambda *args, has_momentum, nesterov, momentum: ((int(has_momentum), int(nesterov)), (momentum,)),
     doc="lr, then p, g[, m] a variable -> p'[, m'] a variable",
     multi=True,
-    in_place=lambda inputs, attrs: [i for i in range(1, len(inputs)) if (i - 1) % (3 if attrs["has_momentum"] else 2) != 1],
+    in_place=lambda inputs, attrs: [
+        i for i in range(1, len(inputs)) if (i - 1) % (3 if attrs["has_momentum"] else 2) != 1
+    ],
 )
 
 adam_update_p = Primitive(

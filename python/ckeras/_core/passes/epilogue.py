@@ -1,8 +1,7 @@
 """Bias and activation move into the matmul or convolution that they follow.
 
-Only for float32 and float64: a half would be rounded between the steps, and the bits would differ. The kernel must be the
-only maker and the elementwise step the only reader of the value between them; a reshape that keeps the last dimension may
-stand in between.
+Only for float32 and float64: a half would be rounded between the steps, and the bits would differ. The elementwise step
+must be the only reader of what the kernel makes; a reshape that keeps the last dimension may stand in between.
 """
 
 from ckeras._core.passes.simplify import count_uses, equation

@@ -166,7 +166,7 @@ class Plan:
                 if id(y) in self._place:
                     continue
                 size = nbytes(y)
-                for k, x in enumerate(eq.inputs):
+                for x in eq.inputs:
                     r = self.root(x)
                     home = owner.get(id(r))
                     if (

@@ -1,4 +1,4 @@
-"""Rewrites that remove work without touching arithmetic: aliases, merged equal equations, absorbed transposes, dead code.
+"""Less work, the same arithmetic: aliases go, equal equations merge, transposes are absorbed, dead code is dropped.
 
 Constants need no folding here: an operation on concrete tensors ran while it was traced.
 """
