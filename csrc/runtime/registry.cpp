@@ -37,30 +37,39 @@ constexpr int kCount = sizeof(kOps) / sizeof(kOps[0]);
 
 }  // namespace
 
-#define CKERAS_WEAK __attribute__((weak))
 namespace portable {
-#define CKERAS_PORTABLE(name, dtypes, traits) extern const Kernel kernel_##name CKERAS_WEAK;
+#define CKERAS_PORTABLE(name, dtypes, traits) extern const Kernel kernel_##name;
 #include "ops/ops.def"
 }  // namespace portable
 
-#define CKERAS_COLUMN reference
-#include "runtime/registry_column.inc"
 #if CKERAS_HAS_BASELINE
 #define CKERAS_COLUMN baseline
+#define CKERAS_TILES baseline
 #include "runtime/registry_column.inc"
 #endif
 #if CKERAS_HAS_AVX2
 #define CKERAS_COLUMN avx2
+#define CKERAS_TILES avx2
 #include "runtime/registry_column.inc"
 #endif
 #if CKERAS_HAS_AVX512
 #define CKERAS_COLUMN avx512
+#define CKERAS_TILES avx512
 #include "runtime/registry_column.inc"
 #endif
 #if CKERAS_HAS_NEON
 #define CKERAS_COLUMN neon
+#define CKERAS_TILES neon
 #include "runtime/registry_column.inc"
 #endif
+// Elementwise ops have no second version in plain C++: their oracle is NumPy (tests/opinfo.py).
+#define CKERAS_COLUMN reference
+#if CKERAS_HAS_NEON
+#define CKERAS_TILES neon
+#else
+#define CKERAS_TILES baseline
+#endif
+#include "runtime/registry_column.inc"
 
 namespace {
 

@@ -13,6 +13,8 @@ namespace {
   throw std::invalid_argument(std::string(op) + ": " + message);
 }
 
+constexpr size_t kMaxFusedArrays = 256;  // inputs, outputs or steps of one loop, and one more
+
 bool broadcasts(const View& from, const View& to) {
   if (from.rank > to.rank) return false;
   for (int i = 1; i <= from.rank; ++i) {
@@ -44,27 +46,36 @@ void check_elementwise(const OpInfo& op, std::span<const View> in, std::span<con
   }
 }
 
-constexpr size_t kMaxFusedArrays = 64;
+// Reads the ints of a fused loop (docs/architecture.md, section 5).
+class FusedInts {
+ public:
+  explicit FusedInts(std::span<const int64_t> ints) : ints_(ints) {}
+  int64_t next() {
+    if (at_ == ints_.size()) refuse("fused", "the ints end too early");
+    return ints_[at_++];
+  }
+  // A count or an index below `limit`.
+  size_t below(size_t limit, const char* what) {
+    const int64_t value = next();
+    if (value < 0 || static_cast<size_t>(value) >= limit) {
+      refuse("fused", std::string(what) + " must be from 0 to " + std::to_string(limit - 1) + ", got " +
+                          std::to_string(value));
+    }
+    return static_cast<size_t>(value);
+  }
 
-// The loop stays inside its arrays. What its steps may be is for Fused to check.
-void check_fused(std::span<const View> in, std::span<const View> out, std::span<const int64_t> ints) {
-  if (std::max(in.size(), out.size()) > kMaxFusedArrays) refuse("fused", "more than 64 inputs or outputs");
-  size_t at = 0;
-  const auto next = [&] {
-    if (at >= ints.size()) refuse("fused", "the ints end too early");
-    return ints[at++];
-  };
-  const int64_t rank = next();
-  if (rank < 0 || rank > kMaxRank) refuse("fused", "rank must be from 0 to " + std::to_string(kMaxRank));
-  View loop{nullptr, {}, static_cast<int32_t>(rank), DType::Bool};
-  for (int64_t d = 0; d < rank; ++d) loop.shape[d] = next();
-  checked_view({loop.shape, static_cast<size_t>(rank)}, DType::F64);
+ private:
+  std::span<const int64_t> ints_;
+  size_t at_ = 0;
+};
+
+// The strides of the loop's inputs stay inside their arrays.
+void check_fused_inputs(FusedInts& ints, const View& loop, std::span<const View> in) {
   const int64_t size = loop.size();
-  if (next() != static_cast<int64_t>(in.size())) refuse("fused", "another number of inputs than given");
   for (const View& view : in) {
     int64_t last = 0;
-    for (int64_t d = 0; d < rank; ++d) {
-      const int64_t stride = next();
+    for (int d = 0; d < loop.rank; ++d) {
+      const int64_t stride = ints.next();
       int64_t reach = 0;
       if (stride < 0 || (size > 0 && __builtin_mul_overflow(loop.shape[d] - 1, stride, &reach)) ||
           __builtin_add_overflow(last, reach, &last)) {
@@ -73,8 +84,57 @@ void check_fused(std::span<const View> in, std::span<const View> out, std::span<
     }
     if (size > 0 && last >= view.size()) refuse("fused", "the strides leave an input of " + describe(view));
   }
+}
+
+// Every step gets operands of the dtypes that its op reads; `registers` grows by one dtype a step.
+void check_fused_steps(FusedInts& ints, std::vector<DType>* registers) {
+  const size_t n = ints.below(kMaxFusedArrays, "the number of steps");
+  for (size_t s = 0; s < n; ++s) {
+    const OpInfo& op = ops()[ints.below(ops().size(), "an op id")];
+    const auto key = static_cast<DType>(ints.below(kDTypes, "a dtype"));
+    const auto result = static_cast<DType>(ints.below(kDTypes, "a dtype"));
+    if (op.kind != OpKind::Elementwise) refuse("fused", std::string(op.name) + " is not elementwise");
+    const size_t n_args = ints.below(4, "the number of arguments");
+    View args[3];
+    for (size_t a = 0; a < n_args; ++a) {
+      args[a] = View{nullptr, {}, 0, (*registers)[ints.below(registers->size(), "an argument")]};
+    }
+    const View out{nullptr, {}, 0, result};
+    check_elementwise(op, {args, n_args}, {&out, 1});
+    if (args[n_args - 1].dtype != key) {
+      refuse("fused", std::string(op.name) + " has the key " + name_of(key) + " but reads " +
+                          name_of(args[n_args - 1].dtype));
+    }
+    registers->push_back(result);
+  }
+}
+
+// The loop stays inside its arrays and reads values of the dtypes that they have.
+void check_fused(std::span<const View> in, std::span<const View> out, std::span<const int64_t> values) {
+  if (std::max(in.size(), out.size()) >= kMaxFusedArrays) {
+    refuse("fused", "more than " + std::to_string(kMaxFusedArrays - 1) + " inputs or outputs; cut the chain");
+  }
+  FusedInts ints(values);
+  View loop{nullptr, {}, static_cast<int32_t>(ints.below(kMaxRank + 1, "the rank")), DType::F64};
+  for (int d = 0; d < loop.rank; ++d) loop.shape[d] = ints.next();
+  checked_view({loop.shape, static_cast<size_t>(loop.rank)}, DType::F64);
+  if (ints.below(kMaxFusedArrays, "the number of inputs") != in.size()) {
+    refuse("fused", "the ints are for another number of inputs than " + std::to_string(in.size()));
+  }
+  check_fused_inputs(ints, loop, in);
+  std::vector<DType> registers;
+  for (const View& view : in) registers.push_back(view.dtype);
+  if (in.empty()) refuse("fused", "needs an input");
+  check_fused_steps(ints, &registers);
+  if (ints.below(kMaxFusedArrays, "the number of outputs") != out.size()) {
+    refuse("fused", "the ints are for another number of outputs than " + std::to_string(out.size()));
+  }
   for (const View& view : out) {
-    if (view.size() != size) refuse("fused", describe(view) + " cannot hold the loop's " + std::to_string(size) + " results");
+    const DType dtype = registers[ints.below(registers.size(), "an output")];
+    if (view.size() != loop.size() || view.dtype != dtype) {
+      refuse("fused", describe(view) + " cannot hold the loop's " + std::to_string(loop.size()) + " values of " +
+                          name_of(dtype));
+    }
   }
 }
 
@@ -102,7 +162,6 @@ Step::Step(int op, std::span<const View> in, std::span<const View> out, std::spa
   }
   const OpInfo& info = ops()[op];
   kernel_ = kernel(op);
-  if (!kernel_) refuse(info.name, "has no kernel in this build");
   if (info.kind == OpKind::Elementwise) {
     way_ = Way::Elementwise;
     check_elementwise(info, in, out);
