@@ -29,19 +29,18 @@ inline void near(double a, double b, double tolerance, const char* file, int lin
 
 }  // namespace ckeras::check
 
-#define CHECK(condition) \
-  ((condition) ? void() : ::ckeras::check::fail(__FILE__, __LINE__, #condition))
+#define CHECK(condition) ((condition) ? void() : ::ckeras::check::fail(__FILE__, __LINE__, #condition))
 #define CHECK_EQ(got, expected) ::ckeras::check::equal((got), (expected), __FILE__, __LINE__, #got " == " #expected)
 #define CHECK_NEAR(got, expected, tolerance) \
   ::ckeras::check::near((got), (expected), (tolerance), __FILE__, __LINE__, #got " ~ " #expected)
-#define CHECK_THROWS(statement, type)                                                      \
-  do {                                                                                     \
-    bool thrown = false;                                                                   \
-    try {                                                                                  \
-      statement;                                                                           \
-    } catch (const type&) {                                                                \
-      thrown = true;                                                                       \
-    }                                                                                      \
-    if (!thrown) ::ckeras::check::fail(__FILE__, __LINE__, #statement " throws " #type);   \
+#define CHECK_THROWS(statement, type)                                                    \
+  do {                                                                                   \
+    bool thrown = false;                                                                 \
+    try {                                                                                \
+      statement;                                                                         \
+    } catch (const type&) {                                                              \
+      thrown = true;                                                                     \
+    }                                                                                    \
+    if (!thrown) ::ckeras::check::fail(__FILE__, __LINE__, #statement " throws " #type); \
   } while (false)
 #define CHECK_RESULT() (::ckeras::check::failures ? 1 : 0)

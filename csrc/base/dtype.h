@@ -11,8 +11,9 @@ enum class DType : uint8_t { Bool, I8, I16, I32, I64, U8, U16, U32, U64, F16, BF
 inline constexpr int kDTypes = 13;
 
 // Indexed by DType; the order is the enum's and is part of the binding's contract.
-inline constexpr const char* kDTypeNames[kDTypes] = {"bool",   "int8",   "int16",   "int32",    "int64",   "uint8",  "uint16",
-                                                     "uint32", "uint64", "float16", "bfloat16", "float32", "float64"};
+inline constexpr const char* kDTypeNames[kDTypes] = {"bool",     "int8",    "int16",  "int32",  "int64",
+                                                     "uint8",    "uint16",  "uint32", "uint64", "float16",
+                                                     "bfloat16", "float32", "float64"};
 inline constexpr uint8_t kDTypeSizes[kDTypes] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8};
 
 CKERAS_INLINE int64_t size_of(DType d) { return kDTypeSizes[static_cast<int>(d)]; }

@@ -65,14 +65,15 @@ struct NumpyType {
 };
 using Numpy = py::detail::npy_api;
 constexpr NumpyType kNumpyTypes[kDTypes] = {
-    {Numpy::NPY_BOOL_, 'b'},  {Numpy::NPY_INT8_, 'i'},   {Numpy::NPY_INT16_, 'i'},  {Numpy::NPY_INT32_, 'i'},
-    {Numpy::NPY_INT64_, 'i'}, {Numpy::NPY_UINT8_, 'u'},  {Numpy::NPY_UINT16_, 'u'}, {Numpy::NPY_UINT32_, 'u'},
-    {Numpy::NPY_UINT64_, 'u'}, {kNumpyHalf, 'f'},         {Numpy::NPY_UINT16_, 'V'}, {Numpy::NPY_FLOAT_, 'f'},
+    {Numpy::NPY_BOOL_, 'b'},   {Numpy::NPY_INT8_, 'i'},  {Numpy::NPY_INT16_, 'i'},  {Numpy::NPY_INT32_, 'i'},
+    {Numpy::NPY_INT64_, 'i'},  {Numpy::NPY_UINT8_, 'u'}, {Numpy::NPY_UINT16_, 'u'}, {Numpy::NPY_UINT32_, 'u'},
+    {Numpy::NPY_UINT64_, 'u'}, {kNumpyHalf, 'f'},        {Numpy::NPY_UINT16_, 'V'}, {Numpy::NPY_FLOAT_, 'f'},
     {Numpy::NPY_DOUBLE_, 'f'}};
 
 DType engine_dtype(const py::dtype& dtype) {
   for (int d = 0; d < kDTypes; ++d) {
-    if (dtype.kind() == kNumpyTypes[d].kind && dtype.itemsize() == kDTypeSizes[d] && d != static_cast<int>(DType::BF16)) {
+    if (dtype.kind() == kNumpyTypes[d].kind && dtype.itemsize() == kDTypeSizes[d] &&
+        d != static_cast<int>(DType::BF16)) {
       return static_cast<DType>(d);
     }
   }
@@ -97,8 +98,8 @@ py::object to_numpy(const py::object& self, const py::object& dtype) {
   if (!dtype.is_none()) {
     type = py::dtype::from_args(dtype);
     if (type.itemsize() != size_of(value.view.dtype)) {
-      throw py::value_error("numpy: dtype must have the " + std::to_string(size_of(value.view.dtype)) +
-                            " bytes of " + name_of(value.view.dtype) + ", got " + std::to_string(type.itemsize()));
+      throw py::value_error("numpy: dtype must have the " + std::to_string(size_of(value.view.dtype)) + " bytes of " +
+                            name_of(value.view.dtype) + ", got " + std::to_string(type.itemsize()));
     }
   }
   const View& view = value.view;
@@ -159,9 +160,10 @@ void bind_array(py::module_& module) {
   const auto statics = [&](const char* name, py::cpp_function function) {
     py::setattr(type, name, py::reinterpret_steal<py::object>(PyStaticMethod_New(function.ptr())));
   };
-  statics("from_numpy", py::cpp_function(from_numpy, py::name("from_numpy"), py::arg("array"), py::arg("copy") = false,
-                                         "An Array of a NumPy array's values. Without `copy` it shares the memory where "
-                                         "layout allows and keeps the NumPy array alive."));
+  statics("from_numpy",
+          py::cpp_function(from_numpy, py::name("from_numpy"), py::arg("array"), py::arg("copy") = false,
+                           "An Array of a NumPy array's values. Without `copy` it shares the memory where "
+                           "layout allows and keeps the NumPy array alive."));
   statics("empty", py::cpp_function(
                        [](const py::object& shape, const py::object& dtype) {
                          return to_python(Array::empty(to_ints(shape.ptr(), "empty: shape").span(),
@@ -170,7 +172,8 @@ void bind_array(py::module_& module) {
                        py::name("empty"), py::arg("shape"), py::arg("dtype"), "An Array with undefined contents."));
   statics("from_dlpack", py::cpp_function(from_dlpack, py::name("from_dlpack"), py::arg("capsule"),
                                           "An Array that shares the memory of a DLPack capsule (CPU, contiguous)."));
-  method("numpy", to_numpy, py::arg("dtype") = py::none(), "A read-only NumPy view; bfloat16 as uint16 bits, or as `dtype`.");
+  method("numpy", to_numpy, py::arg("dtype") = py::none(),
+         "A read-only NumPy view; bfloat16 as uint16 bits, or as `dtype`.");
   method(
       "reshape",
       [](const py::object& self, const py::object& shape) {

@@ -10,8 +10,7 @@ namespace ckeras::bind {
 namespace py = pybind11;
 
 struct ArrayObject {
-  PyObject_HEAD
-  Array value;
+  PyObject_HEAD Array value;
   PyObject* shape;  // tuple of int
 };
 

@@ -31,7 +31,8 @@ void set(Cell& cell, const py::object& object) {
 
 void bind_cell(py::module_& module) {
   py::class_<Cell, std::shared_ptr<Cell>>(module, "Cell", "A variable's storage.")
-      .def(py::init([](const py::object& array) { return std::make_shared<Cell>(as_array(array.ptr(), "Cell: array")); }),
+      .def(py::init(
+               [](const py::object& array) { return std::make_shared<Cell>(as_array(array.ptr(), "Cell: array")); }),
            py::arg("array"))
       .def(
           "get",

@@ -39,7 +39,8 @@ class Buffer {
 
 inline int64_t to_int(PyObject* object, const char* what) {
   if (!PyIndex_Check(object)) type_mismatch(what, "an int", object);
-  const long long value = PyLong_Check(object) ? PyLong_AsLongLong(object) : PyNumber_AsSsize_t(object, PyExc_OverflowError);
+  const long long value =
+      PyLong_Check(object) ? PyLong_AsLongLong(object) : PyNumber_AsSsize_t(object, PyExc_OverflowError);
   if (value == -1 && PyErr_Occurred()) throw py::error_already_set();
   return value;
 }

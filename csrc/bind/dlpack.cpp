@@ -92,7 +92,8 @@ View view_of(const DLTensor& tensor) {
   if (tensor.device.type != kCpu) throw py::value_error("from_dlpack: the tensor is not in CPU memory");
   if (tensor.ndim < 0 || tensor.ndim > kMaxRank) throw py::value_error("from_dlpack: too many dimensions");
   int dtype = 0;
-  while (dtype < kDTypes && (kCodes[dtype].code != tensor.dtype.code || kCodes[dtype].bits != tensor.dtype.bits)) ++dtype;
+  while (dtype < kDTypes && (kCodes[dtype].code != tensor.dtype.code || kCodes[dtype].bits != tensor.dtype.bits))
+    ++dtype;
   if (dtype == kDTypes || tensor.dtype.lanes != 1) {
     throw py::value_error("from_dlpack: dtype code " + std::to_string(tensor.dtype.code) + " with " +
                           std::to_string(tensor.dtype.bits) + " bits is not supported");
@@ -101,7 +102,8 @@ View view_of(const DLTensor& tensor) {
   int64_t stride = 1;
   for (int i = tensor.ndim - 1; tensor.strides && view.size() > 1 && i >= 0; --i) {
     if (tensor.shape[i] != 1 && tensor.strides[i] != stride) {
-      throw py::value_error("from_dlpack: the tensor is not contiguous in row-major order; make a contiguous copy first");
+      throw py::value_error(
+          "from_dlpack: the tensor is not contiguous in row-major order; make a contiguous copy first");
     }
     stride *= tensor.shape[i];
   }

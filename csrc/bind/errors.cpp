@@ -36,8 +36,8 @@ void set_python_error() noexcept {
 }
 
 void bind_errors(py::module_& module) {
-  fault_type = PyErr_NewExceptionWithDoc("ckeras._engine.Fault",
-                                         "A kernel met a bad value. args: op name, code, value, limit.", nullptr, nullptr);
+  fault_type = PyErr_NewExceptionWithDoc(
+      "ckeras._engine.Fault", "A kernel met a bad value. args: op name, code, value, limit.", nullptr, nullptr);
   if (!fault_type) throw py::error_already_set();
   module.add_object("Fault", fault_type);
   py::register_exception_translator([](std::exception_ptr pointer) {

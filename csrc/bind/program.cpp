@@ -38,8 +38,11 @@ Instruction to_instruction(PyObject* object) {
   const int64_t op = to_int(items[0], "Program: op_id");
   if (op != static_cast<int>(op)) throw py::value_error("Program: no op has the id " + std::to_string(op));
   const Floats floats = to_floats(items[4], "Program: floats");
-  Instruction result{static_cast<int>(op), int_vector(items[1], "Program: in_slots"),
-                     int_vector(items[2], "Program: out_slots"), int_vector(items[3], "Program: ints"), {}};
+  Instruction result{static_cast<int>(op),
+                     int_vector(items[1], "Program: in_slots"),
+                     int_vector(items[2], "Program: out_slots"),
+                     int_vector(items[3], "Program: ints"),
+                     {}};
   result.floats.assign(floats.span().begin(), floats.span().end());
   return result;
 }
@@ -116,7 +119,8 @@ py::tuple run_steps(Program& program, const py::object& data, const py::object& 
   if (rows.view.dtype != DType::I64 || rows.view.rank != 1) {
     throw py::value_error("Program.run_steps: order must be int64[n], got " + describe(rows.view));
   }
-  const Batches batches{arrays, {rows.view.as<const int64_t>(), static_cast<size_t>(rows.view.size())},
+  const Batches batches{arrays,
+                        {rows.view.as<const int64_t>(), static_cast<size_t>(rows.view.size())},
                         to_int(batch.ptr(), "Program.run_steps: batch")};
   const int64_t first_step = to_int(first.ptr(), "Program.run_steps: first");
   const int64_t count = to_int(steps.ptr(), "Program.run_steps: steps");
@@ -125,12 +129,13 @@ py::tuple run_steps(Program& program, const py::object& data, const py::object& 
   int64_t done = 0;
   {
     const py::gil_scoped_release release;
-    done = program.run_steps(batches, first_step, count, limit,
-                             [] {
-                               const py::gil_scoped_acquire acquire;
-                               return PyErr_CheckSignals() != 0;
-                             },
-                             &outputs);
+    done = program.run_steps(
+        batches, first_step, count, limit,
+        [] {
+          const py::gil_scoped_acquire acquire;
+          return PyErr_CheckSignals() != 0;
+        },
+        &outputs);
   }
   if (PyErr_Occurred()) throw py::error_already_set();
   return py::make_tuple(done, to_list(std::move(outputs)));

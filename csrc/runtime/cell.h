@@ -20,7 +20,8 @@ class Cell {
   // Memory that nobody else holds, with the present value when `keep`.
   View writable(bool keep) {
     if (!array_.storage->exclusive()) {
-      array_ = keep ? Array::copy_of(array_.view) : Array::empty({array_.view.shape, static_cast<size_t>(array_.view.rank)}, array_.view.dtype);
+      array_ = keep ? Array::copy_of(array_.view)
+                    : Array::empty({array_.view.shape, static_cast<size_t>(array_.view.rank)}, array_.view.dtype);
     }
     return array_.view;
   }

@@ -20,12 +20,12 @@ struct Call {
   const View* out;
   int32_t n_in;
   int32_t n_out;
-  const int64_t* ints;    // integer attributes, in the order that <op>.h documents
-  const double* floats;   // real attributes, likewise
+  const int64_t* ints;   // integer attributes, in the order that <op>.h documents
+  const double* floats;  // real attributes, likewise
   int32_t n_ints;
   int32_t n_floats;
-  void* workspace;        // as many bytes as the kernel's WorkspaceFn asked for, 64-byte aligned
-  Fault* fault;           // never null
+  void* workspace;  // as many bytes as the kernel's WorkspaceFn asked for, 64-byte aligned
+  Fault* fault;     // never null
 };
 
 // Allocates nothing, throws nothing; may call cpu::parallel_for. Shapes, dtypes and attributes were checked above.

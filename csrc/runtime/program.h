@@ -16,8 +16,9 @@ inline constexpr int kSlotKinds = 5;
 
 struct Slot {
   SlotKind kind;
-  int64_t ref;  // number of the input, constant or cell; byte offset in the arena, a multiple of kAlignment; Fresh: unused
-  View view;    // shape and dtype, no data. The first slot of an input says its shape, later ones may reshape it
+  int64_t
+      ref;  // number of the input, constant or cell; byte offset in the arena, a multiple of kAlignment; Fresh: unused
+  View view;  // shape and dtype, no data. The first slot of an input says its shape, later ones may reshape it
 };
 
 struct Instruction {
@@ -99,13 +100,13 @@ class Program {
   Array value_of(int64_t slot, const Frame& frame) const;
 
   const ProgramSpec spec_;
-  std::vector<const Slot*> inputs_;   // by input number
-  std::vector<CellUse> cell_uses_;    // by cell number
-  std::vector<int64_t> lock_order_;   // cell numbers by address, so that two Programs cannot wait for each other
+  std::vector<const Slot*> inputs_;  // by input number
+  std::vector<CellUse> cell_uses_;   // by cell number
+  std::vector<int64_t> lock_order_;  // cell numbers by address, so that two Programs cannot wait for each other
   std::vector<int64_t> fresh_slots_;
   std::vector<Step> steps_;
-  std::vector<int64_t> first_argument_;  // of each step in Frame::arguments; inputs, then outputs
-  std::vector<View> arguments_;          // of all steps, without data
+  std::vector<int64_t> first_argument_;         // of each step in Frame::arguments; inputs, then outputs
+  std::vector<View> arguments_;                 // of all steps, without data
   std::vector<Patch> patches_, fixed_patches_;  // fixed: constants and arena, the same in every run of a frame
   int64_t workspace_bytes_ = 0;
 

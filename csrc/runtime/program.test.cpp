@@ -44,12 +44,12 @@ const int kMultiply = op_id("multiply");
 // y = (x + 1) * x through the arena; the cell counts runs, in place or by a write at the end.
 ProgramSpec example(std::shared_ptr<Cell> cell, bool in_place) {
   ProgramSpec spec;
-  spec.slots = {slot(SlotKind::Input, 0, {4}),    slot(SlotKind::Constant, 0, {}), slot(SlotKind::Arena, 64, {4}),
-                slot(SlotKind::Fresh, 0, {4}),    slot(SlotKind::Cell, 0, {4}),    slot(SlotKind::Arena, 0, {4})};
+  spec.slots = {slot(SlotKind::Input, 0, {4}), slot(SlotKind::Constant, 0, {}), slot(SlotKind::Arena, 64, {4}),
+                slot(SlotKind::Fresh, 0, {4}), slot(SlotKind::Cell, 0, {4}),    slot(SlotKind::Arena, 0, {4})};
   spec.constants = {filled({}, 1)};
   spec.cells = {std::move(cell)};
-  spec.instructions = {{kAdd, {0, 1}, {2}, {}, {}}, {kMultiply, {2, 0}, {3}, {}, {}},
-                       {kAdd, {4, 1}, {in_place ? 4 : 5}, {}, {}}};
+  spec.instructions = {
+      {kAdd, {0, 1}, {2}, {}, {}}, {kMultiply, {2, 0}, {3}, {}, {}}, {kAdd, {4, 1}, {in_place ? 4 : 5}, {}, {}}};
   if (!in_place) spec.writes = {{0, 5}};
   spec.outputs = {3, 2, 4};
   spec.arena_bytes = 128;
@@ -102,8 +102,8 @@ void test_swap() {
 void test_reshaped_slots() {
   const auto cell = std::make_shared<Cell>(filled({2, 2}, 3));
   ProgramSpec spec;
-  spec.slots = {slot(SlotKind::Input, 0, {4}), slot(SlotKind::Input, 0, {2, 2}),   slot(SlotKind::Constant, 0, {2, 2}),
-                slot(SlotKind::Cell, 0, {4}),  slot(SlotKind::Constant, 0, {1, 4})};
+  spec.slots = {slot(SlotKind::Input, 0, {4}), slot(SlotKind::Input, 0, {2, 2}), slot(SlotKind::Constant, 0, {2, 2}),
+                slot(SlotKind::Cell, 0, {4}), slot(SlotKind::Constant, 0, {1, 4})};
   spec.constants = {filled({4}, 7)};
   spec.cells = {cell};
   spec.instructions = {{kAdd, {0, 3}, {3}, {}, {}}};
@@ -138,7 +138,8 @@ void test_adopted_output() {
 
 void test_external_memory_is_never_written() {
   float memory[4] = {1, 2, 3, 4};
-  Array array{Storage::external(memory, sizeof memory, nullptr, [](void*) noexcept {}), checked_view(Shape{4}, DType::F32)};
+  Array array{Storage::external(memory, sizeof memory, nullptr, [](void*) noexcept {}),
+              checked_view(Shape{4}, DType::F32)};
   array.view.data = memory;
   const auto cell = std::make_shared<Cell>(std::move(array));
   Program program(example(cell, true));
@@ -278,9 +279,9 @@ void test_run_steps() {
     return program.run_steps({data, order, batch}, first_step, count, seconds, never, &outputs);
   };
   CHECK_EQ(run(2, 0, 3, 1e9), 3);
-  CHECK_EQ(first(outputs[0]), 10.0f);       // last batch: rows 4 and 3, doubled
-  CHECK_EQ(value(*cell), 6.0f + 2 + 5);     // first column of the batches
-  CHECK_EQ(run(2, 1, 2, 0), 1);             // the clock stops it after the first
+  CHECK_EQ(first(outputs[0]), 10.0f);    // last batch: rows 4 and 3, doubled
+  CHECK_EQ(value(*cell), 6.0f + 2 + 5);  // first column of the batches
+  CHECK_EQ(run(2, 1, 2, 0), 1);          // the clock stops it after the first
   CHECK_EQ(first(outputs[0]), 4.0f);
   CHECK_EQ(run(2, 3, 0, 1e9), 0);
   CHECK_THROWS(run(2, 2, 2, 1e9), std::invalid_argument);

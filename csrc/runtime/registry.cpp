@@ -137,9 +137,7 @@ TileTables tiles() {
 
 const Kernel* kernel(int op) { return selected().kernels[op]; }
 
-const Kernel* kernel_for(cpu::Isa isa, int op) {
-  return cpu::supported(isa) ? find(isa)->kernels[op] : nullptr;
-}
+const Kernel* kernel_for(cpu::Isa isa, int op) { return cpu::supported(isa) ? find(isa)->kernels[op] : nullptr; }
 
 const char* isa() { return cpu::name_of(selected().isa); }
 

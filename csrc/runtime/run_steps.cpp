@@ -35,9 +35,9 @@ void check(const Batches& batches, int64_t first, int64_t count) {
   int64_t end, stop;
   if (__builtin_add_overflow(first, count, &end) || __builtin_mul_overflow(end, batches.batch, &stop) ||
       stop > static_cast<int64_t>(batches.order.size())) {
-    refuse("steps " + std::to_string(first) + " to " + std::to_string(first) + " + " + std::to_string(count) +
-           " of " + std::to_string(batches.batch) + " rows need more than the " +
-           std::to_string(batches.order.size()) + " entries of order");
+    refuse("steps " + std::to_string(first) + " to " + std::to_string(first) + " + " + std::to_string(count) + " of " +
+           std::to_string(batches.batch) + " rows need more than the " + std::to_string(batches.order.size()) +
+           " entries of order");
   }
   int64_t rows = INT64_MAX;
   for (const Array& array : batches.data) {

@@ -58,8 +58,8 @@ class FusedInts {
   size_t below(size_t limit, const char* what) {
     const int64_t value = next();
     if (value < 0 || static_cast<size_t>(value) >= limit) {
-      refuse("fused", std::string(what) + " must be from 0 to " + std::to_string(limit - 1) + ", got " +
-                          std::to_string(value));
+      refuse("fused",
+             std::string(what) + " must be from 0 to " + std::to_string(limit - 1) + ", got " + std::to_string(value));
     }
     return static_cast<size_t>(value);
   }
@@ -102,8 +102,8 @@ void check_fused_steps(FusedInts& ints, std::vector<DType>* registers) {
     const View out{nullptr, {}, 0, result};
     check_elementwise(op, {args, n_args}, {&out, 1});
     if (args[n_args - 1].dtype != key) {
-      refuse("fused", std::string(op.name) + " has the key " + name_of(key) + " but reads " +
-                          name_of(args[n_args - 1].dtype));
+      refuse("fused",
+             std::string(op.name) + " has the key " + name_of(key) + " but reads " + name_of(args[n_args - 1].dtype));
     }
     registers->push_back(result);
   }
@@ -172,11 +172,16 @@ Step::Step(int op, std::span<const View> in, std::span<const View> out, std::spa
 }
 
 Call Step::call(const View* in, const View* out, void* workspace, Fault* fault) const {
-  return {in,           out,
-          n_in_,        n_out_,
-          ints_.data(), floats_.data(),
-          static_cast<int32_t>(ints_.size()), static_cast<int32_t>(floats_.size()),
-          workspace,    fault};
+  return {in,
+          out,
+          n_in_,
+          n_out_,
+          ints_.data(),
+          floats_.data(),
+          static_cast<int32_t>(ints_.size()),
+          static_cast<int32_t>(floats_.size()),
+          workspace,
+          fault};
 }
 
 void Step::run(const View* in, const View* out, void* workspace, Fault* fault) const noexcept {

@@ -33,7 +33,9 @@ void test_reuse_and_counts() {
   CHECK_EQ(Storage::allocate(9990)->data(), data);
   reset_peak();
   CHECK_EQ(memory_stats().peak, memory_stats().in_use);
-  { const StorageRef block = Storage::allocate(1 << 20); }
+  {
+    const StorageRef block = Storage::allocate(1 << 20);
+  }
   CHECK(memory_stats().peak >= memory_stats().in_use + (1 << 20));
   release_cached();
   CHECK_EQ(memory_stats().cached, 0);
@@ -57,7 +59,8 @@ void test_references() {
 void test_external() {
   int value = 7, released = 0;
   {
-    const StorageRef a = Storage::external(&value, sizeof value, &released, [](void* n) noexcept { ++*static_cast<int*>(n); });
+    const StorageRef a =
+        Storage::external(&value, sizeof value, &released, [](void* n) noexcept { ++*static_cast<int*>(n); });
     const StorageRef b = a;
     CHECK(!a->exclusive());
     CHECK_EQ(a->data(), static_cast<void*>(&value));
