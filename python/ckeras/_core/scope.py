@@ -11,6 +11,7 @@ class State(threading.local):
     trace = None  # the trace that reads and writes of variables go to
     autocast = None  # float dtype that variables are read in (mixed precision), or None
     names = ()  # name scopes, outermost first
+    allowance = None  # (path, shape, dtype) -> None, called before a variable is made; raises when it is too big
 
 
 state = State()
@@ -65,6 +66,16 @@ def auto_name(base):
 
 def clear_names():
     _names.clear()
+
+
+def names_snapshot():
+    """The counters of automatic names, for `restore_names`."""
+    return dict(_names)
+
+
+def restore_names(snapshot):
+    _names.clear()
+    _names.update(snapshot)
 
 
 def get_global(key, default=None):

@@ -68,6 +68,8 @@ class Variable(TensorBase):
             if shape is None:
                 raise ValueError(f"[Variable {self.path}] an initializer that is a function needs `shape`")
             shape = tuple(int(d) for d in shape)
+            if scope.state.allowance is not None:
+                scope.state.allowance(self.path, shape, dtype or dtypes.floatx())
             value = convert(initializer(shape, dtype=dtype or dtypes.floatx()), dtype)
         else:
             value = convert(initializer, dtype)

@@ -240,8 +240,8 @@ def _package_of(cls):
 def deserialize_keras_object(config, custom_objects=None, safe_mode=None):
     """The object of a config made by `serialize_keras_object` or by Keras.
 
-    Only classes and functions of ckeras, registered ones, and those in `custom_objects` are made. `safe_mode=False` lets
-    lambdas in. Raises `DeserializationError` (a `ValueError`) for anything else, before anything of it runs.
+    Only classes and functions of ckeras, registered ones, and those in `custom_objects` are made. `safe_mode=False`
+    lets lambdas in. Raises `DeserializationError` (a `ValueError`) for anything else, before anything of it runs.
     """
     if safe_mode is not None and bool(safe_mode) != _state.safe_mode:
         with SafeModeScope(safe_mode):
@@ -264,11 +264,8 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=None):
 
 
 def _deserialize(config):
-    if config is None or isinstance(config, (bool, int, float)):
+    if config is None or isinstance(config, (bool, int, float, str)):
         return config
-    if isinstance(config, str):
-        found = get_registered_object(config)
-        return config if found is None else found
     if isinstance(config, (list, tuple)):
         return [deserialize_keras_object(x) for x in config]
     if not isinstance(config, dict):
@@ -346,9 +343,9 @@ def find_class(config):
         if found is not None:
             return found
     raise DeserializationError(
-        f"[deserialize_keras_object] the class {_short(registered or name)} (module {_short(module)}) is not a part of a "
-        "model that ckeras has, and is not registered. If it is your own, pass custom_objects={...} or decorate it with "
-        "ckeras.saving.register_keras_serializable; no module is imported because a file names it."
+        f"[deserialize_keras_object] the class {_short(registered or name)} (module {_short(module)}) is "
+        "not a part of a model that ckeras has, and is not registered. If it is your own, pass custom_objects={...} or "
+        "decorate it with ckeras.saving.register_keras_serializable; no module is imported because a file names it."
     )
 
 
@@ -394,16 +391,16 @@ def find_function(config):
             if found is not None:
                 return found
     module = config.get("module")
-    if module in (None, "builtins") or (isinstance(module, str) and module.split(".")[0] in ("keras", "ckeras")):
-        if registered in (None, "function", name):
-            for package in _FUNCTION_PACKAGES:
-                table = importlib.import_module(f"ckeras.{package}")._catalog.table
-                found = table.get(name)
-                if isinstance(found, types.FunctionType):
-                    return found
+    ours = module in (None, "builtins") or (isinstance(module, str) and module.split(".")[0] in ("keras", "ckeras"))
+    if ours and registered in (None, "function", name):
+        for package in _FUNCTION_PACKAGES:
+            table = importlib.import_module(f"ckeras.{package}")._catalog.table
+            found = table.get(name)
+            if isinstance(found, types.FunctionType):
+                return found
     raise DeserializationError(
-        f"[deserialize_keras_object] the function {_short(name)} (module {_short(module)}) is no activation, loss or metric "
-        "of ckeras and is not registered. If it is your own, pass custom_objects={...} or decorate it with "
+        f"[deserialize_keras_object] the function {_short(name)} (module {_short(module)}) is no activation, "
+        "loss or metric of ckeras and is not registered. If it is your own, pass custom_objects={...} or decorate it with "
         "ckeras.saving.register_keras_serializable."
     )
 
@@ -453,8 +450,8 @@ def _slice(config):
 def _lambda(config):
     if _state.safe_mode:
         raise DeserializationError(
-            "[deserialize_keras_object] the config holds a Python lambda: loading it would run code from the file. Refused "
-            "in safe mode; store a function registered with ckeras.saving.register_keras_serializable, or pass "
+            "[deserialize_keras_object] the config holds a Python lambda: loading it would run code from the file. "
+            "Refused in safe mode; store a function registered with ckeras.saving.register_keras_serializable, or pass "
             "safe_mode=False if you trust the file's author as yourself."
         )
     return load_code(config.get("value"))
@@ -493,6 +490,6 @@ def load_code(value):
         raise DeserializationError("[deserialize_keras_object] the lambda was stored by another Python version") from e
     if not isinstance(code, types.CodeType):
         raise DeserializationError("[deserialize_keras_object] a lambda's `code` holds no function")
-    closure = tuple(types.CellType(deserialize_keras_object(c)) for c in value.get("closure") or ()) or None
-    defaults = tuple(deserialize_keras_object(d) for d in value.get("defaults") or ()) or None
+    closure = tuple(types.CellType(deserialize_keras_object(c)) for c in value.get("closure") or ())
+    defaults = tuple(deserialize_keras_object(d) for d in value.get("defaults") or ())
     return types.FunctionType(code, {"__builtins__": __builtins__, "np": np}, code.co_name, defaults, closure)

@@ -1,0 +1,283 @@
+"""Variables in HDF5 groups as Keras lays them out, read without trusting the file.
+
+Only hard links, only plain numeric datasets that live in the file itself; shape and dtype are compared with the model
+before a byte of data is read.
+"""
+
+import io
+import zlib
+
+import numpy as np
+
+from ckeras.saving.errors import FileError
+
+MAX_OBJECTS = 1_000_000
+_CHECKSUM = "ckeras_crc32"
+
+
+class Writer:
+    """Builds the bytes of a weights file."""
+
+    def __init__(self):
+        import h5py  # heavy and only needed for files
+
+        self._buffer = io.BytesIO()
+        self._file = h5py.File(self._buffer, "w")
+
+    def make(self, path, name=None):
+        """The entry for the object at `path`: assign arrays to its keys."""
+        group = self._file.require_group(f"{path}/vars" if path else "vars")
+        if name:
+            group.attrs["name"] = name
+        return _WriteEntry(group)
+
+    def close(self):
+        """The file's bytes."""
+        self._file.close()
+        return self._buffer.getvalue()
+
+
+class _WriteEntry:
+    def __init__(self, group):
+        self._group = group
+        self._crc = 0
+
+    def __setitem__(self, key, value):
+        value = np.ascontiguousarray(value)
+        if value.dtype.name == "bfloat16":
+            dataset = self._group.create_dataset(key, data=value.view(np.dtype("V2")))
+            dataset.attrs["dtype"] = "bfloat16"
+        else:
+            dataset = self._group.create_dataset(key, data=value.reshape(np.shape(value)))
+        self._crc = zlib.crc32(value.tobytes(), zlib.crc32(key.encode(), self._crc))
+        self._group.attrs[_CHECKSUM] = np.uint32(self._crc)
+
+    def keys(self):
+        return self._group.keys()
+
+
+class Reader:
+    """Reads a weights file from bytes. Use as a context manager; raises `FileError` for all that is wrong with it."""
+
+    def __init__(self, data, where):
+        import h5py
+
+        self._h5 = h5py
+        self.where = where
+        if not data:
+            raise FileError(f"[{where}] is empty")
+        if data[:2] == b"PK":
+            raise FileError(f"[{where}] is a zip archive, not HDF5: name it .keras and use load_model")
+        if data[:8] != b"\x89HDF\r\n\x1a\n":
+            raise FileError(f"[{where}] is not an HDF5 file, or it is damaged")
+        try:
+            self._file = h5py.File(io.BytesIO(data), "r")
+        except (OSError, RuntimeError, ValueError, KeyError) as e:
+            raise FileError(f"[{where}] the HDF5 file is damaged: {e}") from e
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self._file.close()
+
+    def stored_bytes(self):
+        """The bytes of all datasets together, as far as the file can really hold them."""
+        seen, total = set(), 0
+        todo = [("", self._file)]
+        while todo:
+            path, group = todo.pop()
+            for key in self._keys(group, path):
+                child = self._child(group, key, path)
+                where = f"{path}/{key}"
+                info = self._try(where, lambda c=child: self._h5.h5o.get_info(c.id))
+                if (info.fileno, info.addr) in seen:
+                    continue
+                seen.add((info.fileno, info.addr))
+                if len(seen) > MAX_OBJECTS:
+                    raise FileError(f"[{self.where}] more than {MAX_OBJECTS} objects")
+                if isinstance(child, self._h5.Group):
+                    todo.append((where, child))
+                elif isinstance(child, self._h5.Dataset):
+                    total += self._check_dataset(child, where)
+        return total
+
+    def entry(self, path, limit):
+        """The variables of the object at `path`, a mapping; `None` when the file has no such group.
+
+        `limit`: the bytes that reading the entry may take in all, those of the object's own variables.
+        """
+        group = self._file
+        done = ""
+        for part in f"{path}/vars".strip("/").split("/"):
+            if part not in self._keys(group, done):
+                return None
+            group = self._child(group, part, done)
+            done = f"{done}/{part}"
+            if not isinstance(group, self._h5.Group):
+                raise FileError(f"[{self.where}] {done!r} should be a group, and is a dataset")
+        return Entry(self, group, done, limit)
+
+    def child_names(self, path):
+        """Names of the groups inside the group at `path`."""
+        group, done = self._file, ""
+        for part in [p for p in path.split("/") if p]:
+            if part not in self._keys(group, done):
+                return []
+            group = self._child(group, part, done)
+            done = f"{done}/{part}"
+        return self._keys(group, done) if isinstance(group, self._h5.Group) else []
+
+    def _try(self, path, fn):
+        try:
+            return fn()
+        except FileError:
+            raise
+        except (
+            OSError,
+            RuntimeError,
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            MemoryError,
+            OverflowError,
+        ) as e:
+            raise FileError(f"[{self.where}] {path or '/'}: the HDF5 file is damaged: {e}") from e
+
+    def _keys(self, group, path):
+        return self._try(path, lambda: list(group.keys()))
+
+    def _child(self, group, key, path):
+        """The object behind a hard link; every other kind of link is refused."""
+        where = f"{path}/{key}"
+        link = self._try(where, lambda: group.get(key, getlink=True))
+        if type(link) is not self._h5.HardLink:
+            raise FileError(f"[{self.where}] {where!r} is a link ({type(link).__name__}); links are refused")
+        return self._try(where, lambda: group[key])
+
+    def _check_dataset(self, dataset, path):
+        """Refuses data outside the file and computed data; gives the dataset's size in bytes."""
+
+        def check():
+            plist = dataset.id.get_create_plist()
+            layout = plist.get_layout()
+            d = self._h5.h5d
+            if plist.get_external_count() or layout == d.VIRTUAL:
+                raise FileError(f"[{self.where}] {path!r} keeps its data in other files; refused")
+            if dataset.dtype.kind not in "biuf" and not dataset.dtype == np.dtype("V2"):
+                raise FileError(f"[{self.where}] {path!r} has dtype {dataset.dtype}; weights are real numbers")
+            if len(dataset.shape) > 16:
+                raise FileError(f"[{self.where}] {path!r} has rank {len(dataset.shape)}")
+            size = dataset.dtype.itemsize
+            for n in dataset.shape:
+                size *= int(n)
+            stored = dataset.id.get_storage_size()
+            if size > stored and (layout != d.CHUNKED or size > max(1 << 20, 100 * stored)):
+                raise FileError(f"[{self.where}] {path!r} declares {size} bytes and stores {stored}; refused")
+            return size
+
+        return self._try(path, check)
+
+
+class Entry:
+    """The variables of one object: `keys()` and `entry[key]`, whose `shape` and `dtype` cost no reading."""
+
+    def __init__(self, reader, group, path, limit):
+        self._reader = reader
+        self._group = group
+        self._path = path
+        self._left = limit
+        self._names = sorted(
+            reader._keys(group, path), key=lambda k: (not k.isdigit(), int(k) if k.isdigit() else 0, k)
+        )
+
+    def keys(self):
+        return self._names
+
+    def __len__(self):
+        return len(self._names)
+
+    def __iter__(self):
+        return iter(self._names)
+
+    def __contains__(self, key):
+        return str(key) in self._names
+
+    def __getitem__(self, key):
+        key = str(key)
+        path = f"{self._path}/{key}"
+        if key not in self._names:
+            raise FileError(f"[{self._reader.where}] no variable {path!r}")
+        child = self._reader._child(self._group, key, self._path)
+        if not isinstance(child, self._reader._h5.Dataset):
+            raise FileError(f"[{self._reader.where}] {path!r} should be a dataset, and is a group")
+        self._reader._check_dataset(child, path)
+        return Stored(self, child, path)
+
+    def get(self, key, default=None):
+        return self[key] if key in self else default
+
+    def verify(self):
+        """Compares the data with the checksum that ckeras writes beside it; files of Keras have none."""
+        reader, group = self._reader, self._group
+        found = reader._try(self._path, lambda: _CHECKSUM in group.attrs)
+        if not found:
+            return
+        expected = reader._try(self._path, lambda: _plain_number(group.attrs, _CHECKSUM))
+        crc = 0
+        for key in self._names:
+            data = self[key]._read()
+            crc = zlib.crc32(data.tobytes(), zlib.crc32(key.encode(), crc))
+        if crc != expected:
+            raise FileError(f"[{reader.where}] {self._path!r}: the data does not fit its checksum; the file is damaged")
+
+    def _spend(self, size, path):
+        self._left -= size
+        if self._left < 0:
+            raise FileError(f"[{self._reader.where}] {path!r} is bigger than the model's variables of this object")
+
+
+def _plain_number(attrs, name):
+    kind = attrs.get_id(name)
+    if kind.dtype != np.dtype("<u4") or kind.shape != ():
+        raise FileError(f"the attribute {name!r} is no number")
+    return int(attrs[name])
+
+
+class Stored:
+    """A dataset not read yet; `np.asarray` reads it."""
+
+    def __init__(self, entry, dataset, path):
+        self._entry = entry
+        self._dataset = dataset
+        self.path = path
+        self.shape = dataset.shape
+        self.dtype = dataset.dtype
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    def _read(self):
+        size = self.dtype.itemsize
+        for n in self.shape:
+            size *= int(n)
+        if size > self._entry._left:
+            self._entry._spend(size, self.path)
+        return self._entry._reader._try(self.path, lambda: np.asarray(self._dataset[()]))
+
+    def __array__(self, dtype=None, copy=None):
+        value = self._read()
+        self._entry._spend(value.nbytes, self.path)
+        if value.dtype == np.dtype("V2"):
+            import ml_dtypes
+
+            value = value.view(ml_dtypes.bfloat16)
+        return value if dtype is None else value.astype(dtype)
+
+    def __len__(self):
+        return len(np.asarray(self))
+
+    def __getitem__(self, key):
+        return np.asarray(self)[key]

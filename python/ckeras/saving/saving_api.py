@@ -1,0 +1,199 @@
+"""`save_model`, `load_model`, `save_weights`, `load_weights`."""
+
+import contextlib
+import datetime
+import json
+import os
+import random
+
+from ckeras._core import dtypes, rng, scope
+from ckeras._core.scope import state as ambient
+from ckeras.saving import archive, json_reader, state
+from ckeras.saving.atomic import write_atomically
+from ckeras.saving.errors import FileError
+from ckeras.saving.h5_store import Reader, Writer
+from ckeras.saving.registry import (
+    CustomObjectScope,
+    SafeModeScope,
+    deserialize_keras_object,
+    serialize_keras_object,
+)
+
+# The version of Keras whose layout is written, for readers that ask.
+KERAS_VERSION = "3.15.1"
+# Variables that a loaded model may have beyond what its weights file stores: slots, seeds, metrics.
+_FREE_BYTES = 16 << 20
+_SLOTS = 4
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """A file that is not there."""
+
+
+def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
+    """Writes a `.keras` file: config, variables, optimizer state. Keras 3 reads it.
+
+    The old file stays until the new one is complete. Raises `ValueError` for another ending, and for an existing file
+    when `overwrite=False`.
+
+    >>> ckeras.saving.save_model(model, "digits.keras")
+    """
+    if kwargs:
+        raise ValueError(f"[save] unexpected arguments {sorted(kwargs)}")
+    path = _path(filepath, "save")
+    if not path.endswith(".keras"):
+        hint = "the legacy .h5 format is not supported yet" if path.endswith((".h5", ".hdf5")) else "it sets the format"
+        raise ValueError(f"[save] filepath must end with '.keras' ({hint}), got {path!r}")
+    if zipped is False:
+        raise ValueError("[save] zipped=False: folders are not supported; leave zipped out to write a .keras file")
+    _check_overwrite(path, overwrite)
+    config = json.dumps(serialize_keras_object(model))
+    now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
+    metadata = json.dumps({"keras_version": KERAS_VERSION, "date_saved": now, "written_by": "ckeras"})
+    weights = _weights_bytes(model)
+    members = [("metadata.json", metadata), ("config.json", config), ("model.weights.h5", weights)]
+    write_atomically(path, archive.write(members))
+
+
+def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
+    """The model of a `.keras` file, with its variables and, when `compile`, its training state.
+
+    Nothing in the file runs as code unless `safe_mode=False`; classes are ckeras's own, registered ones, and those in
+    `custom_objects`. Sizes are checked before memory is taken. A failed load leaves everything as it was.
+    Raises `FileError` or `DeserializationError` (each a `ValueError`) naming the member of the file and the reason.
+
+    >>> model = ckeras.saving.load_model("digits.keras")
+    """
+    path = _path(filepath, "load_model")
+    where = os.path.basename(path)
+    _check_readable(path, "load_model")
+    if path.endswith((".h5", ".hdf5")) and not path.endswith(".weights.h5") and _starts_with(path, b"\x89HDF"):
+        raise FileError(
+            f"[load_model] {where}: the legacy .h5 format is not supported yet; save as .keras with Keras 3"
+        )
+    if path.endswith(".weights.h5"):
+        raise FileError(f"[load_model] {where} holds weights alone: build the model and call model.load_weights")
+    members = archive.read(path, where)
+    json_reader.loads(members["metadata.json"], f"{where}: metadata.json")
+    config = json_reader.loads(members["config.json"], f"{where}: config.json")
+    if not compile:
+        config.pop("compile_config", None)
+    with Reader(members.pop("model.weights.h5"), f"{where}: model.weights.h5") as reader:
+        allowance = Allowance(_FREE_BYTES + _SLOTS * reader.stored_bytes(), where)
+        with _all_or_nothing(where), allowance, SafeModeScope(safe_mode), CustomObjectScope(custom_objects):
+            model = deserialize_keras_object(config)
+            if not (hasattr(model, "fit") and hasattr(model, "layers")):
+                raise FileError(f"[{where}: config.json] describes a {type(model).__name__}, not a model")
+            state.load(model, reader)
+    return model
+
+
+def save_weights(model, filepath, overwrite=True, **kwargs):
+    """Writes a `.weights.h5` file: the variables of the model, its layers and its optimizer."""
+    if kwargs:
+        raise ValueError(f"[save_weights] unexpected arguments {sorted(kwargs)}")
+    path = _path(filepath, "save_weights")
+    if not path.endswith(".weights.h5"):
+        raise ValueError(f"[save_weights] filepath must end with '.weights.h5', got {path!r}")
+    _check_overwrite(path, overwrite)
+    write_atomically(path, _weights_bytes(model))
+
+
+def load_weights(model, filepath, skip_mismatch=False, **kwargs):
+    """Reads the variables of a `.weights.h5` or `.keras` file into a built model of the same layers.
+
+    `skip_mismatch`: objects that do not fit keep their values, with a warning. Nothing is assigned unless all fits.
+    Raises `FileError` (a `ValueError`) naming layer, variable and both shapes.
+    """
+    if kwargs:
+        raise ValueError(f"[load_weights] unexpected arguments {sorted(kwargs)}")
+    path = _path(filepath, "load_weights")
+    where = os.path.basename(path)
+    _check_readable(path, "load_weights")
+    if path.endswith(".keras"):
+        data = archive.read(path, where)["model.weights.h5"]
+    elif path.endswith(".weights.h5"):
+        with open(path, "rb") as f:
+            data = f.read()
+    else:
+        raise ValueError(f"[load_weights] filepath must end with '.weights.h5' or '.keras', got {path!r}")
+    with Reader(data, where) as reader, _all_or_nothing(where):
+        state.load(model, reader, skip_mismatch)
+
+
+class Allowance:
+    """Inside `with`, variables that take more than `limit` bytes together are refused before they are made."""
+
+    def __init__(self, limit, where):
+        self._limit = limit
+        self._left = limit
+        self._where = where
+
+    def __call__(self, path, shape, dtype):
+        size = dtypes.itemsize(dtype)
+        for n in shape:
+            size *= n
+        self._left -= size
+        if self._left < 0:
+            raise FileError(
+                f"[{self._where}: config.json] the variable {path!r} of shape {shape} makes the model bigger than its weights "
+                f"file can fill (limit {self._limit} bytes): refused"
+            )
+
+    def __enter__(self):
+        self._saved = ambient.allowance
+        ambient.allowance = self
+
+    def __exit__(self, *exc):
+        ambient.allowance = self._saved
+
+
+@contextlib.contextmanager
+def _all_or_nothing(where):
+    """Puts automatic names and random states back when the load fails; every failure becomes a `ValueError`."""
+    names, python_random = scope.names_snapshot(), random.getstate()
+    generator = rng.global_seed_generator().state
+    seed = generator.numpy()
+    try:
+        yield
+    except Exception as e:
+        scope.restore_names(names)
+        random.setstate(python_random)
+        generator.assign(seed)
+        if isinstance(e, ValueError):
+            raise
+        raise FileError(f"[{where}] cannot be loaded: {type(e).__name__}: {str(e)[:500]}") from e
+
+
+def _weights_bytes(model):
+    writer = Writer()
+    state.save(model, writer)
+    return writer.close()
+
+
+def _path(filepath, what):
+    try:
+        return os.fspath(filepath)
+    except TypeError:
+        raise ValueError(f"[{what}] filepath must be a path, got {type(filepath).__name__} {filepath!r}") from None
+
+
+def _check_overwrite(path, overwrite):
+    if not overwrite and os.path.exists(path):
+        raise ValueError(f"[save] {path!r} is there already; pass overwrite=True or another path")
+
+
+def _check_readable(path, what):
+    if not os.path.exists(path):
+        raise MissingFileError(f"[{what}] file not found: {path!r}")
+    if os.path.isdir(path):
+        raise FileError(f"[{what}] {path!r} is a folder, not a file")
+    if not os.path.isfile(path):
+        raise FileError(f"[{what}] {path!r} is no regular file")
+    if not os.access(path, os.R_OK):
+        raise FileError(f"[{what}] no permission to read {path!r}")
+
+
+def _starts_with(path, magic):
+    with open(path, "rb") as f:
+        return f.read(len(magic)) == magic

@@ -1,0 +1,167 @@
+"""Which objects of a model have variables of their own, and under which path a weights file keeps each.
+
+The layout is Keras 3's: a layer in an attribute is at that attribute's name, layers in a list or dict at the snake case
+of their class, numbered; `layers` of Sequential and functional models are such a list. Variables are in the group `vars`.
+"""
+
+import warnings
+
+from ckeras._core.symbolic import snake_case
+from ckeras.metrics.metric import Metric
+from ckeras.optimizers.optimizer import Optimizer
+from ckeras.saving.errors import FileError
+
+
+def walk(model):
+    """`(path, object)` for the model and all in it that has variables, each once, in the file's order."""
+    found, seen = [], set()
+    _object(model, "", found, seen)
+    return found
+
+
+def _object(obj, path, found, seen):
+    if id(obj) in seen:
+        return
+    seen.add(id(obj))
+    found.append((path, obj))
+    for name, child in _children(obj):
+        inner = f"{path}/{name}" if path else name
+        if _is_stateful(child):
+            _object(child, inner, found, seen)
+        elif isinstance(child, (list, tuple, set, dict)):
+            _container(child, inner, found, seen)
+
+
+def _container(container, path, found, seen):
+    used = {}
+    items = container.values() if isinstance(container, dict) else container
+    for item in items:
+        if not _is_stateful(item):
+            continue
+        if id(item) in seen:
+            continue
+        name = snake_case(type(item).__name__)
+        n = used.get(name, 0)
+        used[name] = n + 1
+        _object(item, f"{path}/{name}_{n}" if n else f"{path}/{name}", found, seen)
+
+
+def _is_stateful(x):
+    return (isinstance(x, Metric) or hasattr(x, "save_own_variables")) and not isinstance(x, type)
+
+
+def _children(obj):
+    """`(attribute, value)` of what may hold state: for models made of layers first `layers`, then by name."""
+    found = []
+    if _is_graph(obj):
+        found.append(("layers", list(obj.layers)))
+    tracked = getattr(obj, "_tracked", None)
+    names = set(tracked if tracked is not None else vars(obj)) - {"_tracked"}
+    if getattr(obj, "optimizer", None) is not None:
+        names.add("optimizer")
+    for name in sorted(names):
+        if name.startswith("_") or (_is_graph(obj) and name == "layers"):
+            continue
+        value = getattr(obj, name, None)
+        if _is_stateful(value) or isinstance(value, (list, tuple, set, dict)):
+            found.append((name, value))
+    return found
+
+
+def _is_graph(obj):
+    return any(
+        c.__name__ in ("Sequential", "Functional") and c.__module__.startswith("ckeras.") for c in type(obj).__mro__
+    )
+
+
+def save(model, writer):
+    """Writes the variables of everything in the model."""
+    for path, obj in walk(model):
+        entry = writer.make(path, getattr(obj, "name", None))
+        if isinstance(obj, Metric):
+            for i, v in enumerate(obj.variables):
+                entry[str(i)] = v.numpy()
+        else:
+            obj.save_own_variables(entry)
+
+
+def load(model, reader, skip_mismatch=False):
+    """Reads the variables of everything in the model; all shapes and dtypes are compared before anything is assigned.
+
+    An optimizer or metric that the file has no fitting state for is left alone, with a warning when the file has other
+    state. With `skip_mismatch` that holds for every object. Raises `FileError` naming object, variable and both shapes.
+    """
+    ready, failures = [], []
+    for path, obj in walk(model):
+        variables = own_variables(obj)
+        entry = reader.entry(path, 2 * sum(_nbytes(v) for v in variables))
+        if entry is None and (not variables or isinstance(obj, (Optimizer, Metric))):
+            continue
+        problem = _mismatch(path, obj, entry, variables, reader.where)
+        if problem is None:
+            ready.append((obj, entry, variables))
+        elif skip_mismatch or (isinstance(obj, Optimizer) and len(entry) != len(variables)):
+            warnings.warn(f"{problem}; it keeps its values", stacklevel=4)
+        else:
+            failures.append(problem)
+    if failures:
+        raise FileError(failures[0])
+    for _, entry, _ in ready:
+        entry.verify()
+    for obj, entry, variables in ready:
+        if isinstance(obj, Metric):
+            for i, v in enumerate(variables):
+                v.assign(entry[str(i)].__array__())
+        else:
+            obj.load_own_variables(entry)
+
+
+def _mismatch(path, obj, entry, variables, where):
+    """Why the entry cannot be loaded into the object, or `None`."""
+    name = f"{type(obj).__name__} {getattr(obj, 'name', path)!r}"
+    if entry is None:
+        return f"[{where}] the file has no variables for {name} (path {path!r}), which has {len(variables)}"
+    if not _standard(obj):
+        return None
+    if len(entry) != len(variables):
+        return (
+            f"[{where}] {name} (path {path!r}) has {len(variables)} variables, the file has {len(entry)}: {_hint(obj)}"
+        )
+    for i, v in enumerate(variables):
+        if str(i) not in entry:
+            return f"[{where}] {name} (path {path!r}): the file has no variable {i} ({v.path})"
+        stored = entry[str(i)]
+        if tuple(stored.shape) != tuple(v.shape):
+            return f"[{where}] {name}, variable {v.path!r}: expected shape {tuple(v.shape)}, the file has {tuple(stored.shape)}"
+        if not _castable(stored.dtype, v.dtype):
+            return f"[{where}] {name}, variable {v.path!r}: expected dtype {v.dtype}, the file has {stored.dtype}"
+    return None
+
+
+def _hint(obj):
+    if not getattr(obj, "built", True):
+        return "it is not built; call the model on data, or build(input_shape), first"
+    return "the file is that of another model"
+
+
+def _standard(obj):
+    """Whether variables are stored by number: the class did not define its own way."""
+    load_own = getattr(type(obj), "load_own_variables", None)
+    return load_own is None or load_own.__module__.startswith("ckeras.")
+
+
+def _castable(stored, wanted):
+    kind = "f" if stored.kind == "V" else stored.kind
+    return (kind == "f") == ("float" in wanted) and (kind == "b") == (wanted == "bool")
+
+
+def own_variables(obj):
+    """The variables that the object itself stores, in order."""
+    own = getattr(obj, "_own_variables", None)
+    if callable(own):
+        return own()
+    return list(getattr(obj, "variables", ()))
+
+
+def _nbytes(v):
+    return v._stored()._array.nbytes if hasattr(v, "_stored") else 8 * v.size
