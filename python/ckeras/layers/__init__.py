@@ -1,0 +1,76 @@
+"""Layers, and `serialize`, `deserialize` for them."""
+
+from ckeras._catalog import Catalog
+from ckeras.layers.activation import Activation, Identity, ReLU, Rescaling, Softmax
+from ckeras.layers.conv import Conv2D
+from ckeras.layers.dense import Dense
+from ckeras.layers.dropout import Dropout
+from ckeras.layers.embedding import Embedding
+from ckeras.layers.input_layer import Input, InputLayer
+from ckeras.layers.input_spec import InputSpec
+from ckeras.layers.lambda_layer import Lambda
+from ckeras.layers.layer import Layer
+from ckeras.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
+from ckeras.layers.normalization import BatchNormalization
+from ckeras.layers.pooling import MaxPooling2D, MaxPool2D
+from ckeras.layers.reshaping import Flatten, Reshape
+
+Convolution2D = Conv2D
+
+_catalog = Catalog(
+    "layer",
+    "layers",
+    Layer,
+    classes=(
+        Activation,
+        Add,
+        Average,
+        BatchNormalization,
+        Concatenate,
+        Conv2D,
+        Dense,
+        Dot,
+        Dropout,
+        Embedding,
+        Flatten,
+        Identity,
+        InputLayer,
+        Lambda,
+        MaxPooling2D,
+        Maximum,
+        Minimum,
+        Multiply,
+        ReLU,
+        Rescaling,
+        Reshape,
+        Softmax,
+        Subtract,
+    ),
+)
+
+
+def serialize(layer):
+    """The config that `deserialize` makes an equal layer of."""
+    return _catalog.serialize(layer)
+
+
+def deserialize(config, custom_objects=None):
+    """A layer of its config."""
+    return _catalog.deserialize(config, custom_objects)

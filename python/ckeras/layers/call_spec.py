@@ -1,0 +1,48 @@
+"""What is known of a layer class's `call` and `build`, found once per class; and the state of the calls under way."""
+
+import inspect
+import threading
+
+
+class CallSpec:
+    """The parameters of `call` that the base class cares about."""
+
+    def __init__(self, cls):
+        params = list(inspect.signature(cls.call).parameters.values())[1:]
+        named = [p for p in params if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        self.signature = inspect.Signature(params)
+        self.names = tuple(p.name for p in named)
+        self.positional = tuple(p.name for p in named if p.kind is not p.KEYWORD_ONLY)
+        self.takes_any_kwargs = any(p.kind is p.VAR_KEYWORD for p in params)
+        self.has_training = "training" in self.names
+        default = next((p.default for p in named if p.name == "training"), None)
+        self.training_default = None if default is inspect.Parameter.empty else default
+        self.has_mask = "mask" in self.names
+        # The arguments that have a mask argument of their own.
+        self.masked = tuple(n for n in self.names if f"{n}_mask" in self.names)
+
+    def bind(self, layer, args, kwargs):
+        """The arguments by name; `TypeError` naming the layer for ones that do not fit."""
+        try:
+            return self.signature.bind(*args, **kwargs).arguments
+        except TypeError as e:
+            raise TypeError(
+                f"Layer '{layer.name}' ({type(layer).__name__}): {e}; its call takes {self.signature}"
+            ) from None
+
+
+def build_parameters(build):
+    """The names of the shapes that a `build` function asks for."""
+    params = list(inspect.signature(build).parameters.values())[1:]
+    return tuple(p.name for p in params if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
+
+
+class Calls(threading.local):
+    """The outermost layer call of this thread and the `training` it runs with."""
+
+    entry = None
+    training = None
+    losses_exist = False  # whether any layer may hold a loss of an earlier call
+
+
+calls = Calls()

@@ -1,0 +1,91 @@
+"""What a layer says of itself to be made again: configs, and its own variables in a store."""
+
+from ckeras._core.symbolic import Operation
+from ckeras.saving import registry
+
+
+class LayerSaving:
+    """The part of `Layer` that writes and reads configs and variables."""
+
+    def get_config(self):
+        """What `from_config` makes an equal layer of.
+
+        A class with arguments of its own and no `get_config` is described by what its constructor was given.
+        """
+        config = {"trainable": self._trainable, "dtype": registry.serialize_keras_object(self.dtype_policy)}
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = registry.serialize_keras_object(self.activity_regularizer)
+        if type(self).get_config is LayerSaving.get_config:
+            return {**Operation.get_config(self), **config}
+        return {"name": self.name, **config}
+
+    @classmethod
+    def from_config(cls, config):
+        """A layer of its config. Raises `TypeError` for a config that does not fit."""
+        config = dict(config)
+        dtype = config.get("dtype")
+        if isinstance(dtype, dict):
+            config["dtype"] = registry.deserialize_keras_object(dtype)
+        try:
+            return cls(**config)
+        except TypeError as e:
+            raise TypeError(
+                f"[{cls.__name__}.from_config] the config does not fit __init__: {e}. Define get_config(self) so that "
+                f"it gives what __init__ takes; got {sorted(config)}"
+            ) from e
+
+    def get_build_config(self):
+        """The shapes the layer was built for, or `None`."""
+        shapes = self._build_shapes
+        if shapes is None:
+            return None
+        return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
+
+    def build_from_config(self, config):
+        """Builds the layer for the shapes of `get_build_config`."""
+        if not config:
+            return
+        if "input_shape" in config:
+            self.build(_tuples(config["input_shape"]))
+        elif "shapes_dict" in config:
+            self.build(**{k: _tuples(v) for k, v in config["shapes_dict"].items()})
+        self.built = True
+
+    def save_own_variables(self, store):
+        """Puts the values of the layer's own weights into the mapping `store`."""
+        for i, v in enumerate(self._own_variables()):
+            store[str(i)] = v.numpy()
+
+    def load_own_variables(self, store):
+        """Reads what `save_own_variables` wrote. Raises `ValueError` naming layer and counts when they differ."""
+        own = self._own_variables()
+        if len(store.keys()) != len(own):
+            if own and not store.keys() and not self.built:
+                detail = "the layer was never built, so it has no weights to load into"
+            elif not self.built:
+                detail = "the layer is not built: call it on a tensor, or build(input_shape), before loading"
+            else:
+                detail = f"expected {[v.path for v in own]}"
+            raise ValueError(
+                f"Layer '{self.name}' expected {len(own)} variables, the file has {len(store.keys())}; {detail}"
+            )
+        for i, v in enumerate(own):
+            value = store[str(i)]
+            if tuple(value.shape) != v.shape:
+                raise ValueError(
+                    f"Layer '{self.name}', variable {v.path!r}: expected shape {v.shape}, the file has "
+                    f"{tuple(value.shape)}"
+                )
+        for i, v in enumerate(own):
+            v.assign(store[str(i)])
+
+
+def _tuples(shape):
+    """A shape, or structure of shapes, with lists made tuples where they are shapes."""
+    if isinstance(shape, (tuple, list)):
+        if all(d is None or isinstance(d, int) for d in shape):
+            return tuple(shape)
+        return [_tuples(s) for s in shape]
+    if isinstance(shape, dict):
+        return {k: _tuples(s) for k, s in shape.items()}
+    return shape

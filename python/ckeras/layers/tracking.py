@@ -1,0 +1,121 @@
+"""What a layer holds: finding layers, variables, metrics and seed generators in attributes, lists and dicts."""
+
+import contextlib
+import threading
+
+from ckeras._core.rng import SeedGenerator
+from ckeras._core.variable import Variable
+from ckeras.metrics.metric import Metric
+
+
+class _State(threading.local):
+    off = False
+
+
+_state = _State()
+
+
+@contextlib.contextmanager
+def no_tracking():
+    """Attributes set inside are the layer's own business: what they hold is not tracked."""
+    saved = _state.off
+    _state.off = True
+    try:
+        yield
+    finally:
+        _state.off = saved
+
+
+class Tracked:
+    """Base of layers: remembers which attributes hold state, in the order they were set.
+
+    Containers are looked into when asked, so that what is appended later counts too. `layer_class` is set by
+    `layers.layer`.
+    """
+
+    layer_class = None
+
+    def __new__(cls, *args, **kwargs):
+        self = super().__new__(cls, *args, **kwargs)
+        put = object.__setattr__
+        put(self, "_tracked", {})
+        put(self, "_trainable_own", [])
+        put(self, "_non_trainable_own", [])
+        return self
+
+    def __setattr__(self, name, value):
+        kind = value.__class__
+        if kind is not str and kind is not int and kind is not bool and value is not None and not _state.off:
+            if isinstance(value, Variable):
+                self._track_variable(value)
+            elif isinstance(value, _HOLDERS):
+                self._tracked[name] = value
+            else:
+                self._tracked.pop(name, None)
+        elif self._tracked and not _state.off:
+            self._tracked.pop(name, None)
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name):
+        self._tracked.pop(name, None)
+        value = self.__dict__.get(name)
+        if isinstance(value, Variable):
+            for own in (self._trainable_own, self._non_trainable_own):
+                own[:] = [v for v in own if v is not value]
+        object.__delattr__(self, name)
+
+    def _track_variable(self, v):
+        if not any(v is w for w in self._trainable_own) and not any(v is w for w in self._non_trainable_own):
+            (self._trainable_own if v.trainable else self._non_trainable_own).append(v)
+
+    def _held(self, kind):
+        """The tracked objects of one kind in attributes and containers, each once."""
+        found, seen = [], set()
+
+        def walk(x):
+            if isinstance(x, kind):
+                if id(x) not in seen:
+                    seen.add(id(x))
+                    found.append(x)
+            elif isinstance(x, dict):
+                for item in x.values():
+                    walk(item)
+            elif isinstance(x, (list, tuple, set)):
+                for item in x:
+                    walk(item)
+
+        for value in self._tracked.values():
+            walk(value)
+        return found
+
+    @property
+    def _layers(self):
+        """The layers directly held."""
+        return self._held(self.layer_class)
+
+    @property
+    def _metrics(self):
+        return self._held(Metric)
+
+    @property
+    def _seed_generators(self):
+        return self._held(SeedGenerator)
+
+    def _own_variables(self):
+        """The variables directly held: trainable ones first, those in containers after those in attributes."""
+        loose = self._held(Variable)
+        return unique(
+            self._trainable_own
+            + [v for v in loose if v.trainable]
+            + self._non_trainable_own
+            + [v for v in loose if not v.trainable]
+        )
+
+
+# What an attribute must be for `Tracked` to look into it.
+_HOLDERS = (Tracked, Metric, SeedGenerator, list, tuple, dict)
+
+
+def unique(items):
+    """The items in order, each once by identity."""
+    return list({id(x): x for x in items}.values())
