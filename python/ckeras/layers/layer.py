@@ -11,6 +11,7 @@ from ckeras._core.trace import Tracer
 from ckeras._core.variable import Variable
 from ckeras._masks import any_masks, get_mask, masks_of, set_mask
 from ckeras._stateless import swapped
+from ckeras.layers._arguments import check_size
 from ckeras.layers.call_spec import CallSpec, build_parameters, calls
 from ckeras.layers.input_spec import check_inputs
 from ckeras.layers.saving import LayerSaving
@@ -135,6 +136,7 @@ class Layer(Tracked, LayerSaving, Operation):
                 )
         shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
         dtype = dtypes.standardize(dtype) if dtype is not None else self.variable_dtype
+        check_size(self.name, shape, dtype)
         if initializer is None:
             initializer = "glorot_uniform" if dtype in _FLOATS else "zeros"
         with scope.name_scope(self.name) if not self._in_own_scope() else scope.concrete():
@@ -151,6 +153,8 @@ class Layer(Tracked, LayerSaving, Operation):
         v.constraint = constraints.get(constraint)
         v.overwrite_with_gradient = overwrite_with_gradient
         self._track_variable(v)
+        if not self._trainable:
+            v.trainable = False
         return v
 
     def add_variable(
@@ -300,7 +304,7 @@ class Layer(Tracked, LayerSaving, Operation):
 
         def walk(x):
             if isinstance(x, (tuple, list, dict)):
-                return _map_all(walk, x)
+                return map_all(walk, x)
             return one(x)
 
         args = tuple([walk(x) for x in args])
@@ -333,8 +337,8 @@ class Layer(Tracked, LayerSaving, Operation):
 
     def compute_output_shape(self, *args, **kwargs):
         """The shape (or structure of shapes) of the outputs for an input shape."""
-        args = [_map_shapes(lambda s: KerasTensor(s, self._compute_dtype), a) for a in args]
-        kwargs = {k: _map_shapes(lambda s: KerasTensor(s, self._compute_dtype), a) for k, a in kwargs.items()}
+        args = [map_shapes(lambda s: KerasTensor(s, self._compute_dtype), a) for a in args]
+        kwargs = {k: map_shapes(lambda s: KerasTensor(s, self._compute_dtype), a) for k, a in kwargs.items()}
         if not self.built:
             self._build_for(self._find_call_spec(), args, kwargs)
         return nest.map_leaves(lambda t: t.shape, output_spec(self.call, args, kwargs, self.name))
@@ -591,12 +595,12 @@ def _old_input_shape(where, kwargs):
 def shape_of(x):
     """The shape of a tensor, or the structure of shapes of a structure of them; `None` for what has none."""
     if isinstance(x, (tuple, list, dict)):
-        return _map_all(shape_of, x)
+        return map_all(shape_of, x)
     shape = getattr(x, "shape", None)
     return None if shape is None else tuple(shape)
 
 
-def _map_all(fn, x):
+def map_all(fn, x):
     """`fn` on every item of a container."""
     if isinstance(x, dict):
         return {k: fn(v) for k, v in x.items()}
@@ -606,13 +610,13 @@ def _map_all(fn, x):
     return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
 
 
-def _map_shapes(fn, x):
+def map_shapes(fn, x):
     """`fn` on every shape in a structure of shapes."""
     if x is None:
         return None
     if isinstance(x, (tuple, list)) and all(d is None or isinstance(d, int) for d in x):
         return fn(tuple(x))
-    return _map_all(lambda v: _map_shapes(fn, v), x)
+    return map_all(lambda v: map_shapes(fn, v), x)
 
 
 def _brief(x):

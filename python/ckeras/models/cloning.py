@@ -1,0 +1,70 @@
+"""clone_model: a model of new layers of the same configs."""
+
+from ckeras._core import nest
+from ckeras.layers.input_layer import InputLayer
+from ckeras.layers.layer import Layer
+from ckeras.models.functional import Functional
+from ckeras.models.sequential import Sequential
+from ckeras.saving import registry
+
+
+def clone_model(model, input_tensors=None, clone_function=None, call_function=None, recursive=False, **kwargs):
+    """A model of the same architecture with layers and weights of its own.
+
+    `clone_function(layer)` makes each new layer, by default from its config; `recursive` applies it inside nested
+    models too. `input_tensors`, for a functional model, are the symbolic inputs to build on. `call_function` replaces
+    the call of each layer: `call_function(layer, *args, **kwargs)`. A subclassed model is made again from its config.
+    """
+    if kwargs:
+        raise TypeError(f"[clone_model] unexpected arguments {sorted(kwargs)}")
+    clone = clone_function or _clone_layer
+
+    def one(layer):
+        if recursive and isinstance(layer, (Functional, Sequential)):
+            return clone_model(layer, clone_function=clone_function, call_function=call_function, recursive=True)
+        return clone(layer)
+
+    if isinstance(model, Sequential):
+        if input_tensors is not None or call_function is not None:
+            raise ValueError("[clone_model] input_tensors and call_function are for functional models")
+        chain = [x if isinstance(x, InputLayer) and clone_function is None else one(x) for x in model._chain]
+        chain = [_clone_layer(x) if isinstance(x, InputLayer) else x for x in chain]
+        return Sequential(chain, name=model.name, trainable=model.trainable)
+    if isinstance(model, Functional):
+        return _clone_functional(model, input_tensors, one, call_function)
+    if clone_function is not None or input_tensors is not None or call_function is not None:
+        raise ValueError(
+            f"[clone_model] {type(model).__name__} is a subclass with its own call: only clone_model(model) is possible"
+        )
+    return type(model).from_config(model.get_config())
+
+
+def _clone_layer(layer):
+    # The config comes from an object of this program: its lambdas are not a file's.
+    with registry.SafeModeScope(False):
+        return type(layer).from_config(layer.get_config())
+
+
+def _clone_functional(model, input_tensors, one, call_function):
+    made = {}
+    if input_tensors is None:
+        inputs = [_clone_layer(t._keras_history.operation).output for t in model.inputs]
+    else:
+        inputs = nest.leaves(input_tensors)
+        if len(inputs) != len(model.inputs):
+            raise ValueError(f"[clone_model] expected {len(model.inputs)} input_tensors, got {len(inputs)}")
+
+    def call(op, args, kwargs):
+        if not isinstance(op, Layer):
+            return type(op)(op.op).symbolic_call(*args, **kwargs)
+        if op not in made:
+            made[op] = one(op)
+        return call_function(made[op], *args, **kwargs) if call_function else made[op](*args, **kwargs)
+
+    outputs = model._graph.run(inputs, call)
+    return Functional(
+        nest.pack(model._inputs_struct, inputs),
+        nest.pack(model._outputs_struct, outputs),
+        name=model.name,
+        trainable=model.trainable,
+    )
