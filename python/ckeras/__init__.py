@@ -1,0 +1,80 @@
+"""ckeras: the Keras 3 API on an engine of its own. `import ckeras as keras`, and a Keras program runs.
+
+Nothing is loaded here: each name below is imported when it is first used.
+"""
+
+import importlib
+
+from ckeras._version import __version__ as __version__
+
+_MODULES = (
+    "activations",
+    "backend",
+    "callbacks",
+    "config",
+    "constraints",
+    "dtype_policies",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "mixed_precision",
+    "models",
+    "ops",
+    "optimizers",
+    "random",
+    "regularizers",
+    "saving",
+    "tree",
+    "utils",
+)
+
+# Public name -> the module it comes from, under that name.
+_NAMES = {
+    "DTypePolicy": "dtype_policies",
+    "FloatDTypePolicy": "dtype_policies",
+    "GradientTape": "_core.tape",
+    "Initializer": "initializers",
+    "Input": "layers",
+    "InputSpec": "layers",
+    "KerasTensor": "_core.symbolic",
+    "Layer": "layers",
+    "Loss": "losses",
+    "Metric": "metrics",
+    "Model": "models",
+    "Operation": "_core.symbolic",
+    "Optimizer": "optimizers",
+    "Regularizer": "regularizers",
+    "Sequential": "models",
+    "Variable": "_core.variable",
+    "custom_gradient": "_core.tape",
+    "function": "_core.function",
+    "grad": "_core.tape",
+    "name_scope": "_core.scope",
+    "stop_gradient": "_core.tape",
+    "value_and_grad": "_core.tape",
+}
+
+__all__ = sorted([*_MODULES, *_NAMES, "version"])
+
+
+def version():
+    """The version, as a string."""
+    return __version__
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        value = importlib.import_module(f"ckeras.{name}")
+    elif name in _NAMES:
+        if name == "Variable":
+            importlib.import_module("ckeras.initializers")  # a Variable may name its initializer
+        value = getattr(importlib.import_module(f"ckeras.{_NAMES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'ckeras' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
