@@ -62,10 +62,26 @@ CKERAS_INLINE void pack_transposed(T* to, int64_t stride, int64_t count, int64_t
 #pragma GCC unroll 8
       for (int64_t r = 0; r < kSize; ++r) store_raw(to + (p + r) * stride + i, block[r]);
     }
-    for (; p < k; ++p) {
+    if (p == k) continue;
+    constexpr T kZeros[kSize] = {};
+    const T* rest[kSize];
 #pragma GCC unroll 8
-      for (int64_t r = 0; r < kSize; ++r) to[p * stride + i + r] = from[r] != nullptr ? from[r][p] : T{0};
+    for (int64_t r = 0; r < kSize; ++r) rest[r] = from[r] != nullptr ? from[r] + p : kZeros;
+    for (T* at = to + p * stride + i; p < k; ++p, at += stride) {
+#pragma GCC unroll 8
+      for (int64_t r = 0; r < kSize; ++r) at[r] = *rest[r]++;
     }
+  }
+}
+
+// to[i] = from[i] for i < count alone.
+template <class T>
+CKERAS_INLINE void copy_few(T* to, const T* from, int64_t count) {
+  using Vector = VecOf<T>;
+  if (count < 4) {
+    for (int64_t i = 0; i < count; ++i) to[i] = from[i];
+  } else {
+    for (int64_t i = 0; i < count; i += Vector::kLanes) Vector::load(from + i, count - i).store(to + i, count - i);
   }
 }
 
@@ -98,9 +114,7 @@ struct Matrix {
     } else if (width % VecOf<T>::kLanes == 0) {
       for (int64_t p = 0; p < k; ++p) pack_row(to + p * width, from + p * stride, count);
     } else {
-      for (int64_t p = 0; p < k; ++p) {
-        for (int64_t i = 0; i < count; ++i) to[p * width + i] = from[p * stride + i];
-      }
+      for (int64_t p = 0; p < k; ++p) copy_few(to + p * width, from + p * stride, count);
     }
   }
 };

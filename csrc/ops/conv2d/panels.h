@@ -100,28 +100,36 @@ struct ImageTaps {
   Image<T> image;
   int64_t first = 0;
 
-  CKERAS_MEMBER void pack(T* to, int64_t width, int64_t i0, int64_t count, int64_t p0, int64_t k) const {
-    struct Run {
-      int64_t u, v, channel, at, length;  // in the panel
-    } runs[kPackedRows];
+  // A stretch of the panel that lies in one piece in the image, wherever the pixel is not at its edge.
+  struct Run {
+    int64_t u, v, channel, at, length;
+  };
+  // `channels`: of one tap, or of a row of taps that is read as one tap. Returns how many runs.
+  CKERAS_MEMBER int64_t cut(int64_t i0, int64_t count, int64_t taps, int64_t channels, Run* runs) const {
     int64_t n = 0;
-    for (int64_t at = 0; at < count;) {
-      const int64_t tap = (i0 + at) / image.channels, channel = (i0 + at) % image.channels;
-      runs[n] = {tap / image.x.taps, tap % image.x.taps, channel, at, least(image.channels - channel, count - at)};
-      at += runs[n++].length;
+    for (int64_t at = 0; at < count; at += runs[n++].length) {
+      const int64_t tap = (i0 + at) / channels, channel = (i0 + at) % channels;
+      runs[n] = {tap / taps, tap % taps, channel, at, least(channels - channel, count - at)};
     }
+    return n;
+  }
+
+  CKERAS_MEMBER void pack(T* to, int64_t width, int64_t i0, int64_t count, int64_t p0, int64_t k) const {
+    Run single[kPackedRows], joined[kPackedRows];
+    const int64_t n_single = cut(i0, count, image.x.taps, image.channels, single);
+    const int64_t n_joined = cut(i0, count, 1, image.channels * image.x.taps, joined);
     auto place = image.place(first + p0);
     for (int64_t p = 0; p < k; ++p, to += width, image.next(place)) {
-      for (int64_t r = 0; r < n; ++r) {
-        const Run run = runs[r];
-        const T* row = image.row(place, run.u);
-        const int64_t column = image.x.at(place.j, run.v);
-        T* at = to + run.at;
+      const bool inside = image.joined() && image.row_inside(place);
+      const Run* const runs = inside ? joined : single;
+      for (int64_t r = 0; r < (inside ? n_joined : n_single); ++r) {
+        const T* row = image.row(place, runs[r].u);
+        const int64_t column = image.x.at(place.j, runs[r].v);
+        T* at = to + runs[r].at;
         if (row == nullptr || !image.x.inside(column)) {
-          for (int64_t i = 0; i < run.length; ++i) at[i] = 0;
+          for (int64_t i = 0; i < runs[r].length; ++i) at[i] = 0;
         } else {
-          const T* from = row + column * image.pixel + run.channel;
-          for (int64_t i = 0; i < run.length; ++i) at[i] = from[i];
+          copy_few(at, row + column * image.pixel + runs[r].channel, runs[r].length);
         }
       }
     }
