@@ -46,9 +46,11 @@ def ones(shape, dtype=None):
 
 @public_op
 def full(shape, fill_value, dtype=None):
-    """`fill_value`, which may be a tensor that broadcasts, in every element of a shape."""
-    value = convert(fill_value, None if dtype is None else dtypes.standardize(dtype))
-    return widen(value, shape_tuple("full", shape))
+    """`fill_value`, which may be a tensor that broadcasts, in every element; the default float by default."""
+    shape, dtype = shape_tuple("full", shape), dtypes.standardize(dtype)
+    if isinstance(fill_value, (bool, int, float)):
+        return constant(shape, fill_value, dtype)
+    return widen(convert(fill_value, dtype), shape)
 
 
 def _like(x, dtype):

@@ -211,7 +211,6 @@ def power(x1, x2):
 
 
 negative = unary("negative", "`-x`.", lambda ctx, g: (-g,), _number)
-absolute = unary("absolute", "`|x|`.", lambda ctx, g: (g * sign(ctx.inputs[0]),), _number)
 sign = unary("sign", "-1, 0 or 1. Constant for differentiation.", lambda ctx, g: (None,), _number)
 square = unary("square", "`x * x`.", lambda ctx, g: (g * (2 * ctx.inputs[0]),), _number)
 sqrt = unary("sqrt", "The square root; NaN below 0.", lambda ctx, g: (g * 0.5 / ctx.outputs[0],))
@@ -221,18 +220,26 @@ floor = unary("floor", "The next integer below, as a float. Constant for differe
 ceil = unary("ceil", "The next integer above, as a float. Constant for differentiation.", lambda ctx, g: (None,))
 
 
-def _rounding(name, doc):
-    primitive = Elementwise(name, lambda ctx, g: (None,), None, doc)
+def _unary_of_some(name, doc, vjp, skip):
+    """As `unary`, of any dtype; those in `skip` stay as they are."""
+    primitive = Elementwise(name, vjp, None, doc)
 
     def op(x):
-        x = _number(x)
-        return primitive.bind(x) if x.dtype in dtypes.FLOATS else x
+        x = operand(x)
+        return x if x.dtype in skip else primitive.bind(x)
 
     return _publish(op, name, doc, primitive)
 
 
-trunc = _rounding("trunc", "The integer part. Constant for differentiation; integers stay as they are.")
-_round = _rounding("round", "The nearest integer, halves to even.")
+_WHOLE = dtypes.INTS | {"bool"}
+absolute = _unary_of_some("absolute", "`|x|`.", lambda ctx, g: (g * sign(ctx.inputs[0]),), {"bool"})
+trunc = _unary_of_some(
+    "trunc",
+    "The integer part. Constant for differentiation; integers stay as they are.",
+    lambda ctx, g: (None,),
+    _WHOLE,
+)
+_round = _unary_of_some("round", "The nearest integer, halves to even.", lambda ctx, g: (None,), _WHOLE)
 
 
 @public_op

@@ -6,7 +6,7 @@ from ckeras._core import dtypes
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive, broadcast_shapes
 from ckeras._core.symbolic import public_op
-from ckeras.ops._common import axis_index, operand, promote
+from ckeras.ops._common import as_dtype, axis_index, operand, promote
 from ckeras.ops.reduce import reduce, sum_p
 from ckeras.ops.shape import permute, to_shape, widen
 
@@ -68,8 +68,8 @@ def matmul(x1, x2):
     (5, 2, 4)
     """
     a, b = promote(x1, x2)
-    if a.dtype == "bool":
-        a, b = promote(a, b, 1)[:2]
+    if a.dtype in ("bool", "int8"):  # products of int8 are summed in int32
+        a, b = as_dtype(a, "int32"), as_dtype(b, "int32")
     if not a.shape or not b.shape:
         raise ShapeError(
             f"[matmul] operands need at least one dimension, got shapes {a.shape} and {b.shape}; use ops.multiply"

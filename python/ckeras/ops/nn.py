@@ -37,14 +37,15 @@ def relu(x):
     array([0., 2.], dtype=float32)
     """
     x = operand(x)
+    if x.dtype == "bool":
+        x = as_dtype(x, "int32")
     return maximum(x, scalar(0, x.dtype))
 
 
 @public_op
 def relu6(x):
     """`min(max(x, 0), 6)`."""
-    x = operand(x)
-    return minimum(maximum(x, 0), 6)
+    return minimum(maximum(float_operand(x), 0), 6)
 
 
 @public_op
@@ -127,7 +128,7 @@ def hard_silu(x):
 @public_op
 def hard_tanh(x):
     """`x` held within [-1, 1]."""
-    return clip(float_operand(x), -1.0, 1.0)
+    return clip(x, -1, 1)
 
 
 @public_op

@@ -80,28 +80,7 @@ def fuse(equations, results):
     nodes = [(eq, i) for i, eq in enumerate(equations) if not eq.primitive.elementwise]
     for g, eqs in members.items():
         nodes.append((_loop(eqs, made_by, foldable, readers.get(g, ())), last[g]))
-    return live(_ordered([eq for eq, _ in sorted(nodes, key=lambda n: n[1])]), results)
-
-
-def _ordered(equations):
-    """Topological order, as close to the given one as it gets."""
-    maker = {id(y): eq for eq in equations for y in eq.outputs}
-    done, out = set(), []
-    for root in equations:
-        stack = [root]
-        while stack:
-            eq = stack[-1]
-            if id(eq) in done:
-                stack.pop()
-                continue
-            waiting = [m for x in eq.inputs if (m := maker.get(id(x))) is not None and id(m) not in done]
-            if waiting:
-                stack += waiting
-            else:
-                done.add(id(eq))
-                out.append(eq)
-                stack.pop()
-    return out
+    return live([eq for eq, _ in sorted(nodes, key=lambda n: n[1])], results)
 
 
 def _foldable_views(equations, results):
@@ -123,33 +102,39 @@ def _foldable_views(equations, results):
 
 
 class _Groups:
-    """Which elementwise equations run as one loop: a union-find that keeps the graph of groups free of cycles."""
+    """Which elementwise equations run as one loop.
+
+    An equation joins the loops that make its operands, of one shape, as long as nothing outside has read them: so no
+    cycle can arise, and a loop stands where its last equation stood. What a kernel has read already is in memory, and
+    later readers are better off beside the equations that follow them.
+    """
 
     def __init__(self, equations):
         n = len(equations)
         self.parent = list(range(n))
-        self.above = [0] * n  # bit mask of the groups a group depends on, however indirectly
-        self.direct = [()] * n  # the groups it reads from
         self.steps = [1] * n
         self.inputs = [()] * n
-        self.count = 0
-        group_of = {}
+        home = {}  # id of an elementwise result -> its equation's number
+        closed = [False] * n
         for i, eq in enumerate(equations):
-            self.count = i + 1
-            direct = {self.find(group_of[id(x)]) for x in eq.inputs if id(x) in group_of}
-            self.direct[i] = direct
-            for d in direct:
-                self.above[i] |= self.above[d] | 1 << d
-            for y in eq.outputs:
-                group_of[id(y)] = i
-            if not eq.primitive.elementwise:
-                continue
-            self.inputs[i] = {id(x) for x in eq.inputs}
-            shape = eq.outputs[0].shape
-            for d in sorted(direct, reverse=True):
-                maker = equations[d]
-                if maker.primitive.elementwise and maker.outputs[0].shape == shape:
-                    self._merge(self.find(d), self.find(i))
+            makers = {self.find(home[id(x)]) for x in eq.inputs if id(x) in home}
+            if eq.primitive.elementwise:
+                self.inputs[i] = {id(x) for x in eq.inputs}
+                shape = eq.outputs[0].shape
+                for g in makers:
+                    if not closed[g] and equations[g].outputs[0].shape == shape and self._fits(g, i):
+                        self.parent[g] = i
+                        self.steps[i] += self.steps[g]
+                        self.inputs[i] |= self.inputs[g]
+                    else:
+                        closed[g] = True
+                home[id(eq.outputs[0])] = i
+            else:
+                for g in makers:
+                    closed[g] = True
+
+    def _fits(self, a, b):
+        return self.steps[a] + self.steps[b] <= MAX_STEPS and len(self.inputs[a] | self.inputs[b]) <= MAX_INPUTS
 
     def find(self, i):
         parent = self.parent
@@ -157,26 +142,6 @@ class _Groups:
             parent[i] = parent[parent[i]]
             i = parent[i]
         return i
-
-    def _merge(self, a, b):
-        """Makes one group of two, unless that is too long a loop or something outside lies on a path between them."""
-        if a == b or self.steps[a] + self.steps[b] > MAX_STEPS or len(self.inputs[a] | self.inputs[b]) > MAX_INPUTS:
-            return
-        both = 1 << a | 1 << b
-        direct = {self.find(d) for d in self.direct[a] | self.direct[b]} - {a, b}
-        if any(self.above[d] & both for d in direct):
-            return
-        above = (self.above[a] | self.above[b]) & ~both
-        self.parent[b] = a
-        self.above[a] = above
-        self.direct[a] = direct
-        self.steps[a] += self.steps[b]
-        self.inputs[a] = self.inputs[a] | self.inputs[b]
-        gained = above | both
-        masks = self.above
-        for g in range(self.count):
-            if g != a and masks[g] & both:
-                masks[g] |= gained
 
 
 def _external_readers(equations, results, groups):
