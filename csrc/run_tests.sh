@@ -27,5 +27,5 @@ for kind in "${kinds[@]}"; do
     tail -n 60 "$build_root/$kind/build.log" >&2
     exit 1
   }
-  ctest --test-dir "$build_root/$kind" --output-on-failure --timeout 300
+  ctest --test-dir "$build_root/$kind" --parallel "$jobs" --output-on-failure --timeout 300
 done
