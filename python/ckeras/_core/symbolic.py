@@ -221,9 +221,11 @@ class Operation:
 
 
 def snake_case(name):
+    """`MaxPooling2D` as `max_pooling2d`: words begin at a capital before a small letter, or after one."""
     out = []
     for i, c in enumerate(name):
-        if c.isupper() and i and (not name[i - 1].isupper() or (i + 1 < len(name) and name[i + 1].islower())):
+        small_next = i + 1 < len(name) and name[i + 1].islower()
+        if c.isupper() and i and (small_next or name[i - 1].islower()):
             out.append("_")
         out.append(c.lower())
     return "".join(out)

@@ -1,7 +1,15 @@
 """What a layer says of itself to be made again: configs, and its own variables in a store."""
 
-from ckeras._core.symbolic import Operation
+import inspect
+
 from ckeras.saving import registry
+
+# What every layer takes, which get_config tells by itself or a file does not hold.
+_BASE_ARGUMENTS = frozenset(
+    ("name", "trainable", "dtype", "autocast", "activity_regularizer")
+    + ("input_shape", "input_dim", "batch_input_shape", "batch_shape", "batch_size")
+)
+_PLAIN = (str, int, float, bool, tuple, list, dict, type(None))
 
 
 class LayerSaving:
@@ -16,8 +24,23 @@ class LayerSaving:
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = registry.serialize_keras_object(self.activity_regularizer)
         if type(self).get_config is LayerSaving.get_config:
-            return {**Operation.get_config(self), **config}
+            return {"name": self.name, **config, **self._constructor_arguments()}
         return {"name": self.name, **config}
+
+    def _constructor_arguments(self):
+        """The arguments that a class's own constructor was given, the base class's left out."""
+        args, kwargs = self._init_arguments
+        given = dict(inspect.signature(type(self).__init__).bind(self, *args, **kwargs).arguments)
+        given.pop(next(iter(given)))
+        given = {**given, **given.pop("kwargs", {})}
+        own = {k: v for k, v in given.items() if k not in _BASE_ARGUMENTS}
+        odd = sorted(k for k, v in own.items() if not isinstance(v, _PLAIN))
+        if odd:
+            raise NotImplementedError(
+                f"[{self.name}] {type(self).__name__} takes arguments that are not plain values ({', '.join(odd)}): "
+                "define get_config(self) to say how they are stored"
+            )
+        return own
 
     @classmethod
     def from_config(cls, config):
