@@ -78,7 +78,9 @@ CKERAS_INLINE void pack_transposed(T* to, int64_t stride, int64_t count, int64_t
 template <class T>
 CKERAS_INLINE void copy_few(T* to, const T* from, int64_t count) {
   using Vector = VecOf<T>;
-  if (count < 4) {
+  if (count == kTileRows) {
+    __builtin_memcpy(to, from, kTileRows * sizeof(T));
+  } else if (count < 4) {
     for (int64_t i = 0; i < count; ++i) to[i] = from[i];
   } else {
     for (int64_t i = 0; i < count; i += Vector::kLanes) Vector::load(from + i, count - i).store(to + i, count - i);

@@ -55,7 +55,7 @@ inline Array run(cpu::Isa isa, const char* op, const std::vector<const Array*>& 
                  const std::vector<int64_t>& shape, const std::vector<int64_t>& ints) {
   const Kernel* kernel = kernel_for(isa, op_id(op));
   Array out(dtype, shape);
-  std::memset(out.bytes.data(), 0xff, out.bytes.size());
+  if (!out.bytes.empty()) std::memset(out.bytes.data(), 0xff, out.bytes.size());
   std::vector<View> views;
   for (const Array* a : in) views.push_back(a->view);
   Fault fault;
