@@ -32,7 +32,7 @@ struct FloatTraits<float> {
   static constexpr Int kBias = 127;
   static constexpr float kLn2High = 0x1.62e4p-1f, kLn2Low = 0x1.7f7d1cp-20f;  // High has zeros at its end
   static constexpr float kInf = __builtin_inff(), kNan = __builtin_nanf("");
-  static constexpr float kSmallest = 0x1p-126f;
+  static constexpr float kSmallest = 0x1p-126f, kBelowOne = 0x1.fffffcp-1f;
   static constexpr Int kSqrtHalf = 0x3f3504f3;
 };
 template <>
@@ -42,7 +42,7 @@ struct FloatTraits<double> {
   static constexpr Int kBias = 1023;
   static constexpr double kLn2High = 0x1.62e42feep-1, kLn2Low = 0x1.a39ef35793c76p-33;
   static constexpr double kInf = __builtin_inf(), kNan = __builtin_nan("");
-  static constexpr double kSmallest = 0x1p-1022;
+  static constexpr double kSmallest = 0x1p-1022, kBelowOne = 0x1.ffffffffffffep-1;
   static constexpr Int kSqrtHalf = 0x3fe6a09e667f3bcd;
 };
 template <class V>

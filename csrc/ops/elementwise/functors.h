@@ -137,10 +137,12 @@ CKERAS_INLINE V remainder_of_magnitudes(V a, V b) {
   const V d = abs(b);
   for (int turn = 0; turn < 64 && (r >= d).any(); ++turn) {
     const V step = select(r > d * far, d * far, d);  // a ratio that would overflow is taken in two
-    const V less = fnma(trunc(r / step), step, r);
-    r = select(r >= d, select(less < V(0), less + step, less), r);
+    // A quotient never too large, and short by three bits, so that what is left is exact.
+    const V quotient = trunc(r / step * V(F::kBelowOne));
+    const V short_quotient = max(as_float(as_int(quotient) & typename V::AsInt(~7)), V(1));
+    r = select(r >= d, fnma(short_quotient, step, r), r);
   }
-  return r;
+  return select(isnan(b), b, r);
 }
 // The sign of the divisor; a zero remainder has it too.
 struct Mod {
