@@ -43,7 +43,7 @@ class _WriteEntry:
         self._crc = 0
 
     def __setitem__(self, key, value):
-        value = np.ascontiguousarray(value)
+        value = np.asarray(value, order="C")  # keeps rank 0
         if value.dtype.name == "bfloat16":
             dataset = self._group.create_dataset(key, data=value.view(np.dtype("V2")))
             dataset.attrs["dtype"] = "bfloat16"
