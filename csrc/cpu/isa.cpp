@@ -29,7 +29,7 @@ X86 detect() {
   __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   const bool saves_ymm = (low & 0x06) == 0x06;
   const bool saves_zmm = (low & 0xe6) == 0xe6;
-  x.avx2 = saves_ymm && has(b7, {3, 5, 8});                             // BMI1, AVX2, BMI2
+  x.avx2 = saves_ymm && has(b7, {3, 5, 8});                         // BMI1, AVX2, BMI2
   x.avx512 = x.avx2 && saves_zmm && has(b7, {16, 17, 28, 30, 31});  // F, DQ, CD, BW, VL
   return x;
 }

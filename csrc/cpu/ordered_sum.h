@@ -54,8 +54,8 @@ struct ChunkFold {
   CKERAS_MEMBER void reset() { a[0] = a[1] = a[2] = a[3] = V(F::start()); }
 
   // Folds n more elements; element 0 of the first call is element 0 of the chunk. All calls of a chunk but the last
-  // have an n that is a multiple of kBlock. `at(i)` gives the vector of elements i ... i + lanes - 1, `at(i, count)` its
-  // first count lanes.
+  // have an n that is a multiple of kBlock. `at(i)` gives the vector of elements i ... i + lanes - 1, `at(i, count)`
+  // its first count lanes.
   template <class At>
   CKERAS_MEMBER void add(int64_t n, const At& at) {
     int64_t i = 0;

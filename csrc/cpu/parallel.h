@@ -1,4 +1,5 @@
-// parallel_for: [0, n) cut into pieces by the shape alone, run by the pool. Included by .isa.cpp files and portable ones.
+// parallel_for: [0, n) cut into pieces by the shape alone, run by the pool. Included by .isa.cpp files and portable
+// ones.
 #pragma once
 #include <cstdint>
 
@@ -7,8 +8,8 @@
 namespace ckeras::cpu {
 
 // Calls body(context, begin, end) once for each piece [i * grain, min((i + 1) * grain, n)), from several threads: which
-// one runs a piece is not fixed, how the range is cut is. Returns when all are done. A call from inside a body, or while
-// another thread uses the pool, runs in the caller's thread. grain >= 1.
+// one runs a piece is not fixed, how the range is cut is. Returns when all are done. A call from inside a body, or
+// while another thread uses the pool, runs in the caller's thread. grain >= 1.
 void run_pieces(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t) noexcept, void* context) noexcept;
 
 #ifdef CKERAS_ISA

@@ -44,8 +44,8 @@ void pause() {
 #endif
 }
 
-// One side waits until a word differs from what it saw: spins about 50 microseconds, then sleeps. The other side changes
-// the word and wakes. Sequential consistency makes "I sleep" and "it changed" visible to one of the two.
+// One side waits until a word differs from what it saw: spins about 50 microseconds, then sleeps. The other side
+// changes the word and wakes. Sequential consistency makes "I sleep" and "it changed" visible to one of the two.
 class alignas(64) Signal {
  public:
   uint32_t read() const { return word_.load(); }
@@ -154,7 +154,8 @@ class Pool {
 std::atomic<Pool*> the_pool{nullptr};  // never deleted: threads may still look at it while the process ends
 std::atomic<int> wanted_threads{0};    // 0: not decided yet
 
-// A forked child has no workers, and locks may be held by threads that are gone: it forgets the pool and builds its own.
+// A forked child has no workers, and locks may be held by threads that are gone: it forgets the pool and builds its
+// own.
 void forget_pool() { the_pool.store(nullptr); }
 
 Pool& pool() {
@@ -199,9 +200,9 @@ bool choose_num_threads(const char* wish, std::string* error) {
   char* end = nullptr;
   const long n = std::strtol(wish, &end, 10);
   if (*end == '\0' && n >= 1 && n <= kMaxThreads) return set_num_threads(static_cast<int>(n));
-  *error = "CKERAS_NUM_THREADS=" + std::string(wish) + " is not a number of threads. Expected a whole number from 1 to " +
-           std::to_string(kMaxThreads) + ", or unset it to use every processor this process may use (" +
-           std::to_string(usable_cpus()) + ").";
+  *error = "CKERAS_NUM_THREADS=" + std::string(wish) +
+           " is not a number of threads. Expected a whole number from 1 to " + std::to_string(kMaxThreads) +
+           ", or unset it to use every processor this process may use (" + std::to_string(usable_cpus()) + ").";
   return false;
 }
 

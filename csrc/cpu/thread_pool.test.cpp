@@ -108,7 +108,8 @@ void write(const std::filesystem::path& path, const char* text) {
 }
 
 void quotas() {
-  const std::filesystem::path root = std::filesystem::temp_directory_path() / ("ckeras_cgroup_" + std::to_string(getpid()));
+  const std::filesystem::path root =
+      std::filesystem::temp_directory_path() / ("ckeras_cgroup_" + std::to_string(getpid()));
   write(root / "a/b/cpu.max", "250000 100000\n");
   write(root / "a/cpu.max", "max 100000\n");
   write(root / "cpu,cpuacct/c/cpu.cfs_quota_us", "50000\n");

@@ -3,9 +3,9 @@
 //
 //   V16 float   V8 double   I16 int32   L8 int64      M16 masks of V16 and I16, M8 of V8 and L8
 //
-//   V16::load(p), V16::load(p, n)   n lanes from memory of any alignment; the rest 0. n may be 0 or negative or too large
-//   v.store(p), v.store(p, n)       likewise
-//   V16(x)                          a splat, implicit from the lane type; V16::iota(first)
+//   V16::load(p), V16::load(p, n)   n lanes from memory of any alignment; the rest 0. n may be 0 or negative or too
+//   large v.store(p), v.store(p, n)       likewise V16(x)                          a splat, implicit from the lane
+//   type; V16::iota(first)
 //   + - * / < > <= >= == != select(m, a, b), masks: & | ^ ! m.any() m.all() M16::from_bytes(p) m.store_bytes(p)
 //   fma(a, b, c) = a * b + c, fnma(a, b, c) = c - a * b, max min (NaN wins), sqrt floor ceil round (half to even) trunc
 //   abs copysign isnan; integers also & | ^ ~ << >> shift_right_logical, mul_high_unsigned (int32)

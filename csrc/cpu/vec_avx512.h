@@ -123,7 +123,8 @@ CKERAS_INLINE void store_first(T* p, V v, int64_t n) {
 CKERAS_INLINE Raw<uint32_t, 16> mul_high_raw(Raw<uint32_t, 16> a, Raw<uint32_t, 16> b) {
   const __m512i x = (__m512i)a, y = (__m512i)b;
   const __m512i even = _mm512_maskz_mul_epu32(0xff, x, y);
-  const __m512i odd = _mm512_maskz_mul_epu32(0xff, _mm512_maskz_srli_epi64(0xff, x, 32), _mm512_maskz_srli_epi64(0xff, y, 32));
+  const __m512i odd =
+      _mm512_maskz_mul_epu32(0xff, _mm512_maskz_srli_epi64(0xff, x, 32), _mm512_maskz_srli_epi64(0xff, y, 32));
   return (Raw<uint32_t, 16>)_mm512_mask_blend_epi32(0xaaaa, _mm512_maskz_srli_epi64(0xff, even, 32), odd);
 }
 

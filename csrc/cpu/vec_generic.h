@@ -35,7 +35,8 @@ CKERAS_INLINE Raw<double, 2> sqrt_raw(Raw<double, 2> v) {
   return v;
 }
 
-// Half to even, by adding and taking away 2^(mantissa bits). What is that large already is whole; zeros keep their sign.
+// Half to even, by adding and taking away 2^(mantissa bits). What is that large already is whole; zeros keep their
+// sign.
 template <class T, class V>
 CKERAS_INLINE V round_to_even(V v, T whole) {
   using I = Raw<IntOf<T>, sizeof(V) / sizeof(T)>;

@@ -87,9 +87,7 @@ struct Reg {
     if constexpr (kIsFloat<T>) return from((R)((RI)a.r & ~kSignBit));
     return select(a < Reg(0), -a, a);
   }
-  friend CKERAS_MEMBER Reg copysign(Reg a, Reg b) {
-    return from((R)(((RI)a.r & ~kSignBit) | ((RI)b.r & kSignBit)));
-  }
+  friend CKERAS_MEMBER Reg copysign(Reg a, Reg b) { return from((R)(((RI)a.r & ~kSignBit) | ((RI)b.r & kSignBit))); }
   friend CKERAS_MEMBER M isnan(Reg a) { return !equal_raw(a.r, a.r); }
   friend CKERAS_MEMBER AsInt as_int(Reg a) { return AsInt::from((RI)a.r); }
 
@@ -112,7 +110,9 @@ struct PairMask {
 
   H lo, hi;
 
-  static CKERAS_MEMBER PairMask from_bytes(const uint8_t* p) { return {H::from_bytes(p), H::from_bytes(p + H::kLanes)}; }
+  static CKERAS_MEMBER PairMask from_bytes(const uint8_t* p) {
+    return {H::from_bytes(p), H::from_bytes(p + H::kLanes)};
+  }
   CKERAS_MEMBER void store_bytes(uint8_t* p) const {
     lo.store_bytes(p);
     hi.store_bytes(p + H::kLanes);
@@ -175,8 +175,12 @@ struct Pair {
   friend CKERAS_MEMBER Pair operator~(Pair a) { return {~a.lo, ~a.hi}; }
   friend CKERAS_MEMBER Pair operator<<(Pair a, int n) { return {a.lo << n, a.hi << n}; }
   friend CKERAS_MEMBER Pair operator>>(Pair a, int n) { return {a.lo >> n, a.hi >> n}; }
-  friend CKERAS_MEMBER Pair shift_right_logical(Pair a, int n) { return {shift_right_logical(a.lo, n), shift_right_logical(a.hi, n)}; }
-  friend CKERAS_MEMBER Pair mul_high_unsigned(Pair a, Pair b) { return {mul_high_unsigned(a.lo, b.lo), mul_high_unsigned(a.hi, b.hi)}; }
+  friend CKERAS_MEMBER Pair shift_right_logical(Pair a, int n) {
+    return {shift_right_logical(a.lo, n), shift_right_logical(a.hi, n)};
+  }
+  friend CKERAS_MEMBER Pair mul_high_unsigned(Pair a, Pair b) {
+    return {mul_high_unsigned(a.lo, b.lo), mul_high_unsigned(a.hi, b.hi)};
+  }
 
   friend CKERAS_MEMBER Pair fma(Pair a, Pair b, Pair c) { return {fma(a.lo, b.lo, c.lo), fma(a.hi, b.hi, c.hi)}; }
   friend CKERAS_MEMBER Pair fnma(Pair a, Pair b, Pair c) { return {fnma(a.lo, b.lo, c.lo), fnma(a.hi, b.hi, c.hi)}; }

@@ -1,5 +1,5 @@
-// Every function of vmath.h against the C library in higher precision, on every instruction set of this machine, held to
-// the bounds that vmath.h states; and AVX2 against AVX-512, bit for bit.
+// Every function of vmath.h against the C library in higher precision, on every instruction set of this machine, held
+// to the bounds that vmath.h states; and AVX2 against AVX-512, bit for bit.
 #include <bit>
 #include <cmath>
 #include <cstdio>
@@ -67,9 +67,7 @@ using Reference = std::function<Wide(Wide x, Wide y, Wide got)>;
 Wide erfinv_near(Wide x, Wide, Wide got) {
   if (std::abs(x) >= 1) return x == 1 ? INFINITY : x == -1 ? -INFINITY : NAN;
   const Wide slope = 1.128379167095512573896L * std::exp(-got * got);
-  const Wide miss = got > 0.5L    ? (1 - x) - std::erfc(got)
-                    : got < -0.5L ? std::erfc(-got) - (1 + x)
-                                  : std::erf(got) - x;
+  const Wide miss = got > 0.5L ? (1 - x) - std::erfc(got) : got < -0.5L ? std::erfc(-got) - (1 + x) : std::erf(got) - x;
   return got - miss / slope;
 }
 

@@ -37,8 +37,8 @@ void copy_run(void* to, const void* from, int64_t stride, int64_t n) {
 
 // Indexed by the size of an element.
 using CopyRun = void (*)(void*, const void*, int64_t, int64_t);
-constexpr CopyRun kCopyRun[9] = {nullptr, copy_run<uint8_t>, copy_run<uint16_t>, nullptr, copy_run<uint32_t>,
-                                 nullptr, nullptr,           nullptr,            copy_run<uint64_t>};
+constexpr CopyRun kCopyRun[9] = {nullptr, copy_run<uint8_t>, copy_run<uint16_t>, nullptr, copy_run<uint32_t>, nullptr,
+                                 nullptr, nullptr,           copy_run<uint64_t>};
 
 }  // namespace
 

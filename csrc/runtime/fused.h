@@ -13,13 +13,17 @@ namespace ckeras {
 // are [from * kDTypes + to]; for every other op [dtype of the value operands].
 using TileTables = const TileFn* const*;
 
-// A chain, decoded once. It holds no pointer to data and none to `ints`: one plan serves any number of runs, and threads.
+// A chain, decoded once. It holds no pointer to data and none to `ints`: one plan serves any number of runs, and
+// threads.
 class Fused {
  public:
   Fused() = default;
 
-  // `ints` as section 5 says, `inputs` the dtypes of the inputs. Throws std::invalid_argument for ints that are no chain.
-  Fused(const int64_t* ints, int64_t n_ints, const DType* inputs, TileTables tiles) { plan(ints, n_ints, inputs, tiles); }
+  // `ints` as section 5 says, `inputs` the dtypes of the inputs. Throws std::invalid_argument for ints that are no
+  // chain.
+  Fused(const int64_t* ints, int64_t n_ints, const DType* inputs, TileTables tiles) {
+    plan(ints, n_ints, inputs, tiles);
+  }
 
   // Makes this the plan of another chain; memory is used again.
   void plan(const int64_t* ints, int64_t n_ints, const DType* inputs, TileTables tiles);

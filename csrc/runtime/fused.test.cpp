@@ -60,7 +60,8 @@ void run_op(const char* op, std::vector<View> in, View out, const Isa& isa) {
 }
 
 // a - b for broadcasting shapes, element by element.
-void broadcasts(const Isa& isa, std::vector<int64_t> a_shape, std::vector<int64_t> b_shape, std::vector<int64_t> shape) {
+void broadcasts(const Isa& isa, std::vector<int64_t> a_shape, std::vector<int64_t> b_shape,
+                std::vector<int64_t> shape) {
   const View a = view(nullptr, a_shape, DType::F32), b = view(nullptr, b_shape, DType::F32);
   const View out = view(nullptr, shape, DType::F32);
   const std::vector<float> x = numbers(a.size(), 1), y = numbers(b.size(), 2);
@@ -109,11 +110,12 @@ void chain(const Isa& isa) {
   for (int64_t rows : {1, 3, 129, 4000}) {
     const int64_t columns = 37, n = rows * columns;
     const std::vector<float> a = numbers(n, 3), b = numbers(columns, 4), c = numbers(1, 5);
-    const std::vector<int64_t> ints = {2, rows, columns, 3, columns, 1, 0, 1, 0, 0, 3,
-                                       op_id("multiply"), f32(), f32(), 2, 0, 1,
-                                       op_id("add"), f32(), f32(), 2, 3, 2,
-                                       op_id("tanh"), f32(), f32(), 1, 4,
-                                       2, 5, 3};
+    const std::vector<int64_t> ints = {2,     rows,  columns, 3, columns, 1,
+                                       0,     1,     0,       0, 3,       op_id("multiply"),
+                                       f32(), f32(), 2,       0, 1,       op_id("add"),
+                                       f32(), f32(), 2,       3, 2,       op_id("tanh"),
+                                       f32(), f32(), 1,       4, 2,       5,
+                                       3};
     const DType dtypes[3] = {DType::F32, DType::F32, DType::F32};
     const Fused fused(ints.data(), static_cast<int64_t>(ints.size()), dtypes, isa.tiles.data());
     std::vector<float> product(a.size()), sum(a.size()), expected(a.size()), got(a.size());
@@ -139,8 +141,8 @@ void early_output_in_place(const Isa& isa) {
   const int64_t n = 5000;
   std::vector<float> a = numbers(n, 6), one = {1}, second(a.size());
   const std::vector<float> before = a;
-  const std::vector<int64_t> ints = {1, n, 2, 1, 0, 2, op_id("add"), f32(), f32(), 2, 0, 1,
-                                     op_id("multiply"), f32(), f32(), 2, 2, 0, 2, 2, 3};
+  const std::vector<int64_t> ints = {
+      1, n, 2, 1, 0, 2, op_id("add"), f32(), f32(), 2, 0, 1, op_id("multiply"), f32(), f32(), 2, 2, 0, 2, 2, 3};
   const DType dtypes[2] = {DType::F32, DType::F32};
   const Fused fused(ints.data(), static_cast<int64_t>(ints.size()), dtypes, isa.tiles.data());
   const void* in[2] = {a.data(), one.data()};
@@ -164,9 +166,33 @@ void halves(const Isa& isa) {
     std::vector<uint8_t> less(x.size());
     for (int64_t i = 0; i < n; ++i) a[i] = round(x[i]), b[i] = round(y[i]);
     const int64_t code = static_cast<int64_t>(half);
-    const std::vector<int64_t> ints = {1, n, 2, 1, 1, 3, op_id("add"), code, code, 2, 0, 1,
-                                       op_id("multiply"), code, code, 2, 2, 0,
-                                       op_id("less"), code, 0, 2, 2, 3, 2, 3, 4};
+    const std::vector<int64_t> ints = {1,
+                                       n,
+                                       2,
+                                       1,
+                                       1,
+                                       3,
+                                       op_id("add"),
+                                       code,
+                                       code,
+                                       2,
+                                       0,
+                                       1,
+                                       op_id("multiply"),
+                                       code,
+                                       code,
+                                       2,
+                                       2,
+                                       0,
+                                       op_id("less"),
+                                       code,
+                                       0,
+                                       2,
+                                       2,
+                                       3,
+                                       2,
+                                       3,
+                                       4};
     const DType dtypes[2] = {half, half};
     const Fused fused(ints.data(), static_cast<int64_t>(ints.size()), dtypes, isa.tiles.data());
     const void* in[2] = {a.data(), b.data()};

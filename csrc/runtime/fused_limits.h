@@ -6,8 +6,8 @@ namespace ckeras {
 
 inline constexpr int64_t kMaxTile = 1024;  // elements
 inline constexpr int64_t kMinTile = 64;
-inline constexpr int64_t kScratchBytes = 48 * 1024;  // what a thread keeps in its L1 cache
-inline constexpr int64_t kLoneGrain = 32 * kMaxTile;   // elements a thread takes at once of a chain of one
+inline constexpr int64_t kScratchBytes = 48 * 1024;   // what a thread keeps in its L1 cache
+inline constexpr int64_t kLoneGrain = 32 * kMaxTile;  // elements a thread takes at once of a chain of one
 inline constexpr int kMaxRegisters = 512;
 
 }  // namespace ckeras

@@ -185,15 +185,15 @@ void Fused::choose_access(Input& input) const {
   while (d > 0 && input.strides[d - 1] == run) run *= shape_[--d];
   const bool repeats = std::all_of(input.strides, input.strides + d, [](int64_t stride) { return stride == 0; });
   input.period = run;
-  input.access = d == 0                       ? Access::Direct
-                 : !repeats                   ? Access::Gather
-                 : run == 1                   ? Access::Scalar
-                 : run <= kMaxTile            ? Access::Pattern
-                                              : Access::Gather;
+  input.access = d == 0            ? Access::Direct
+                 : !repeats        ? Access::Gather
+                 : run == 1        ? Access::Scalar
+                 : run <= kMaxTile ? Access::Pattern
+                                   : Access::Gather;
 }
 
-// Scratch slots: inputs that are not read where they lie have their own, results share by lifetime. Then the longest tile
-// whose slots fit the scratch.
+// Scratch slots: inputs that are not read where they lie have their own, results share by lifetime. Then the longest
+// tile whose slots fit the scratch.
 void Fused::place_registers() {
   int32_t slots = 0;
   int64_t widest = 1;

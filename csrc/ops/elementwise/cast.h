@@ -1,7 +1,7 @@
 // Conversions between all dtypes, as tiles. Only for elementwise.isa.cpp.
 //
-// Float to integer truncates, saturates, and makes 0 of NaN; integer to integer wraps; anything to bool is "not 0"; to a
-// half rounds to nearest even, from float64 as well in one rounding.
+// Float to integer truncates, saturates, and makes 0 of NaN; integer to integer wraps; anything to bool is "not 0"; to
+// a half rounds to nearest even, from float64 as well in one rounding.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -215,11 +215,13 @@ struct CastTiles {
   constexpr void set_rows(Indices<kFrom...>) {
     (set_row<kFrom>(IndicesTo<kDTypes>{}), ...);
   }
-  constexpr void set(DType from, DType to, TileFn f) { fn[static_cast<int>(from) * kDTypes + static_cast<int>(to)] = f; }
+  constexpr void set(DType from, DType to, TileFn f) {
+    fn[static_cast<int>(from) * kDTypes + static_cast<int>(to)] = f;
+  }
 
   constexpr CastTiles() {
     set_rows(IndicesTo<kDTypes>{});
-    constexpr TileFn copies[9] = {nullptr,      copy_tile<1>, copy_tile<2>, nullptr,     copy_tile<4>,
+    constexpr TileFn copies[9] = {nullptr, copy_tile<1>, copy_tile<2>, nullptr,     copy_tile<4>,
                                   nullptr, nullptr,      nullptr,      copy_tile<8>};
     for (int d = 0; d < kDTypes; ++d) fn[d * kDTypes + d] = copies[kDTypeSizes[d]];
     set(DType::F16, DType::F32, widen_tile<load_f16>);

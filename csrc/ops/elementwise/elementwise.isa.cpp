@@ -160,8 +160,9 @@ struct Tiles<Select, 3, kDtypes> {
   TileFn fn[kDTypes] = {};
 
   constexpr Tiles() {
-    constexpr TileFn by_size[9] = {nullptr, ternary<Select, uint8_t>, ternary<Select, uint16_t>, nullptr,
-                                   ternary<Select, float>, nullptr, nullptr, nullptr, ternary<Select, double>};
+    constexpr TileFn by_size[9] = {
+        nullptr, ternary<Select, uint8_t>, ternary<Select, uint16_t>, nullptr, ternary<Select, float>, nullptr, nullptr,
+        nullptr, ternary<Select, double>};
     for (int d = 0; d < kDTypes; ++d) fn[d] = by_size[kDTypeSizes[d]];
   }
 };

@@ -1,5 +1,5 @@
-// Every elementwise op on every dtype against plain arithmetic in a wider type, on every instruction set of this machine;
-// and AVX2 against AVX-512, bit for bit.
+// Every elementwise op on every dtype against plain arithmetic in a wider type, on every instruction set of this
+// machine; and AVX2 against AVX-512, bit for bit.
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -23,9 +23,9 @@ using Big = __int128;
 
 template <class T>
 struct Code;
-#define CKERAS_TYPE(T, D)                   \
-  template <>                               \
-  struct Code<T> {                          \
+#define CKERAS_TYPE(T, D)                    \
+  template <>                                \
+  struct Code<T> {                           \
     static constexpr DType value = DType::D; \
   };
 CKERAS_TYPE(bool, Bool)
@@ -140,12 +140,23 @@ void operands(const std::string& op, std::vector<T>* a, std::vector<T>* b) {
     telling = {false, true};
   } else if constexpr (std::is_integral_v<T>) {
     using L = std::numeric_limits<T>;
-    telling = {0, 1, 2, 3, 7, static_cast<T>(-1), static_cast<T>(-2), static_cast<T>(-7), L::min(), L::max(),
-               static_cast<T>(L::min() + 1), static_cast<T>(L::max() - 1)};
+    telling = {0,
+               1,
+               2,
+               3,
+               7,
+               static_cast<T>(-1),
+               static_cast<T>(-2),
+               static_cast<T>(-7),
+               L::min(),
+               L::max(),
+               static_cast<T>(L::min() + 1),
+               static_cast<T>(L::max() - 1)};
   } else {
     const T inf = std::numeric_limits<T>::infinity();
-    telling = {0, -T(0), 1, -1, T(0.5), T(-0.5), T(1.5), T(2.5), T(-2.5), 3, -7, T(1e10), T(-1e10), T(1e-10),
-               T(8388609.0), inf, -inf, std::numeric_limits<T>::quiet_NaN()};
+    telling = {
+        0, -T(0), 1,       -1,       T(0.5),   T(-0.5),      T(1.5), T(2.5), T(-2.5),
+        3, -7,    T(1e10), T(-1e10), T(1e-10), T(8388609.0), inf,    -inf,   std::numeric_limits<T>::quiet_NaN()};
   }
   for (T x : telling) {
     for (T y : telling) a->push_back(x), b->push_back(y);

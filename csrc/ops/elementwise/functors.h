@@ -1,5 +1,5 @@
-// One elementwise function each, written once and templated on the value: a plain number of any dtype, a SIMD vector, and
-// a CUDA thread's number. NumPy's semantics; integers wrap, and what would trap (division by zero) gives 0.
+// One elementwise function each, written once and templated on the value: a plain number of any dtype, a SIMD vector,
+// and a CUDA thread's number. NumPy's semantics; integers wrap, and what would trap (division by zero) gives 0.
 //
 // A functor of kSignless = true does the same to the bits of signed and unsigned integers, which then share one kernel.
 // Bool values are uint8_t, 0 or 1.
@@ -57,32 +57,40 @@ struct Add {
   static constexpr bool kSignless = true;
   template <class T>
   CKERAS_FUNCTOR T operator()(T a, T b) const {
-    if constexpr (kIsInteger<T>) return static_cast<T>(wrapping(a) + wrapping(b));
-    else return a + b;
+    if constexpr (kIsInteger<T>)
+      return static_cast<T>(wrapping(a) + wrapping(b));
+    else
+      return a + b;
   }
 };
 struct Subtract {
   static constexpr bool kSignless = true;
   template <class T>
   CKERAS_FUNCTOR T operator()(T a, T b) const {
-    if constexpr (kIsInteger<T>) return static_cast<T>(wrapping(a) - wrapping(b));
-    else return a - b;
+    if constexpr (kIsInteger<T>)
+      return static_cast<T>(wrapping(a) - wrapping(b));
+    else
+      return a - b;
   }
 };
 struct Multiply {
   static constexpr bool kSignless = true;
   template <class T>
   CKERAS_FUNCTOR T operator()(T a, T b) const {
-    if constexpr (kIsInteger<T>) return static_cast<T>(wrapping(a) * wrapping(b));
-    else return a * b;
+    if constexpr (kIsInteger<T>)
+      return static_cast<T>(wrapping(a) * wrapping(b));
+    else
+      return a * b;
   }
 };
 struct Negative {
   static constexpr bool kSignless = true;
   template <class T>
   CKERAS_FUNCTOR T operator()(T a) const {
-    if constexpr (kIsInteger<T>) return static_cast<T>(0 - wrapping(a));
-    else return -a;
+    if constexpr (kIsInteger<T>)
+      return static_cast<T>(0 - wrapping(a));
+    else
+      return -a;
   }
 };
 struct Square {
@@ -95,29 +103,37 @@ struct Square {
 struct Absolute {
   template <class T>
   CKERAS_FUNCTOR T operator()(T a) const {
-    if constexpr (kIsInteger<T>) return a < 0 ? Negative()(a) : a;
-    else return abs(a);
+    if constexpr (kIsInteger<T>)
+      return a < 0 ? Negative()(a) : a;
+    else
+      return abs(a);
   }
 };
 struct Sign {
   template <class T>
   CKERAS_FUNCTOR T operator()(T a) const {
-    if constexpr (kIsInteger<T>) return static_cast<T>((a > 0) - (a < 0));
-    else return select(a > T(0), T(1), select(a < T(0), T(-1), a));  // NaN and zeros are their own sign
+    if constexpr (kIsInteger<T>)
+      return static_cast<T>((a > 0) - (a < 0));
+    else
+      return select(a > T(0), T(1), select(a < T(0), T(-1), a));  // NaN and zeros are their own sign
   }
 };
 struct Maximum {
   template <class T>
   CKERAS_FUNCTOR T operator()(T a, T b) const {
-    if constexpr (kIsInteger<T>) return a > b ? a : b;
-    else return max(a, b);
+    if constexpr (kIsInteger<T>)
+      return a > b ? a : b;
+    else
+      return max(a, b);
   }
 };
 struct Minimum {
   template <class T>
   CKERAS_FUNCTOR T operator()(T a, T b) const {
-    if constexpr (kIsInteger<T>) return a < b ? a : b;
-    else return min(a, b);
+    if constexpr (kIsInteger<T>)
+      return a < b ? a : b;
+    else
+      return min(a, b);
   }
 };
 struct Divide {
@@ -127,8 +143,8 @@ struct Divide {
   }
 };
 
-// The exact remainder of |a| / |b|, by subtracting multiples that a fused multiply-add forms without error. Each turn takes
-// off as many bits of the quotient as a number has.
+// The exact remainder of |a| / |b|, by subtracting multiples that a fused multiply-add forms without error. Each turn
+// takes off as many bits of the quotient as a number has.
 template <class V>
 CKERAS_INLINE V remainder_of_magnitudes(V a, V b) {
   using F = TraitsOf<V>;
@@ -384,8 +400,10 @@ struct IsFinite {
 struct Select {  // the condition as a mask or a bool
   template <class M, class T>
   CKERAS_FUNCTOR T operator()(M condition, T a, T b) const {
-    if constexpr (kIsInteger<T>) return condition ? a : b;
-    else return select(condition, a, b);
+    if constexpr (kIsInteger<T>)
+      return condition ? a : b;
+    else
+      return select(condition, a, b);
   }
 };
 
