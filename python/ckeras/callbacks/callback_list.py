@@ -18,8 +18,8 @@ def _nothing(*args):
 
 
 def to_python(logs):
-    """Logs with every scalar tensor a float and every other tensor an array."""
-    return {k: _plain(v) for k, v in logs.items()} if logs else {}
+    """Logs in the order of their names, with every scalar tensor a float and every other tensor an array."""
+    return {k: _plain(logs[k]) for k in sorted(logs)} if logs else {}
 
 
 def _plain(value):

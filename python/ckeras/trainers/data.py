@@ -37,6 +37,8 @@ def as_tensor(x, what):
         return convert(x)
     if not isinstance(x, np.ndarray):
         x = np.asarray(x)
+    if x.dtype == np.float32 and dtypes.floatx() == "float32":
+        return convert(x)
     kind = x.dtype.kind
     if kind == "f":
         wanted = dtypes.floatx()

@@ -269,8 +269,12 @@ class Trainer:
 
     # ---------------------------------------------------------------- runners
 
+    def _forget_programs(self):
+        """Drops every traced step: for a model whose layers change, as Sequential's `add` and `pop` do."""
+        self._trainer.runners = {}
+
     def _fingerprint(self):
-        """What a traced step depends on besides the batch: changes drop the programs."""
+        """What a step of training or evaluation depends on besides the batch: another value is another program."""
         return (
             self._trainer.version,
             tuple([(id(layer), layer.trainable, layer.dtype_policy) for layer in self._flatten_layers()]),
@@ -278,7 +282,7 @@ class Trainer:
 
     def _runner(self, kind, structure):
         state = self._trainer
-        key = (kind, nest.skeleton(structure), self._fingerprint())
+        key = (kind, nest.skeleton(structure), None if kind == "predict" else self._fingerprint())
         runner = state.runners.get(key)
         if runner is None:
             if len(state.runners) > 16:
@@ -415,11 +419,10 @@ class Trainer:
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             logs = to_python(self._run_batches("train", data, limit, callbacks))
-            logs = {k: logs[k] for k in sorted(logs)}
             if validation is not None and validates_at(epoch):
                 self.reset_metrics()
                 found = self._evaluate(validation, _cap(validation_steps), callbacks)
-                logs.update({f"val_{k}": found[k] for k in sorted(found)})
+                logs.update({f"val_{k}": v for k, v in found.items()})
             callbacks.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
@@ -440,7 +443,6 @@ class Trainer:
     def _evaluate(self, data, limit, callbacks):
         callbacks.on_test_begin()
         logs = to_python(self._run_batches("test", data, limit, callbacks))
-        logs = {k: logs[k] for k in sorted(logs)}
         callbacks.on_test_end(logs)
         return logs
 
@@ -524,7 +526,6 @@ class Trainer:
         size = len(nest.leaves(x)[0]) if nest.leaves(x) else 0
         data = ArrayData(x, y, sample_weight, max(size, 1), class_weight=class_weight)
         logs = to_python(self._runner(kind, data.structure).run(data.leaves))
-        logs = {k: logs[k] for k in sorted(logs)}
         return logs if return_dict else self._flatten_logs(logs)
 
     def predict_on_batch(self, x):
@@ -567,7 +568,7 @@ def _batches(data, limit):
     """Every batch of the data in order, as `(x, None, None)`."""
     if isinstance(data, ArrayData):
         for _, (start, stop) in zip(range(limit or data.steps), data.ranges()):
-            yield nest.map_leaves(lambda t: t[start:stop], data.structure)
+            yield nest.pack(data.structure, [t[start:stop] for t in data.leaves])
         return
     data.start()
     done = 0
