@@ -69,6 +69,7 @@ class Sequential(Model):
         with no_tracking():
             self._functional = None
         self.built = False
+        self._forget_programs()
 
     def _rebuild(self):
         self._forget()

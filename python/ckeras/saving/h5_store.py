@@ -48,7 +48,7 @@ class _WriteEntry:
             dataset = self._group.create_dataset(key, data=value.view(np.dtype("V2")))
             dataset.attrs["dtype"] = "bfloat16"
         else:
-            dataset = self._group.create_dataset(key, data=value.reshape(np.shape(value)))
+            self._group.create_dataset(key, data=value)
         self._crc = zlib.crc32(value.tobytes(), zlib.crc32(key.encode(), self._crc))
         self._group.attrs[_CHECKSUM] = np.uint32(self._crc)
 
