@@ -80,7 +80,7 @@ class Catalog:
             # The spelling of Keras 2: {"class_name", "config"}.
             return self.table[config["class_name"]](**(config.get("config") or {}))
         obj = registry.deserialize_keras_object(config, custom_objects=custom_objects)
-        ours = type(obj).__module__.startswith("ckeras.")
-        if not callable(obj) or (ours and self.base is not None and not isinstance(obj, self.base)):
+        fits = self.base is not None and isinstance(obj, self.base)
+        if not fits and (not callable(obj) or (self.base and type(obj).__module__.startswith("ckeras."))):
             raise ValueError(f"[{self.module}.deserialize] expected the config of a {self.kind}, got {config!r}")
         return obj

@@ -30,9 +30,12 @@ class LayerSaving:
     def _constructor_arguments(self):
         """The arguments that a class's own constructor was given, the base class's left out."""
         args, kwargs = self._init_arguments
-        given = dict(inspect.signature(type(self).__init__).bind(self, *args, **kwargs).arguments)
+        signature = inspect.signature(type(self).__init__)
+        given = dict(signature.bind(self, *args, **kwargs).arguments)
         given.pop(next(iter(given)))
-        given = {**given, **given.pop("kwargs", {})}
+        for name, parameter in signature.parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                given.update(given.pop(name, {}))
         own = {k: v for k, v in given.items() if k not in _BASE_ARGUMENTS}
         odd = sorted(k for k, v in own.items() if not isinstance(v, _PLAIN))
         if odd:

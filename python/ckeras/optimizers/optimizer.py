@@ -5,6 +5,7 @@ import warnings
 from ckeras import initializers, ops
 from ckeras._core import dtypes, scope
 from ckeras._core.symbolic import snake_case
+from ckeras._core.tensor import TensorBase
 from ckeras._core.variable import Variable
 from ckeras._stateless import swapped
 from ckeras.optimizers.schedules.schedule import LearningRateSchedule
@@ -198,7 +199,7 @@ class Optimizer:
         Variables without a gradient are left with a warning. Raises `ValueError` when counts differ, when no variable
         has a gradient, and for variables that the optimizer was not built with.
         """
-        grads = list(grads)
+        grads = [g if g is None or isinstance(g, TensorBase) else ops.convert_to_tensor(g) for g in grads]
         if not grads:
             return
         if trainable_variables is None:

@@ -1,0 +1,287 @@
+"""Layers: numbers against NumPy, weights, names, masks, configs and messages."""
+
+import numpy as np
+import pytest
+
+import ckeras as keras
+from ckeras import layers, ops
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(3)
+    yield
+    keras.backend.clear_session()
+
+
+def rand(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+def test_dense_is_a_product_plus_bias():
+    x = rand(5, 3)
+    layer = layers.Dense(4, activation="relu", bias_initializer="ones")
+    y = layer(x)
+    kernel, bias = layer.get_weights()
+    np.testing.assert_allclose(y.numpy(), np.maximum(x @ kernel + bias, 0), rtol=1e-5, atol=1e-6)
+    assert [v.path for v in layer.weights] == ["dense/kernel", "dense/bias"]
+    assert layer.count_params() == 16 and layer.built
+
+
+def test_dense_over_the_last_axis_of_rank_three():
+    x = rand(2, 5, 3)
+    layer = layers.Dense(4, use_bias=False)
+    np.testing.assert_allclose(layer(x).numpy(), x @ layer.kernel.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def conv_by_hand(x, w, b, stride, same):
+    kh, kw, _, filters = w.shape
+    if same:
+        th = max((-(-x.shape[1] // stride) - 1) * stride + kh - x.shape[1], 0)
+        tw = max((-(-x.shape[2] // stride) - 1) * stride + kw - x.shape[2], 0)
+        x = np.pad(x, ((0, 0), (th // 2, th - th // 2), (tw // 2, tw - tw // 2), (0, 0)))
+    rows, cols = (x.shape[1] - kh) // stride + 1, (x.shape[2] - kw) // stride + 1
+    out = np.zeros((len(x), rows, cols, filters))
+    for i in range(rows):
+        for j in range(cols):
+            window = x[:, i * stride : i * stride + kh, j * stride : j * stride + kw]
+            out[:, i, j] = np.tensordot(window, w, 3) + b
+    return out
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_conv2d_against_loops(padding, stride):
+    x = rand(2, 7, 6, 3)
+    layer = layers.Conv2D(4, (3, 2), strides=stride, padding=padding, bias_initializer="ones")
+    y = layer(x)
+    w, b = layer.get_weights()
+    expected = conv_by_hand(x, w, b, stride, padding == "same")
+    np.testing.assert_allclose(y.numpy(), expected, rtol=1e-4, atol=1e-5)
+    assert layer.compute_output_shape((2, 7, 6, 3)) == expected.shape
+
+
+def test_conv2d_channels_first_and_groups():
+    x = rand(2, 5, 5, 4)
+    last = layers.Conv2D(6, 3, groups=2)
+    first = layers.Conv2D(6, 3, groups=2, data_format="channels_first")
+    y = last(x)
+    first.build((2, 4, 5, 5))
+    first.set_weights(last.get_weights())
+    got = first(x.transpose(0, 3, 1, 2)).numpy().transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(got, y.numpy(), rtol=1e-5, atol=1e-6)
+    half = conv_by_hand(x[..., :2], last.get_weights()[0][..., :3], 0, 1, False)
+    np.testing.assert_allclose(y.numpy()[..., :3], half, rtol=1e-4, atol=1e-5)
+
+
+def test_max_pooling():
+    x = rand(2, 4, 4, 3)
+    y = layers.MaxPooling2D()(x)
+    np.testing.assert_array_equal(y.numpy(), x.reshape(2, 2, 2, 2, 2, 3).max((2, 4)))
+    assert layers.MaxPool2D is layers.MaxPooling2D
+
+
+def test_merging_layers():
+    a, b = rand(2, 3), rand(2, 3) + 1
+    cases = {
+        layers.Add: a + b,
+        layers.Subtract: a - b,
+        layers.Multiply: a * b,
+        layers.Average: (a + b) / 2,
+        layers.Maximum: np.maximum(a, b),
+        layers.Minimum: np.minimum(a, b),
+        layers.Concatenate: np.concatenate([a, b], -1),
+    }
+    for cls, expected in cases.items():
+        np.testing.assert_allclose(cls()([a, b]).numpy(), expected, rtol=1e-6)
+    dot = layers.Dot(axes=1)([a, b])
+    np.testing.assert_allclose(dot.numpy(), (a * b).sum(1, keepdims=True), rtol=1e-5)
+    normal = layers.Dot(axes=1, normalize=True)([a, a])
+    np.testing.assert_allclose(normal.numpy(), np.ones((2, 1)), rtol=1e-5)
+
+
+def test_flatten_reshape_rescaling_softmax_relu():
+    x = rand(2, 3, 4)
+    assert layers.Flatten()(x).shape == (2, 12)
+    assert layers.Reshape((4, -1))(x).shape == (2, 4, 3)
+    np.testing.assert_allclose(layers.Rescaling(2.0, 1.0)(x).numpy(), x * 2 + 1, rtol=1e-6)
+    e = np.exp(x - x.max(1, keepdims=True))
+    np.testing.assert_allclose(layers.Softmax(axis=1)(x).numpy(), e / e.sum(1, keepdims=True), rtol=1e-5)
+    got = layers.ReLU(max_value=1.0, negative_slope=0.5)(x).numpy()
+    np.testing.assert_allclose(got, np.where(x < 0, x / 2, np.minimum(x, 1)), rtol=1e-6)
+
+
+def test_dropout_keeps_the_mean_and_only_drops_in_training():
+    x = np.ones((200, 50), "float32")
+    layer = layers.Dropout(0.4, seed=1)
+    assert layer(x).numpy().min() == 1
+    y = layer(x, training=True).numpy()
+    assert set(np.unique(y.round(4))) == {np.float32(0), np.float32(1 / 0.6).round(4)}
+    assert abs(y.mean() - 1) < 0.05
+    assert not np.array_equal(y, layer(x, training=True).numpy())
+
+
+def test_batch_normalization():
+    x = rand(64, 5) * 3 + 2
+    layer = layers.BatchNormalization(momentum=0.5)
+    y = layer(x, training=True).numpy()
+    np.testing.assert_allclose(y, (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(layer.moving_mean.numpy(), 0.5 * x.mean(0), rtol=1e-4)
+    np.testing.assert_allclose(layer.moving_variance.numpy(), 0.5 + 0.5 * x.var(0), rtol=1e-4)
+    assert len(layer.trainable_weights) == 2 and len(layer.non_trainable_weights) == 2
+
+
+def test_embedding_and_mask():
+    layer = layers.Embedding(6, 3, mask_zero=True)
+    ids = np.array([[1, 5, 0], [2, 0, 0]])
+    y = layer(ids)
+    np.testing.assert_array_equal(y.numpy(), layer.embeddings.numpy()[ids])
+    seen = []
+
+    class Reads(layers.Layer):
+        def call(self, x, mask=None):
+            seen.append(mask)
+            return x
+
+    Reads()(layers.Dense(2)(y))
+    np.testing.assert_array_equal(seen[0].numpy(), ids != 0)
+    with pytest.raises(ValueError, match="out of range"):
+        layer(np.array([[6]])).numpy()
+
+
+class Twice(layers.Layer):
+    def __init__(self, factor=2, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+        self.inner = [layers.Dense(2), {"deep": layers.Dense(3)}]
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
+        self.count = self.add_weight(shape=(), initializer="zeros", trainable=False, name="count")
+
+    def call(self, x):
+        return self.inner[1]["deep"](self.inner[0](x)) * self.scale * self.factor
+
+
+def test_layer_tracks_what_it_holds():
+    layer = Twice()
+    layer(rand(2, 4))
+    paths = [v.path for v in layer.weights]
+    assert paths == [
+        "twice/scale",
+        "twice/count",
+        "twice/dense/kernel",
+        "twice/dense/bias",
+        "twice/dense_1/kernel",
+        "twice/dense_1/bias",
+    ]
+    assert len(layer.trainable_variables) == 5
+    layer.trainable = False
+    assert layer.trainable_variables == [] and len(layer.non_trainable_variables) == 6
+    assert not layer.inner[0].trainable
+
+
+def test_config_of_a_class_without_get_config():
+    config = Twice(factor=5, name="five").get_config()
+    assert config["factor"] == 5 and config["name"] == "five"
+    assert Twice.from_config(config).factor == 5
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Dense(3, activation="tanh", kernel_regularizer="l2", kernel_initializer=keras.initializers.HeNormal(4)),
+        layers.Conv2D(3, 2, padding="same", dilation_rate=2),
+        layers.MaxPooling2D(3, strides=1),
+        layers.Reshape((2, -1)),
+        layers.Dropout(0.3, seed=5),
+        layers.Concatenate(axis=1),
+        layers.Embedding(4, 2, mask_zero=True),
+        layers.BatchNormalization(center=False),
+        layers.ReLU(6.0),
+        layers.Add(name="joined"),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_config_round_trip(layer):
+    config = layers.serialize(layer)
+    again = layers.deserialize(config)
+    assert type(again) is type(layer) and layers.serialize(again) == config
+
+
+def test_old_input_shape_and_mixed_precision():
+    assert layers.Dense(2, input_dim=5)._input_shape_arg == (None, 5)
+    layer = layers.Dense(2, dtype="mixed_bfloat16")
+    y = layer(rand(3, 4))
+    assert y.dtype == "bfloat16" and layer.kernel.dtype == "float32" and layer.compute_dtype == "bfloat16"
+
+
+def test_losses_of_weights_activity_and_calls():
+    class Adds(layers.Layer):
+        def call(self, x):
+            self.add_loss(ops.sum(x))
+            return x
+
+    layer = Adds()
+    x = rand(2, 3)
+    layer(x)
+    layer(x)
+    assert len(layer.losses) == 1
+    np.testing.assert_allclose(float(layer.losses[0]), x.sum(), rtol=1e-5)
+    dense = layers.Dense(2, kernel_regularizer=keras.regularizers.L2(0.5))
+    dense(x)
+    np.testing.assert_allclose(float(dense.losses[0]), 0.5 * (dense.get_weights()[0] ** 2).sum(), rtol=1e-5)
+
+
+def test_stateless_call_leaves_the_layer_alone():
+    layer = layers.Dense(2)
+    x = rand(3, 4)
+    layer(x)
+    before = layer.get_weights()
+    ones = [np.ones_like(w) for w in before]
+    y, rest = layer.stateless_call(ones, [], x)
+    np.testing.assert_allclose(y.numpy(), x.sum(1, keepdims=True) + np.ones((3, 2)), rtol=1e-5, atol=1e-6)
+    assert rest == []
+    np.testing.assert_array_equal(layer.get_weights()[0], before[0])
+
+
+def test_lambda_needs_trust():
+    layer = layers.Lambda(lambda x: x + 1)
+    np.testing.assert_array_equal(layer(np.zeros(2, "float32")).numpy(), [1, 1])
+    config = layers.serialize(layer)
+    with pytest.raises(ValueError, match="safe"):
+        layers.deserialize(config)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: layers.Dense("x"), ["Dense", "units", "positive integer", "'x'"]),
+        (lambda: layers.Dense(True), ["units"]),
+        (lambda: layers.Dense(2, activation="relux"), ["relux", "'relu'"]),
+        (lambda: layers.Dense(2, foo=1), ["Dense", "foo"]),
+        (lambda: layers.Dense(2, name="head")(rand(3)), ["head", "min_ndim=2", "ndim=1"]),
+        (lambda: layers.Conv2D(2, 9)(rand(1, 4, 4, 1)), ["conv2d", "does not fit", "same"]),
+        (lambda: layers.Conv2D(3, 2, groups=2), ["groups", "filters"]),
+        (lambda: layers.Reshape((5,))(rand(2, 4)), ["reshape", "4 elements"]),
+        (lambda: layers.Dropout(1.5), ["rate", "1.5"]),
+        (lambda: layers.Add()(rand(2, 3)), ["list of inputs"]),
+        (lambda: layers.Concatenate()([rand(2, 3), rand(3, 3)]), ["concatenate"]),
+        (lambda: layers.Dense(10**12)(rand(1, 4)), ["bytes", "limit"]),
+    ],
+)
+def test_messages_name_layer_and_argument(make, words):
+    with pytest.raises(ValueError) as e:
+        make()
+    for word in words:
+        assert word in str(e.value)
+
+
+def test_wrong_width_after_building():
+    layer = layers.Dense(2, name="head")
+    layer(rand(2, 3))
+    with pytest.raises(ValueError, match=r"'head'.*axis -1 to have size 3, found 7"):
+        layer(rand(2, 7))
+    with pytest.raises(TypeError, match="head2"):
+        layers.Dense(2, name="head2")()
