@@ -22,9 +22,7 @@ class RandomInitializer(Initializer):
         elif isinstance(seed, dict):
             seed = registry.deserialize_keras_object(seed)
         elif isinstance(seed, bool) or not isinstance(seed, (int, np.integer, SeedGenerator)):
-            raise ValueError(
-                f"[{type(self).__name__}] seed must be an integer, None or a SeedGenerator, got {seed!r}"
-            )
+            raise ValueError(f"[{type(self).__name__}] seed must be an integer, None or a SeedGenerator, got {seed!r}")
         self.seed = seed
 
     def get_config(self):

@@ -79,4 +79,3 @@ def _parameters(function):
     if isinstance(function, types.FunctionType):
         return function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount]
     return ()
-

@@ -41,9 +41,7 @@ class Layer(Tracked, LayerSaving, Operation):
     _call_spec = None
     _build_parameters = ("input_shape",)
 
-    def __init__(
-        self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs
-    ):
+    def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
         Operation.__init__(self, name)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._input_shape_arg = _old_input_shape(type(self).__name__, kwargs)
@@ -487,7 +485,9 @@ class Layer(Tracked, LayerSaving, Operation):
         """Sets all weights from arrays in the order of `weights`. Raises `ValueError` when counts or shapes differ."""
         own = self.weights
         if len(weights) != len(own):
-            raise ValueError(f"[{self.name}.set_weights] expected {len(own)} arrays, one per weight, got {len(weights)}")
+            raise ValueError(
+                f"[{self.name}.set_weights] expected {len(own)} arrays, one per weight, got {len(weights)}"
+            )
         for v, w in zip(own, weights):
             if tuple(np.shape(w)) != v.shape:
                 raise ValueError(
@@ -522,9 +522,7 @@ class Layer(Tracked, LayerSaving, Operation):
 
     # ---- the rest
 
-    def stateless_call(
-        self, trainable_variables, non_trainable_variables, *args, return_losses=False, **kwargs
-    ):
+    def stateless_call(self, trainable_variables, non_trainable_variables, *args, return_losses=False, **kwargs):
         """Calls the layer on given values of its variables; gives `(outputs, non_trainable_values)`, and the losses.
 
         The layer's own values stay.

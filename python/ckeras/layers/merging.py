@@ -14,7 +14,9 @@ def _common_shape(name, shapes):
         for s in known[1:]:
             out = broadcast_shapes(out, s)
     except ValueError:
-        raise ValueError(f"Layer '{name}': inputs of shapes {list(shapes)} cannot be joined element by element") from None
+        raise ValueError(
+            f"Layer '{name}': inputs of shapes {list(shapes)} cannot be joined element by element"
+        ) from None
     rank = len(out)
     padded = [(1,) * (rank - len(s)) + tuple(s) for s in shapes]
     return tuple(None if d == 1 and any(s[i] is None for s in padded) else d for i, d in enumerate(out))

@@ -59,7 +59,10 @@ MeanSquaredLogarithmicError = _plain(
 LogCosh = _plain("LogCosh", functions.log_cosh, "log_cosh", "The mean of `log(cosh(error))`.")
 Poisson = _plain("Poisson", functions.poisson, "poisson", "`mean(y_pred - y_true * log(y_pred))`.")
 KLDivergence = _plain(
-    "KLDivergence", functions.kl_divergence, "kl_divergence", "The Kullback-Leibler divergence of `y_true` from `y_pred`."
+    "KLDivergence",
+    functions.kl_divergence,
+    "kl_divergence",
+    "The Kullback-Leibler divergence of `y_true` from `y_pred`.",
 )
 Hinge = _plain("Hinge", functions.hinge, "hinge", "`mean(max(1 - y_true * y_pred, 0))`, labels -1 and 1.")
 SquaredHinge = _plain(
@@ -139,7 +142,9 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         dtype=None,
     ):
         options = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
-        super().__init__(functions.sparse_categorical_crossentropy, reduction=reduction, name=name, dtype=dtype, **options)
+        super().__init__(
+            functions.sparse_categorical_crossentropy, reduction=reduction, name=name, dtype=dtype, **options
+        )
 
 
 def _check_smoothing(where, value):

@@ -37,7 +37,9 @@ SparseCategoricalAccuracy = _plain(
     "sparse_categorical_accuracy",
     "How often predictions match class numbers.",
 )
-MeanSquaredError = _plain("MeanSquaredError", losses.mean_squared_error, "mean_squared_error", "The mean squared error.")
+MeanSquaredError = _plain(
+    "MeanSquaredError", losses.mean_squared_error, "mean_squared_error", "The mean squared error."
+)
 MeanAbsoluteError = _plain(
     "MeanAbsoluteError", losses.mean_absolute_error, "mean_absolute_error", "The mean absolute error."
 )

@@ -152,9 +152,7 @@ class Functional(Model):
         elif len(shape) == len(want) - 1 and want and want[-1] == 1:
             x = ops.expand_dims(x, -1)
         got = x.shape
-        if len(got) != len(want) or any(
-            a is not None and b is not None and a != b for a, b in zip(got[1:], want[1:])
-        ):
+        if len(got) != len(want) or any(a is not None and b is not None and a != b for a, b in zip(got[1:], want[1:])):
             raise ValueError(
                 f"Input '{ref._keras_history.operation.name}' of model '{self.name}' must have shape {want}, got {shape}"
             )

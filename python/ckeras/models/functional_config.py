@@ -197,7 +197,9 @@ def _connect(entries, made):
 
 def _is_ready(node, made):
     if not isinstance(node, dict):
-        raise ConfigError("[from_config] a node must be a dict with args and kwargs (files of Keras 2 are not read yet)")
+        raise ConfigError(
+            "[from_config] a node must be a dict with args and kwargs (files of Keras 2 are not read yet)"
+        )
     histories = []
 
     def walk(x):
@@ -226,7 +228,9 @@ def _call(name, node, made):
             if kind in _PLAIN:
                 return registry.deserialize_keras_object(x)
             if kind is not None and "config" in x:
-                raise ConfigError(f"[from_config] an argument of {name!r} is an object {kind!r}; only plain values are read")
+                raise ConfigError(
+                    f"[from_config] an argument of {name!r} is an object {kind!r}; only plain values are read"
+                )
             return {k: value(v) for k, v in x.items()}
         if isinstance(x, (list, tuple)):
             items = [value(v) for v in x]

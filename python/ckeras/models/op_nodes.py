@@ -92,7 +92,9 @@ def from_config(module, name, config):
     if module == "keras.src.activations.activations" and name == "ReLU":
         options = {k: v for k, v in config.items() if k != "name" and v}
         if options:
-            raise ValueError(f"[from_config] the activation ReLU with options {options} is not supported as a graph node")
+            raise ValueError(
+                f"[from_config] the activation ReLU with options {options} is not supported as a graph node"
+            )
         return Function("relu", name=config.get("name")), {}
     found = _BY_CLASS.get((module, name))
     if found is None:

@@ -90,8 +90,12 @@ class Sequential(Model):
             if input_shape is not None and tuple(input_shape) != own:
                 raise ValueError(f"[{self.name}.build] the model has an Input of shape {own}, got {tuple(input_shape)}")
         else:
-            if not isinstance(input_shape, (tuple, list)) or not all(d is None or isinstance(d, int) for d in input_shape):
-                raise ValueError(f"[{self.name}.build] expected one shape with its batch, as (None, 32); got {input_shape!r}")
+            if not isinstance(input_shape, (tuple, list)) or not all(
+                d is None or isinstance(d, int) for d in input_shape
+            ):
+                raise ValueError(
+                    f"[{self.name}.build] expected one shape with its batch, as (None, 32); got {input_shape!r}"
+                )
             self._chain.insert(0, InputLayer(batch_shape=tuple(input_shape), dtype=_input_dtype(self._chain[0])))
         x = inputs = self._chain[0].output
         for layer in self._chain[1:]:
@@ -215,7 +219,9 @@ class Sequential(Model):
         for data in layers:
             layer = registry.deserialize_keras_object(data, custom_objects=custom_objects)
             if not isinstance(layer, Layer):
-                raise ValueError(f"[Sequential.from_config] an entry of `layers` is no layer but {type(layer).__name__}")
+                raise ValueError(
+                    f"[Sequential.from_config] an entry of `layers` is no layer but {type(layer).__name__}"
+                )
             model.add(layer, rebuild=False)
         model._rebuild()
         shape = config.get("build_input_shape")

@@ -102,9 +102,7 @@ def _rows(model, connected, show_trainable, expand_nested, layer_range, indent):
 def _cut(model, members, layer_range):
     if not isinstance(layer_range, (tuple, list)) or len(layer_range) != 2:
         raise ValueError(f"[summary] layer_range must be two names, got {layer_range!r}")
-    first, last = (
-        [i for i, op in enumerate(members) if re.match(pattern, op.name)] for pattern in layer_range
-    )
+    first, last = ([i for i, op in enumerate(members) if re.match(pattern, op.name)] for pattern in layer_range)
     if not first or not last:
         raise ValueError(f"[summary] no layers of model '{model.name}' match layer_range={layer_range!r}")
     ends = sorted((first[0], last[-1]))
@@ -116,8 +114,10 @@ def _output_shape(op):
         outs = [t.shape for t in op._inbound_nodes[0].output_tensors]
         text = ", ".join(str(tuple(s)) for s in outs)
         return text
-    if getattr(op, "built", False) and op._build_shapes is not None and type(op).compute_output_shape is not (
-        Layer.compute_output_shape
+    if (
+        getattr(op, "built", False)
+        and op._build_shapes is not None
+        and type(op).compute_output_shape is not (Layer.compute_output_shape)
     ):
         shape = next(iter(op._build_shapes.values()))
         return str(op.compute_output_shape(shape))

@@ -7,7 +7,9 @@ from ckeras.optimizers.optimizer import Optimizer
 from ckeras.optimizers.rmsprop import RMSprop
 from ckeras.optimizers.sgd import SGD
 
-_catalog = Catalog("optimizer", "optimizers", Optimizer, classes=(Adam, AdamW, RMSprop, SGD), aliases={"adamw": "AdamW"})
+_catalog = Catalog(
+    "optimizer", "optimizers", Optimizer, classes=(Adam, AdamW, RMSprop, SGD), aliases={"adamw": "AdamW"}
+)
 
 
 def get(identifier):

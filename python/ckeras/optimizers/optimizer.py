@@ -134,7 +134,10 @@ class Optimizer:
         name = name or "var"
         path = getattr(reference_variable, "path", None) or reference_variable.name
         return self.add_variable(
-            reference_variable.shape, initializer, dtype=reference_variable.dtype, name=f"{path.replace('/', '_')}_{name}"
+            reference_variable.shape,
+            initializer,
+            dtype=reference_variable.dtype,
+            name=f"{path.replace('/', '_')}_{name}",
         )
 
     def add_optimizer_variables(self, trainable_variables, name, initializer="zeros"):
@@ -185,7 +188,9 @@ class Optimizer:
     # ---- updates
 
     def update_step(self, gradient, variable, learning_rate):
-        raise NotImplementedError(f"{type(self).__name__} must define update_step(self, gradient, variable, learning_rate)")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define update_step(self, gradient, variable, learning_rate)"
+        )
 
     def apply_gradients(self, grads_and_vars):
         """As `apply`, of pairs `(gradient, variable)`; returns the iterations."""

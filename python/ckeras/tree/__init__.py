@@ -165,7 +165,9 @@ def assert_same_paths(a, b):
     """Raises `ValueError` unless the leaves of both stand at the same paths, whatever the container kinds."""
     pa, pb = [{p for p, _ in flatten_with_path(x)} for x in (a, b)]
     if pa != pb:
-        raise ValueError(f"[tree] paths differ: only in the first {sorted(pa - pb)}, only in the second {sorted(pb - pa)}")
+        raise ValueError(
+            f"[tree] paths differ: only in the first {sorted(pa - pb)}, only in the second {sorted(pb - pa)}"
+        )
 
 
 def _children(x):

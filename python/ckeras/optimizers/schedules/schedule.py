@@ -93,7 +93,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def __init__(self, boundaries, values, name="PiecewiseConstant"):
         if len(boundaries) != len(values) - 1:
-            raise ValueError(f"[{name}] expected one value more than boundaries, got {len(values)} and {len(boundaries)}")
+            raise ValueError(
+                f"[{name}] expected one value more than boundaries, got {len(values)} and {len(boundaries)}"
+            )
         self.boundaries = boundaries
         self.values = values
         self.name = name
@@ -138,7 +140,8 @@ class PolynomialDecay(LearningRateSchedule):
             p = ops.divide(ops.minimum(step, span), span)
         share = ops.power(ops.subtract(1.0, p), float(self.power))
         return ops.add(
-            ops.multiply(share, float(self.initial_learning_rate - self.end_learning_rate)), float(self.end_learning_rate)
+            ops.multiply(share, float(self.initial_learning_rate - self.end_learning_rate)),
+            float(self.end_learning_rate),
         )
 
     def get_config(self):

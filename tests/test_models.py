@@ -1,0 +1,203 @@
+"""Functional, Sequential and subclassed models: graphs, configs, cloning, summaries, messages."""
+
+import json
+
+import numpy as np
+import pytest
+
+import ckeras as keras
+from ckeras import layers, models, ops
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(5)
+    yield
+    keras.backend.clear_session()
+
+
+def rand(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+def two_headed():
+    a, b = keras.Input((4,), name="a"), keras.Input((3,), name="b")
+    shared = layers.Dense(5, activation="tanh", name="shared")
+    x = layers.Concatenate(name="join")([layers.Dense(3, name="narrow")(a), b])
+    y = layers.Add(name="sum")([shared(x), shared(x * 2.0)])
+    z = ops.reshape(ops.mean(y, axis=-1, keepdims=True), (-1, 1))
+    return keras.Model([a, b], {"y": layers.Dense(2, name="y")(y), "z": z}, name="two")
+
+
+def test_functional_with_shared_layers_and_operations():
+    model = two_headed()
+    a, b = rand(6, 4), rand(6, 3)
+    out = model([a, b])
+    k, c = (w.numpy() for w in model.get_layer("narrow").weights)
+    s, d = (w.numpy() for w in model.get_layer("shared").weights)
+    x = np.concatenate([a @ k + c, b], 1)
+    y = np.tanh(x @ s + d) + np.tanh(2 * x @ s + d)
+    np.testing.assert_allclose(out["z"].numpy(), y.mean(1, keepdims=True), rtol=1e-4, atol=1e-5)
+    assert out["y"].shape == (6, 2) and model.output_shape == {"y": (None, 2), "z": (None, 1)}
+    by_name = model({"b": b, "a": a})
+    np.testing.assert_array_equal(by_name["y"].numpy(), out["y"].numpy())
+    assert len(model.weights) == 6 and model.count_params() == (12 + 3) + (30 + 5) + (10 + 2)
+
+
+def test_functional_json_round_trip_and_clone():
+    model = two_headed()
+    text = model.to_json()
+    again = models.model_from_json(text)
+    assert json.loads(again.to_json()) == json.loads(text)
+    again.set_weights(model.get_weights())
+    a, b = rand(2, 4), rand(2, 3)
+    np.testing.assert_array_equal(again([a, b])["y"].numpy(), model([a, b])["y"].numpy())
+    twin = models.clone_model(model)
+    assert [w.shape for w in twin.weights] == [w.shape for w in model.weights]
+    assert twin.weights[0] is not model.weights[0]
+    twin.set_weights(model.get_weights())
+    np.testing.assert_array_equal(twin([a, b])["z"].numpy(), model([a, b])["z"].numpy())
+
+
+def test_config_is_in_the_format_of_keras():
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, layers.Dense(1, name="d")(x) + 1.0, name="m")
+    config = json.loads(model.to_json())
+    assert (config["module"], config["class_name"]) == ("keras.src.models.functional", "Functional")
+    assert config["registered_name"] == "Functional"
+    dense, add = config["config"]["layers"][1:]
+    tensor = {"class_name": "__keras_tensor__", "config": {"shape": [None, 3], "dtype": "float32"}}
+    tensor["config"]["keras_history"] = ["x", 0, 0]
+    assert dense["module"] == "keras.layers" and dense["registered_name"] is None
+    assert dense["inbound_nodes"] == [{"args": [tensor], "kwargs": {}}]
+    assert dense["build_config"] == {"input_shape": [None, 3]}
+    assert (add["module"], add["class_name"], add["registered_name"]) == ("keras.src.ops.numpy", "Add", "Add")
+    assert add["inbound_nodes"][0]["args"][1] == 1.0
+    assert config["config"]["input_layers"] == ["x", 0, 0] and config["config"]["output_layers"] == ["add", 0, 0]
+
+
+def test_nested_models_and_parts_of_models():
+    inner = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(3, name="in1"), layers.Dense(2, name="in2")], name="inner"
+    )
+    x = keras.Input((4,))
+    outer = keras.Model(x, layers.Dense(1)(inner(x)))
+    data = rand(5, 4)
+    np.testing.assert_allclose(outer(data).numpy(), outer.layers[-1](inner(data)).numpy(), rtol=1e-6)
+    again = models.model_from_json(outer.to_json())
+    again.set_weights(outer.get_weights())
+    np.testing.assert_array_equal(again(data).numpy(), outer(data).numpy())
+    first = keras.Model(inner.inputs, inner.get_layer("in1").output)
+    np.testing.assert_array_equal(first(data).numpy(), inner.get_layer("in1")(data).numpy())
+    tail = keras.Model(inner.get_layer("in1").output, inner.output)
+    np.testing.assert_allclose(tail(first(data)).numpy(), inner(data).numpy(), rtol=1e-6)
+    inner.trainable = False
+    assert len(outer.trainable_weights) == 2
+
+
+def test_sequential_is_built_late_or_early():
+    late = keras.Sequential([layers.Dense(3), layers.Dense(1)])
+    assert not late.built
+    with pytest.raises(AttributeError, match="before it is built"):
+        _ = late.output_shape
+    assert late(rand(2, 4)).shape == (2, 1) and late.input_shape == (None, 4)
+    assert [v.path for v in late.weights][:2] == ["sequential/dense/kernel", "sequential/dense/bias"]
+    early = keras.Sequential([layers.Dense(3, input_shape=(4,))])
+    assert early.built and early.output_shape == (None, 3)
+    early.add(layers.Dense(2))
+    assert early.output_shape == (None, 2) and len(early.layers) == 2
+    early.pop()
+    assert early.output_shape == (None, 3)
+    again = models.model_from_json(late.to_json())
+    again.set_weights(late.get_weights())
+    x = rand(2, 4)
+    np.testing.assert_array_equal(again(x).numpy(), late(x).numpy())
+
+
+def test_dropout_in_a_model_follows_training():
+    x = keras.Input((50,))
+    model = keras.Model(x, layers.Dropout(0.5)(x))
+    ones = np.ones((4, 50), "float32")
+    np.testing.assert_array_equal(model(ones).numpy(), ones)
+    assert set(np.unique(model(ones, training=True).numpy())) == {0.0, 2.0}
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.a = layers.Dense(2)
+        self.rest = [layers.Dense(3), {"k": layers.Dense(4)}]
+
+    def call(self, x):
+        return self.rest[1]["k"](self.rest[0](self.a(x)))
+
+
+def test_subclassed_model():
+    model = Subclassed()
+    assert model(rand(2, 3), training=True).shape == (2, 4)
+    assert [v.path for v in model.weights][::2] == [f"subclassed/dense{n}/kernel" for n in ("", "_1", "_2")]
+    built = Subclassed()
+    built.build((None, 3))
+    assert len(built.weights) == 6
+
+
+def test_subclass_that_passes_a_graph():
+    class Graphed(keras.Model):
+        def __init__(self):
+            x = keras.Input((3,))
+            super().__init__(x, layers.Dense(2)(x))
+
+    model = Graphed()
+    assert model.output_shape == (None, 2) and model(rand(2, 3)).shape == (2, 2)
+
+
+def test_summary():
+    pytest.importorskip("rich")
+    lines = []
+    two_headed().summary(print_fn=lines.append)
+    text = "\n".join(lines)
+    for words in ('Model: "two"', "Connected to", "shared (Dense)", "(None, 5)", "Total params: 62 (248.00 B)"):
+        assert words in text
+
+
+def entry(model, name):
+    config = json.loads(model.to_json())
+    return config, next(x for x in config["config"]["layers"] if x["name"] == name)
+
+
+def test_a_file_names_no_functions_and_no_dead_layers():
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, layers.Dense(2, name="d")(x) * 2.0)
+    config, product = entry(model, "multiply")
+    product.update(module="keras.config", class_name="set_floatx", registered_name=None)
+    with pytest.raises(ValueError):
+        models.model_from_json(json.dumps(config))
+    config, dense = entry(model, "d")
+    dead = {**dense, "name": "dead", "config": {**dense["config"], "name": "dead"}}
+    config["config"]["layers"].append(dead)
+    with pytest.raises(ValueError, match="no output depends on.*dead"):
+        models.model_from_json(json.dumps(config))
+    assert keras.config.floatx() == "float32"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: keras.Model(keras.Input((3,)), keras.Input((3,))), ["not connected"]),
+        (lambda: keras.Model(keras.Input((3,)), np.ones(3)), ["outputs", "symbolic"]),
+        (lambda: keras.Input(3), ["shape=(3,)"]),
+        (lambda: keras.Sequential([layers.Dense(1), lambda x: x]), ["Lambda"]),
+        (lambda: keras.Sequential([layers.Dense(1, name="q"), layers.Dense(1, name="q")]), ["'q'"]),
+        (lambda: two_headed().get_layer("shaerd"), ["'shared'"]),
+        (lambda: two_headed()([rand(2, 4)]), ["two", "2 inputs", "got 1"]),
+        (lambda: two_headed()([rand(2, 5), rand(2, 3)]), ["'a'", "(None, 4)", "(2, 5)"]),
+        (lambda: models.model_from_json("nonsense"), ["JSON"]),
+        (lambda: two_headed().set_weights([np.ones(2)]), ["6 arrays", "got 1"]),
+    ],
+)
+def test_messages(make, words):
+    with pytest.raises(ValueError) as e:
+        make()
+    for word in words:
+        assert word in str(e.value)
