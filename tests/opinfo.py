@@ -1,0 +1,436 @@
+"""One row per primitive: reference, domain, tolerance, order of derivatives, arguments to try. Every test of ops reads it.
+
+An elementwise row is one line of `ELEMENTWISE`; its dtypes and arity come from `_engine.op_table()`. A structured row
+lists its cases. The rest of this file makes arguments of them.
+"""
+
+import functools
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import opref
+
+from ckeras import _engine
+from ckeras._core import dtypes
+from ckeras._core.primitive import PRIMITIVES
+from ckeras._core.tensor import convert
+from ckeras.ops import random as _random  # noqa: F401  (fills PRIMITIVES)
+from ckeras.ops import updates as _updates  # noqa: F401
+
+TABLE = {row["name"]: row for row in _engine.op_table()}
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+# 0, 1, around the 16 lanes and two registers, primes, around the tile of 1,024 elements, rank up to 5
+SHAPES = [(), (0,), (1,), (15,), (16,), (17,), (31,), (33,), (1021,), (1025,), (3, 0, 2), (7, 13), (2, 3, 5, 1, 4)]
+PAIRS = [((), (5,)), ((7, 1), (1, 9)), ((4, 1, 3), (2, 1)), ((1,), (0,)), ((2, 3, 1, 1, 5), (4, 1)), ((33,), (3, 33))]
+SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, np.inf, -np.inf, np.nan, 1e4, -1e4, 1e-3, 6.2e-5, 65504.0)
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    ref: Any  # float64 arrays -> float64 array (a list for several results); None for random numbers
+    order: int = 2  # derivatives to check; 0 says that there is none, or that it is zero everywhere
+    ulp: float = 0.5  # float32 and float64, beside the rounding of the result: 0.5 is exact
+    rtol: float = 0.0  # relative to the largest result, for sums: float32; float64 a millionth of it
+    domain: Any = (-3.0, 3.0)  # of all operands, or one a operand
+    cases: Any = None  # rng -> list of (args, attrs); float64 arrays take the dtype under test, others stay
+    bench: tuple = ()  # shapes of operands for bench/kernels.py
+    special: bool = True  # whether special values follow the reference
+
+    @property
+    def primitive(self):
+        return PRIMITIVES[self.name]
+
+    @property
+    def elementwise(self):
+        return TABLE[self.name]["kind"] == "elementwise"
+
+    @property
+    def dtypes(self):
+        return [_engine.DTYPES[code] for code in TABLE[self.name]["dtypes"]]
+
+
+def _row(name, *args, **options):
+    return Row(name, *args, **options)
+
+
+POSITIVE, UNIT = (0.1, 4.0), (-0.9, 4.0)
+BIG = ((1 << 20,),)
+ELEMENTWISE = [
+    _row("add", np.add, bench=BIG * 2),
+    _row("subtract", np.subtract),
+    _row("multiply", np.multiply, bench=BIG * 2),
+    _row("divide", np.divide, domain=((-3, 3), POSITIVE)),
+    _row("floor_divide", np.floor_divide, 0, domain=((-9, 9), POSITIVE), special=False),
+    _row("mod", np.mod, 2, 1, domain=((-9, 9), POSITIVE), special=False),
+    _row("maximum", np.maximum, bench=BIG * 2),
+    _row("minimum", np.minimum),
+    _row("power", np.power, 2, 6, domain=(POSITIVE, (-3, 3))),
+    _row("power_int", np.power, 0, domain=((-3, 3), (0, 4))),
+    _row("negative", np.negative),
+    _row("absolute", np.abs),
+    _row("sign", np.sign, 0),
+    _row("square", np.square),
+    _row("sqrt", np.sqrt, domain=POSITIVE),
+    _row("rsqrt", lambda x: 1 / np.sqrt(x), 2, 2, domain=POSITIVE, special=False),
+    _row("reciprocal", np.reciprocal, domain=POSITIVE),
+    _row("floor", np.floor, 0),
+    _row("ceil", np.ceil, 0),
+    _row("round", np.round, 0),
+    _row("trunc", np.trunc, 0),
+    _row("exp", np.exp, 2, 1, bench=BIG),
+    _row("expm1", np.expm1, 2, 2),
+    _row("log", np.log, 2, 2, domain=POSITIVE, bench=BIG),
+    _row("log1p", np.log1p, 2, 3, domain=UNIT),
+    _row("sin", np.sin, 2, 2),
+    _row("cos", np.cos, 2, 2),
+    _row("tanh", np.tanh, 2, 3, bench=BIG),
+    _row("sigmoid", opref.sigmoid, 2, 3, bench=BIG),
+    _row("erf", opref.erf, 2, 3, bench=BIG),
+    _row("equal", np.equal, 0),
+    _row("not_equal", np.not_equal, 0),
+    _row("less", np.less, 0),
+    _row("less_equal", np.less_equal, 0),
+    _row("greater", np.greater, 0),
+    _row("greater_equal", np.greater_equal, 0),
+    _row("logical_and", np.logical_and, 0),
+    _row("logical_or", np.logical_or, 0),
+    _row("logical_xor", np.logical_xor, 0),
+    _row("logical_not", np.logical_not, 0),
+    _row("isnan", np.isnan, 0),
+    _row("isinf", np.isinf, 0),
+    _row("isfinite", np.isfinite, 0),
+    _row("select", np.where),
+]
+
+
+# ---- structured rows
+
+
+def _n(rng, *shape):
+    return rng.normal(size=shape)
+
+
+def _cast_cases(rng):
+    x = rng.uniform(0, 100, (3, 37))
+    return [((x,), {"dtype": name}) for name in _engine.DTYPES]
+
+
+def _cast_ref(x, dtype):
+    if dtype in FLOATS:
+        return x.astype(dtypes.numpy_dtype(dtype)).astype("float64")
+    return x.astype(dtype)
+
+
+def _matmul_cases(rng):
+    sizes = [(1, 1, 1), (0, 3, 2), (3, 0, 2), (1, 64, 33), (17, 16, 15), (33, 257, 31), (130, 31, 67), (97, 521, 101)]
+    plain = [((_n(rng, m, k), _n(rng, k, n)), {}) for m, k, n in sizes]
+    turned = [
+        (
+            (_n(rng, *((9, 7) if ta else (7, 9))), _n(rng, *((5, 9) if tb else (9, 5)))),
+            {"transpose_a": ta, "transpose_b": tb},
+        )
+        for ta, tb in ((True, False), (False, True), (True, True))
+    ]
+    return plain + turned + [((_n(rng, 3, 5, 8), _n(rng, 3, 8, 4)), {})]
+
+
+_CONVS = [  # n, h, w, channels, filter, strides, dilation, pads, groups
+    (2, 5, 6, 3, (3, 3, 3, 4), (1, 1), (1, 1), (1, 1, 1, 1), 1),
+    (1, 9, 8, 1, (3, 2, 1, 17), (2, 1), (1, 1), (0, 0, 0, 1), 1),
+    (2, 7, 7, 4, (1, 1, 4, 5), (1, 1), (1, 1), (0, 0, 0, 0), 1),
+    (1, 8, 9, 6, (3, 3, 2, 9), (1, 2), (1, 1), (1, 0, 2, 1), 3),
+    (1, 9, 9, 5, (3, 3, 1, 5), (1, 1), (2, 2), (2, 2, 2, 2), 5),
+    (0, 4, 4, 2, (3, 3, 2, 3), (1, 1), (1, 1), (0, 0, 0, 0), 1),
+]
+
+
+def _conv_cases(which):
+    def cases(rng):
+        out = []
+        for n, h, w, c, filters, strides, dilation, pads, groups in _CONVS:
+            attrs = {"strides": strides, "dilation": dilation, "pads": pads, "groups": groups}
+            x, k = _n(rng, n, h, w, c), _n(rng, *filters)
+            dy = _n(rng, *opref.conv2d(x, k, **attrs).shape)
+            out.append(
+                {
+                    "forward": ((x, k), attrs),
+                    "input": ((dy, k), {**attrs, "shape": x.shape}),
+                    "filter": ((x, dy), {**attrs, "shape": k.shape}),
+                }[which]
+            )
+        return out
+
+    return cases
+
+
+def _pool_cases(which):
+    def cases(rng):
+        out = []
+        for shape, size, strides, pads in [
+            ((2, 6, 8, 3), (2, 2), (2, 2), (0, 0, 0, 0)),
+            ((1, 7, 5, 17), (3, 3), (2, 2), (1, 1, 1, 1)),
+            ((1, 5, 9, 1), (3, 2), (1, 3), (0, 0, 0, 0)),
+            ((0, 4, 4, 2), (2, 2), (2, 2), (0, 0, 0, 0)),
+        ]:
+            x = rng.permutation(int(np.prod(shape))).reshape(shape) / 8.0  # no ties, exact in halves
+            attrs = {"size": size, "strides": strides, "pads": pads}
+            dy = _n(rng, *opref.max_pool2d(x, **attrs).shape)
+            out.append(({"forward": (x,), "grad": (x, dy), "pick": (x, _n(rng, *shape))}[which], attrs))
+        return out
+
+    return cases
+
+
+def _reduce_cases(rng):
+    cases = [
+        ((33,), (0,)),
+        ((1025,), (0,)),
+        ((7, 13), (1,)),
+        ((7, 13), (0,)),
+        ((2, 3, 5, 1, 4), (0, 2, 4)),
+        ((0, 3), (1,)),
+    ]
+    return [((rng.permutation(int(np.prod(s))).reshape(s) * 0.002 + 0.5,), {"axes": axes}) for s, axes in cases]
+
+
+def _reduction(fn):
+    return lambda x, axes: fn(x, axis=axes)
+
+
+def _arg_cases(rng):
+    return [
+        ((rng.integers(0, 50, s).astype("float64"),), {"axis": a})
+        for s, a in [((33,), 0), ((7, 1025), 1), ((5, 4, 3), 1)]
+    ]
+
+
+def _rows_cases(rng):
+    return [((_n(rng, *s) * 3,), {}) for s in [(1,), (3, 1), (4, 10), (5, 17), (2, 3, 1025), (0, 4)]]
+
+
+def _labels_cases(with_grad):
+    def cases(rng):
+        out = []
+        for rows, classes, ignore in [(1, 2, -(2**31)), (17, 10, -(2**31)), (9, 1025, 3), (0, 4, -1)]:
+            args = (_n(rng, rows, classes) * 3, rng.integers(0, classes, rows).astype("int32"))
+            out.append((args + ((_n(rng, rows),) if with_grad else ()), {"ignore": ignore}))
+        return out
+
+    return cases
+
+
+SEED = np.array([7, 3], "uint32")
+
+
+def _random_cases(**attrs):
+    return lambda rng: [((SEED,), {"shape": s, "dtype": "float32", **attrs}) for s in [(), (0,), (17,), (100, 701)]]
+
+
+def _gather_cases(rng):
+    at = rng.integers(-5, 5, (4, 3)).astype("int32")
+    return [((_n(rng, 5, 6), at), {"axis": 0}), ((_n(rng, 3, 5, 2), at[0].astype("int64")), {"axis": 1})]
+
+
+def _gather_grad_cases(rng):
+    at = rng.integers(0, 5, (4, 3)).astype("int32")
+    return [
+        ((at, _n(rng, 4, 3, 6)), {"axis": 0, "shape": (5, 6)}),
+        ((at[0], _n(rng, 2, 3, 7)), {"axis": 1, "shape": (2, 5, 7)}),
+    ]
+
+
+def _transpose_cases(rng):
+    cases = [((7, 13), (1, 0)), ((2, 3, 5, 1, 4), (4, 2, 0, 3, 1)), ((33, 65, 2), (1, 0, 2)), ((0, 3), (1, 0))]
+    return [((_n(rng, *s),), {"perm": perm}) for s, perm in cases]
+
+
+def _slice_cases(rng):
+    return [
+        ((_n(rng, 9, 7),), {"starts": (1, 6), "steps": (2, -3), "shape": (4, 3)}),
+        ((_n(rng, 40),), {"starts": (3,), "steps": (1,), "shape": (33,)}),
+        ((_n(rng, 4, 3),), {"starts": (0, 0), "steps": (1, 1), "shape": (0, 3)}),
+    ]
+
+
+def _pad_cases(rng):
+    value = np.array(2.0)
+    return [
+        ((_n(rng, 3, 4), value), {"lows": (1, 0), "highs": (2, 3), "interiors": (0, 1)}),
+        ((_n(rng, 6, 5), value), {"lows": (-1, 2), "highs": (1, -2), "interiors": (2, 0)}),
+    ]
+
+
+def _update_cases(per_variable, **attrs):
+    def cases(rng):
+        shapes = [(), (17,), (33, 31), (0,)]
+        args = [rng.uniform(0.1, 1, s) for s in shapes for _ in range(per_variable)]
+        return [((np.array(0.125), *args), attrs)]
+
+    return cases
+
+
+SGD = {"has_momentum": False, "nesterov": False, "momentum": 0.0}
+ADAM = {"one_minus_beta_1": 0.125, "one_minus_beta_2": 0.0078125, "epsilon": 1e-7}
+STRUCTURED = [
+    _row("cast", _cast_ref, 2, cases=_cast_cases),
+    _row("matmul", opref.matmul, rtol=2e-6, cases=_matmul_cases),
+    _row("conv2d", opref.conv2d, rtol=2e-6, cases=_conv_cases("forward")),
+    _row("conv2d_grad_input", opref.conv2d_grad_input, rtol=2e-6, cases=_conv_cases("input")),
+    _row("conv2d_grad_filter", opref.conv2d_grad_filter, rtol=2e-6, cases=_conv_cases("filter")),
+    _row("max_pool2d", opref.max_pool2d, cases=_pool_cases("forward")),
+    _row("max_pool2d_grad", opref.max_pool2d_grad, rtol=1e-6, cases=_pool_cases("grad")),
+    _row("max_pool2d_pick", opref.max_pool2d_pick, cases=_pool_cases("pick")),
+    _row("reduce_sum", _reduction(np.sum), rtol=1e-6, cases=_reduce_cases),
+    _row("reduce_prod", _reduction(np.prod), rtol=4e-5, cases=_reduce_cases),
+    _row("reduce_max", _reduction(np.max), cases=_reduce_cases),
+    _row("reduce_min", _reduction(np.min), cases=_reduce_cases),
+    _row("reduce_any", _reduction(np.any), 0, cases=_reduce_cases),
+    _row("reduce_all", _reduction(np.all), 0, cases=_reduce_cases),
+    _row("argmax", np.argmax, 0, cases=_arg_cases),
+    _row("argmin", np.argmin, 0, cases=_arg_cases),
+    _row("softmax", opref.softmax, rtol=1e-6, cases=_rows_cases),
+    _row("log_softmax", opref.log_softmax, rtol=1e-6, cases=_rows_cases),
+    _row("softmax_cross_entropy", opref.softmax_cross_entropy, rtol=1e-6, cases=_labels_cases(False)),
+    _row("softmax_cross_entropy_grad", opref.softmax_cross_entropy_grad, rtol=1e-6, cases=_labels_cases(True)),
+    _row("random_bits", None, 0, cases=lambda rng: [((SEED,), {"shape": s}) for s in [(), (0,), (17,), (100, 701)]]),
+    _row("random_uniform", None, 0, cases=_random_cases(low=-1.0, high=3.0)),
+    _row("random_normal", None, 0, cases=_random_cases(mean=1.0, stddev=2.0)),
+    _row("random_truncated_normal", None, 0, cases=_random_cases(mean=1.0, stddev=2.0)),
+    _row("dropout", None, 2, cases=lambda rng: [((_n(rng, *s), SEED), {"rate": 0.25}) for s in [(17,), (100, 701)]]),
+    _row("gather", lambda x, i, axis: np.take(x, i, axis), cases=_gather_cases),
+    _row("gather_grad", opref.gather_grad, rtol=1e-6, cases=_gather_grad_cases),
+    _row("transpose", lambda x, perm: x.transpose(perm), cases=_transpose_cases),
+    _row(
+        "concatenate",
+        lambda *xs, axis: np.concatenate(xs, axis),
+        cases=lambda rng: [((_n(rng, 3, 2), _n(rng, 3, 0), _n(rng, 3, 17)), {"axis": 1}), ((_n(rng, 5),), {"axis": 0})],
+    ),
+    _row("slice", opref.slice_, cases=_slice_cases),
+    _row("pad", opref.pad, cases=_pad_cases),
+    _row(
+        "broadcast",
+        np.broadcast_to,
+        cases=lambda rng: [((_n(rng, *a),), {"shape": np.broadcast_shapes(a, b)}) for a, b in PAIRS],
+    ),
+    _row("sgd_update", opref.sgd_update, 0, rtol=1e-6, cases=_update_cases(2, **SGD)),
+    _row("adam_update", opref.adam_update, 0, rtol=2e-6, cases=_update_cases(4, **ADAM)),
+]
+ROWS = {row.name: row for row in ELEMENTWISE + STRUCTURED}
+
+
+# ---- arguments
+
+
+def generator(*key):
+    """Random numbers that depend on the key alone."""
+    return np.random.default_rng(zlib.crc32(repr(key).encode()))
+
+
+def values(rng, domain, shape, dtype):
+    """Numbers of the domain in a dtype, as NumPy holds them."""
+    if dtype == "bool":
+        return rng.random(shape) < 0.5
+    low, high = domain
+    if dtype not in FLOATS:
+        low = max(low, 0) if dtype.startswith("u") else low
+        return rng.integers(int(np.ceil(low)), int(high) + 1, shape).astype(dtype)
+    return np.asarray(rng.uniform(low, high, shape)).astype(dtypes.numpy_dtype(dtype))
+
+
+def domains(row):
+    arity = TABLE[row.name]["arity"]
+    domain = row.domain if isinstance(row.domain[0], tuple) else (row.domain,) * arity
+    return domain
+
+
+def elementwise_args(row, rng, shapes, dtype):
+    args = [values(rng, d, s, dtype) for d, s in zip(domains(row), shapes)]
+    if row.name == "select":
+        args[0] = values(rng, None, shapes[0], "bool")
+    return args
+
+
+def shape_lists(row, shapes=SHAPES):
+    """Shapes of all operands: equal ones and, for several operands, pairs that broadcast."""
+    arity = TABLE[row.name]["arity"]
+    out = [(s,) * arity for s in shapes]
+    if arity > 1:
+        out += [(a, b, a)[:arity] for a, b in PAIRS] + [(b, a, b)[:arity] for a, b in PAIRS]
+    return out
+
+
+def cases(row, dtype, shapes=SHAPES):
+    """All (args, attrs) of a row in one dtype, as NumPy arrays."""
+    rng = generator(row.name, dtype)
+    if row.cases is None:
+        return [(elementwise_args(row, rng, s, dtype), {}) for s in shape_lists(row, shapes)]
+    out = []
+    for args, attrs in row.cases(rng):
+        args = [a.astype(dtypes.numpy_dtype(dtype)) if np.asarray(a).dtype == np.float64 else a for a in args]
+        attrs = {**attrs, "dtype": dtype} if row.ref is None and "dtype" in attrs else attrs
+        out.append((args, attrs))
+    return out
+
+
+def tensors(args):
+    return [convert(np.asarray(a)) for a in args]
+
+
+def run(row, args, attrs):
+    """The primitive on NumPy arguments: a list of NumPy results."""
+    out = row.primitive.bind(*tensors(args), **attrs)
+    return [t.numpy() for t in (out if isinstance(out, (tuple, list)) else [out])]
+
+
+def reference(row, args, attrs):
+    """The reference on the same values, floats widened to float64: a list."""
+    wide = [a.astype("float64") if a.dtype.kind == "f" or a.dtype.name == "bfloat16" else a for a in args]
+    with np.errstate(all="ignore"):
+        out = row.ref(*wide, **attrs)
+    return out if isinstance(out, list) else [out]
+
+
+def check(row, dtype, args, attrs):
+    """Compares the primitive with its reference; raises `AssertionError`."""
+    for got, want in zip(run(row, args, attrs), reference(row, args, attrs), strict=True):
+        want = np.asarray(want)
+        assert got.shape == want.shape, (got.shape, want.shape)
+        if want.dtype.kind != "f" or got.dtype.kind in "biu" or dtype not in FLOATS:
+            np.testing.assert_array_equal(got, want.astype(got.dtype))
+            continue
+        close(row, dtype, got.astype("float64"), want)
+
+
+@functools.cache
+def _info(dtype):
+    """Unit roundoff step, smallest normal and largest number."""
+    info = ml_dtypes.finfo(dtypes.numpy_dtype(dtype))
+    return float(info.eps), float(info.smallest_normal), float(info.max)
+
+
+def close(row, dtype, got, want):
+    eps, tiny, top = _info(dtype)
+    overflow = np.abs(want) > top * (1 - eps / 4)
+    finite = np.isfinite(want) & ~overflow
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+    np.testing.assert_array_equal(np.sign(got[overflow]), np.sign(want[overflow]))
+    if not finite.any():
+        return
+    got, want = got[finite], want[finite]
+    with np.errstate(under="ignore"):
+        step = np.maximum(2.0 ** np.floor(np.log2(np.maximum(np.abs(want), tiny))), tiny) * eps
+    ulp = row.ulp + {"float64": 2.5, "float32": 0.01}.get(dtype, 0.5)  # the reference has float64's own error
+    allowed = ulp * step + (tiny if row.elementwise else 0)
+    if row.rtol:
+        # float64 sums differ from the reference's own order of summing, halves by the rounding of the result
+        scale = {"float64": 1e-8, "float32": 1.0}.get(dtype, eps / row.rtol)
+        allowed = allowed + row.rtol * scale * np.abs(want).max()
+    worst = np.argmax(np.abs(got - want) - allowed)
+    assert np.all(np.abs(got - want) <= allowed), (
+        f"{row.name} {dtype}: got {got[worst]!r}, expected {want[worst]!r}, "
+        f"{abs(got[worst] - want[worst]) / np.ravel(step)[worst]:.2f} ULP"
+    )

@@ -1,0 +1,41 @@
+"""`import ckeras` is cheap: nothing optional, and at most 2.5 times NumPy's own import."""
+
+import statistics
+import subprocess
+import sys
+import time
+
+import pytest
+
+LAZY = ("h5py", "rich", "ml_dtypes", "sklearn", "matplotlib", "pandas", "keras", "jax", "torch", "tensorflow", "PIL")
+
+
+def _python(code):
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(autouse=True)
+def _path(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", ":".join(p for p in sys.path if p))
+
+
+def test_nothing_optional_is_loaded():
+    code = f"import ckeras, sys; print([m for m in {LAZY!r} if m in sys.modules])"
+    assert _python(code).strip() == "[]"
+
+
+def _seconds(module):
+    start = time.perf_counter()
+    _python(f"import {module}")
+    return time.perf_counter() - start
+
+
+def test_import_time_relative_to_numpy():
+    _seconds("ckeras")  # byte code and page cache
+    ratio = float("inf")
+    for _ in range(5):  # a busy machine gets more than one chance
+        rounds = [(_seconds("ckeras"), _seconds("numpy")) for _ in range(5)]
+        ratio = min(ratio, statistics.median(c for c, _ in rounds) / statistics.median(n for _, n in rounds))
+        if ratio <= 2.5:
+            return
+    pytest.fail(f"import ckeras takes {ratio:.2f} times import numpy")
