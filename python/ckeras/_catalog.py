@@ -17,7 +17,7 @@ def near_matches(name, names):
 class Catalog:
     """What a string, a config, a class or a callable may stand for where an object of this `kind` is asked.
 
-    `classes` and `functions` are listed under their own names and in snake case; `aliases` adds short names.
+    `classes` and `functions` are listed under their own names, in lower case and in snake case; `aliases` adds short names.
     `base` is what a deserialised object must be an instance of (any callable when it is None).
     """
 
@@ -29,6 +29,7 @@ class Catalog:
         for cls in classes:
             self.table[cls.__name__] = cls
             self.table.setdefault(snake_case(cls.__name__), cls)
+            self.table.setdefault(cls.__name__.lower(), cls)
         for fn in functions:
             self.table[fn.__name__] = fn
         for alias, name in (aliases or {}).items():

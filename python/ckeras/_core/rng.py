@@ -15,7 +15,7 @@ _GLOBAL_SEED = "global_random_seed"
 
 def make_default_seed():
     """A seed from Python's `random`, which `utils.set_random_seed` seeds."""
-    return _random.randint(1, 2**31 - 1)
+    return _random.randint(1, 10**9)
 
 
 def _row(seed, counter=0):

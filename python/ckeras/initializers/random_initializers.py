@@ -10,6 +10,9 @@ from ckeras._core.rng import SeedGenerator, make_default_seed
 from ckeras.initializers.initializer import Initializer
 from ckeras.saving import registry
 
+# The second word of the seed, an arbitrary constant. Part of what "equal seeds give equal weights" means: it never changes.
+_STREAM = 0x726F6C67
+
 
 class RandomInitializer(Initializer):
     """Base of those with a `seed`: an integer, or `None` for one drawn now, gives the same values at every call; a
@@ -25,6 +28,12 @@ class RandomInitializer(Initializer):
             raise ValueError(f"[{type(self).__name__}] seed must be an integer, None or a SeedGenerator, got {seed!r}")
         self.seed = seed
 
+    def _stream(self):
+        """What to draw with: an integer seed gets a stream apart from other random functions of the same seed."""
+        if isinstance(self.seed, SeedGenerator):
+            return self.seed
+        return np.array([int(self.seed) % 2**32, _STREAM], "uint32")
+
     def get_config(self):
         seed = self._init_seed
         return {"seed": registry.serialize_keras_object(seed) if isinstance(seed, SeedGenerator) else seed}
@@ -39,7 +48,7 @@ class RandomNormal(RandomInitializer):
         super().__init__(seed=seed)
 
     def __call__(self, shape, dtype=None):
-        return random.normal(tuple(shape), self.mean, self.stddev, dtypes.standardize(dtype), self.seed)
+        return random.normal(tuple(shape), self.mean, self.stddev, dtypes.standardize(dtype), self._stream())
 
     def get_config(self):
         return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
@@ -54,7 +63,7 @@ class TruncatedNormal(RandomInitializer):
         super().__init__(seed=seed)
 
     def __call__(self, shape, dtype=None):
-        return random.truncated_normal(tuple(shape), self.mean, self.stddev, dtypes.standardize(dtype), self.seed)
+        return random.truncated_normal(tuple(shape), self.mean, self.stddev, dtypes.standardize(dtype), self._stream())
 
     def get_config(self):
         return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
@@ -69,7 +78,7 @@ class RandomUniform(RandomInitializer):
         super().__init__(seed=seed)
 
     def __call__(self, shape, dtype=None):
-        return random.uniform(tuple(shape), self.minval, self.maxval, dtypes.standardize(dtype), self.seed)
+        return random.uniform(tuple(shape), self.minval, self.maxval, dtypes.standardize(dtype), self._stream())
 
     def get_config(self):
         return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
@@ -131,11 +140,11 @@ class VarianceScaling(RandomInitializer):
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, fan)
         if self.distribution == "truncated_normal":
-            return random.truncated_normal(shape, 0.0, math.sqrt(variance) / _TRUNCATED_STDDEV, dtype, self.seed)
+            return random.truncated_normal(shape, 0.0, math.sqrt(variance) / _TRUNCATED_STDDEV, dtype, self._stream())
         if self.distribution == "untruncated_normal":
-            return random.normal(shape, 0.0, math.sqrt(variance), dtype, self.seed)
+            return random.normal(shape, 0.0, math.sqrt(variance), dtype, self._stream())
         limit = math.sqrt(3.0 * variance)
-        return random.uniform(shape, -limit, limit, dtype, self.seed)
+        return random.uniform(shape, -limit, limit, dtype, self._stream())
 
     def get_config(self):
         return {
@@ -213,7 +222,7 @@ class Orthogonal(RandomInitializer):
             raise ValueError(f"[Orthogonal] expected a shape of rank 2 or more, got {shape}")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         tall = (max(rows, columns), min(rows, columns))
-        q, r = np.linalg.qr(random.normal(tall, dtype="float32", seed=self.seed).numpy().astype("float64"))
+        q, r = np.linalg.qr(random.normal(tall, dtype="float32", seed=self._stream()).numpy().astype("float64"))
         q = q * np.sign(np.diag(r))  # makes the matrix a uniform draw, and unique
         q = q.T if rows < columns else q
         return ops.convert_to_tensor(self.gain * q.reshape(shape), dtypes.standardize(dtype))
