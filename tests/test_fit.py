@@ -1,0 +1,371 @@
+"""fit, evaluate and predict: numbers, steps, errors, and what survives them."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+import ckeras as keras
+from ckeras import layers
+
+
+def data(n=100, features=8, classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, features)).astype("float32"), rng.integers(0, classes, n)
+
+
+def model(features=8, classes=3, **compile_args):
+    keras.utils.set_random_seed(3)
+    m = keras.Sequential(
+        [
+            keras.Input((features,)),
+            layers.Dense(16, activation="relu", name="hidden"),
+            layers.Dropout(0.2),
+            layers.Dense(classes, activation="softmax", name="head"),
+        ]
+    )
+    m.compile(**{"optimizer": "adam", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], **compile_args})
+    return m
+
+
+def weights_hash(m):
+    return hashlib.sha256(b"".join(w.tobytes() for w in m.get_weights())).hexdigest()
+
+
+def test_eager_steps_give_the_bits_of_traced_ones():
+    x, y = data(70)
+    found = []
+    for eager in (False, True):
+        m = model(run_eagerly=eager)
+        h = m.fit(x, y, epochs=2, batch_size=32, validation_split=0.2, verbose=0)
+        found.append((weights_hash(m), h.history, m.predict(x, verbose=0).tobytes()))
+    assert found[0] == found[1]
+
+
+def test_every_batch_seen_by_a_callback_gives_the_same_bits():
+    x, y = data(100)
+    seen = []
+    hook = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append((batch, sorted(logs))))
+    hashes = []
+    for callbacks in ([], [hook]):
+        m = model()
+        m.fit(x, y, epochs=2, callbacks=callbacks, verbose=0)
+        hashes.append(weights_hash(m))
+    assert hashes[0] == hashes[1]
+    assert seen == [(i, ["accuracy", "loss"]) for _ in range(2) for i in range(4)]
+
+
+def test_training_learns_and_history_has_one_value_per_epoch():
+    x, _ = data(300)
+    y = (x[:, 0] > 0).astype("int32")
+    m = model(classes=2, optimizer=keras.optimizers.Adam(0.01))
+    h = m.fit(x, y, epochs=15, validation_split=0.1, verbose=0)
+    assert h.history["accuracy"][-1] > 0.85
+    assert set(h.history) == {"accuracy", "loss", "val_accuracy", "val_loss"}
+    assert all(len(v) == 15 for v in h.history.values())
+    assert m.history is h
+
+
+def test_evaluate_is_the_mean_over_samples_and_sees_sample_weights():
+    x, y = data(50)
+    m = model()
+    p = m.predict(x, batch_size=7, verbose=0)
+    losses = -np.log(p[np.arange(50), y])
+    loss, accuracy = m.evaluate(x, y, batch_size=50, verbose=0)
+    np.testing.assert_allclose([loss, accuracy], [losses.mean(), (p.argmax(-1) == y).mean()], rtol=1e-5)
+    np.testing.assert_allclose(m.evaluate(x, y, batch_size=8, verbose=0)[0], losses.mean(), rtol=1e-5)
+    w = np.arange(50, dtype="float32")
+    found = m.evaluate(x, y, sample_weight=w, batch_size=50, verbose=0, return_dict=True)
+    np.testing.assert_allclose(found["loss"], (losses * w).mean(), rtol=1e-5)
+
+
+def test_class_weight_equals_the_sample_weights_it_stands_for():
+    x, y = data(64)
+    weights = {0: 1.0, 1: 3.0, 2: 0.5}
+    a = model()
+    a.fit(x, y, class_weight=weights, verbose=0)
+    b = model()
+    b.fit(x, y, sample_weight=np.array([weights[int(k)] for k in y], "float32"), verbose=0)
+    assert weights_hash(a) == weights_hash(b)
+    with pytest.raises(ValueError, match="class_weight or sample_weight"):
+        a.fit(x, y, class_weight=weights, sample_weight=np.ones(64), verbose=0)
+
+
+def test_shuffle_follows_the_seed_and_false_keeps_the_order():
+    x, y = data(64)
+    hashes = []
+    for shuffle in (True, True, False, False, "batch"):
+        m = model()
+        m.fit(x, y, batch_size=8, shuffle=shuffle, verbose=0)
+        hashes.append(weights_hash(m))
+    assert hashes[0] == hashes[1] and hashes[2] == hashes[3]
+    assert len({hashes[0], hashes[2], hashes[4]}) == 3
+    with pytest.raises(ValueError, match="shuffle"):
+        model().fit(x, y, shuffle="maybe", verbose=0)
+
+
+def test_steps_and_epochs_are_counted():
+    x, y = data(100)
+    m = model()
+    m.fit(x, y, batch_size=10, epochs=5, initial_epoch=3, steps_per_epoch=4, verbose=0)
+    assert int(m.optimizer.iterations) == 8
+    assert m.history.epoch == [3, 4]
+    m.fit(x[:1], y[:1], verbose=0)
+    assert int(m.optimizer.iterations) == 9
+
+
+def test_validation_freq_and_separate_validation_data():
+    x, y = data(60)
+    m = model()
+    h = m.fit(x, y, epochs=4, validation_data=(x[:20], y[:20]), validation_freq=2, verbose=0)
+    assert len(h.history["val_loss"]) == 2 and len(h.history["loss"]) == 4
+    loss = m.evaluate(x[:20], y[:20], verbose=0)[0]
+    np.testing.assert_allclose(h.history["val_loss"][-1], loss, rtol=1e-6)
+
+
+def test_many_outputs_have_their_losses_weights_and_names():
+    inputs = keras.Input((4,))
+    a, b = layers.Dense(1, name="a")(inputs), layers.Dense(2, name="b")(inputs)
+    m = keras.Model(inputs, {"a": a, "b": b})
+    m.compile("sgd", loss={"a": "mse", "b": "mae"}, loss_weights={"a": 1.0, "b": 0.5}, metrics={"b": ["mse"]})
+    x = np.random.default_rng(0).normal(size=(20, 4)).astype("float32")
+    y = {"a": x[:, :1], "b": x[:, :2]}
+    found = m.evaluate(x, y, batch_size=20, verbose=0, return_dict=True)
+    p = m.predict(x, verbose=0)
+    mse, mae = ((p["a"] - y["a"]) ** 2).mean(), np.abs(p["b"] - y["b"]).mean()
+    assert sorted(found) == ["a_loss", "b_loss", "b_mse", "loss"]
+    np.testing.assert_allclose([found["a_loss"], found["loss"]], [mse, mse + 0.5 * mae], rtol=1e-5)
+    with pytest.raises(ValueError, match="zz"):
+        m.compile("sgd", loss={"zz": "mse"})
+        m.fit(x, y, verbose=0)
+
+
+def test_train_on_batch_and_predict_on_batch():
+    x, y = data(16)
+    m = model()
+    first = m.train_on_batch(x, y, return_dict=True)
+    assert sorted(first) == ["accuracy", "loss"]
+    assert int(m.optimizer.iterations) == 1
+    np.testing.assert_array_equal(m.predict_on_batch(x), m.predict(x, verbose=0))
+    m.reset_metrics()
+    assert isinstance(m.test_on_batch(x, y), list)
+
+
+def test_an_overridden_train_step_is_traced_and_sees_new_flags():
+    class Doubling(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+            self.runs = 0
+
+        def call(self, x):
+            return self.dense(x)
+
+        def train_step(self, batch):
+            self.runs += 1
+            x, y = batch
+            with keras.GradientTape() as tape:
+                loss = keras.ops.mean(keras.ops.square(self(x, training=True) - y))
+            self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+            return {"loss": loss}
+
+    m = Doubling()
+    m.compile("sgd")
+    x = np.ones((64, 2), "float32")
+    h = m.fit(x, x[:, :1], epochs=5, verbose=0)
+    assert m.runs == 1
+    assert h.history["loss"][-1] < h.history["loss"][0]
+
+
+def test_a_frozen_layer_stays_and_thaws():
+    x, y = data(32)
+    m = model()
+    m.fit(x, y, verbose=0)
+    m.get_layer("hidden").trainable = False
+    m.compile("sgd", "sparse_categorical_crossentropy")
+    before = m.get_layer("hidden").get_weights()[0]
+    m.fit(x, y, verbose=0)
+    np.testing.assert_array_equal(m.get_layer("hidden").get_weights()[0], before)
+    m.get_layer("hidden").trainable = True
+    m.compile("sgd", "sparse_categorical_crossentropy")
+    m.fit(x, y, verbose=0)
+    assert not np.array_equal(m.get_layer("hidden").get_weights()[0], before)
+
+
+def test_code_that_needs_a_value_runs_eagerly_with_one_warning():
+    class Peeks(layers.Layer):
+        def call(self, x):
+            return x * 2 if float(keras.ops.sum(x)) > 0 else x
+
+    keras.utils.set_random_seed(0)
+
+    class Outer(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.peeks, self.head = Peeks(), layers.Dense(1)
+
+        def call(self, x):
+            return self.head(self.peeks(x))
+
+    m = Outer()
+    m.compile("sgd", "mse")
+    x = np.ones((64, 2), "float32")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        h = m.fit(x, x[:, :1], epochs=3, verbose=0)
+    assert [w.category for w in caught] == [RuntimeWarning]
+    assert h.history["loss"][-1] < h.history["loss"][0]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda m, x, y: m.fit(x, y + 5, verbose=0), "label.*range.*sparse_categorical_crossentropy"),
+        (lambda m, x, y: m.fit(x, y[:-1], verbose=0), "same number of samples"),
+        (lambda m, x, y: m.fit(x[:, :5], y, verbose=0), "5"),
+        (lambda m, x, y: m.fit(x[:0], y[:0], verbose=0), "empty"),
+        (lambda m, x, y: m.fit(x, y, batch_size=0, verbose=0), "batch_size"),
+        (lambda m, x, y: m.fit(x, y, epochs=-1, verbose=0), "epochs"),
+        (lambda m, x, y: m.fit(x, y, validation_split=1.5, verbose=0), "validation_split"),
+        (lambda m, x, y: m.fit(x, y, verbose=7), "verbose"),
+        (lambda m, x, y: m.fit(x.astype(str), y, verbose=0), "numbers"),
+        (lambda m, x, y: m.fit(None, y, verbose=0), "x is missing"),
+        (lambda m, x, y: m.fit(iter([]), verbose=0), "no batch"),
+        (lambda m, x, y: m.compile("sgd", "nonsense"), "nonsense"),
+        (lambda m, x, y: m.compile("sgd", "mse", steps_per_execution=0), "steps_per_execution"),
+        (lambda m, x, y: m.compile("sgd", "mse", metrics="accuracy"), "metrics"),
+    ],
+)
+def test_mistakes_are_named_and_leave_the_model_usable(call, words):
+    x, y = data(40)
+    m = model()
+    with pytest.raises(ValueError, match=f"(?s){words}"):
+        call(m, x, y)
+    m.fit(x, y, verbose=0)
+    assert np.isfinite(m.predict(x, verbose=0)).all()
+
+
+def test_a_model_that_is_not_compiled_says_so():
+    m = keras.Sequential([layers.Dense(1)])
+    x = np.zeros((2, 2))
+    for call in (m.fit, m.evaluate, m.train_on_batch, m.test_on_batch):
+        with pytest.raises(ValueError, match=r"compile\("):
+            call(x, np.zeros(2))
+
+
+def test_an_exception_in_a_callback_leaves_a_usable_model():
+    x, y = data(64)
+    m = model()
+
+    def stop(batch, logs):
+        if batch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        m.fit(x, y, batch_size=16, callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=stop)], verbose=0)
+    assert int(m.optimizer.iterations) == 2
+    m.fit(x, y, verbose=0)
+
+
+def test_ctrl_c_stops_a_long_fit_soon():
+    x, y = data(4096)
+    m = model()
+    m.fit(x[:32], y[:32], verbose=0)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        m.fit(x, y, batch_size=4, epochs=100_000, verbose=0)
+    timer.join()
+    assert np.isfinite(m.predict(x[:4], verbose=0)).all()
+    m.fit(x[:32], y[:32], verbose=0)
+
+
+def test_threads_may_predict_at_once():
+    x, _ = data(64)
+    m = model()
+    expected = m.predict(x, batch_size=64, verbose=0)
+    wrong = []
+
+    def work(k):
+        for _ in range(100):
+            n = 1 + k % 64
+            if not np.array_equal(m.predict(x[:n], verbose=0, batch_size=64), expected[:n]):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in (0, 7, 31, 63)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+
+
+def rss():
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[1]) * 4096
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
+def test_memory_is_flat_over_100_000_predicts():
+    x, _ = data(4)
+    m = model()
+    for _ in range(5000):
+        m.predict(x, verbose=0)
+    before = rss()
+    for _ in range(100_000):
+        m.predict(x, verbose=0)
+    assert rss() - before < 2 << 20
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
+def test_memory_is_flat_over_1_000_builds():
+    x, y = data(4)
+
+    def build():
+        m = keras.Sequential([keras.Input((8,)), layers.Dense(64), layers.Dense(3, activation="softmax")])
+        m.compile("sgd", "sparse_categorical_crossentropy")
+        m.predict(x, verbose=0)
+
+    for _ in range(200):
+        build()
+    keras.backend.clear_session()
+    before = rss()
+    for _ in range(1000):
+        build()
+    assert rss() - before < 8 << 20
+
+
+PROGRAM = """
+import hashlib, numpy as np, ckeras as keras
+from ckeras import layers
+keras.utils.set_random_seed(1)
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(300, 12, 12, 1)).astype("float32"), rng.integers(0, 5, 300)
+m = keras.Sequential([keras.Input((12, 12, 1)), layers.Conv2D(8, 3, activation="relu"), layers.MaxPooling2D(),
+                      layers.Flatten(), layers.Dropout(0.3), layers.Dense(5, activation="softmax")])
+m.compile("adam", "sparse_categorical_crossentropy")
+m.fit(x, y, epochs=2, verbose=0)
+print(hashlib.sha256(b"".join(w.tobytes() for w in m.get_weights())).hexdigest())
+"""
+
+
+def test_same_bits_for_every_thread_count_and_instruction_set():
+    def run(**env):
+        done = subprocess.run([sys.executable, "-c", PROGRAM], env={**os.environ, **env}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    with open("/proc/cpuinfo") as f:
+        flags = f.read()
+    one = run(CKERAS_NUM_THREADS="1")
+    for n in "23":
+        assert run(CKERAS_NUM_THREADS=n) == one
+    for isa, flag in (("avx2", "avx2"), ("avx512", "avx512f")):
+        if flag in flags:
+            assert run(CKERAS_ISA=isa, CKERAS_NUM_THREADS="2") == one, isa

@@ -1,0 +1,204 @@
+"""Files: what is saved comes back, and a save that fails costs nothing."""
+
+import os
+import resource
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+import ckeras as keras
+from ckeras import layers
+from ckeras.saving import FileError
+
+X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
+Y = np.random.default_rng(1).integers(0, 3, 32)
+
+
+def model(units=5, fit=True):
+    m = keras.Sequential([keras.Input((4,)), layers.Dense(units, "relu"), layers.Dense(3, "softmax")])
+    m.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    if fit:
+        m.fit(X, Y, shuffle=False, verbose=0)
+    return m
+
+
+def branched():
+    x = keras.Input((4,), name="x")
+    shared = layers.Dense(4, "tanh")
+    y = layers.Concatenate()([shared(x), shared(shared(x)) * 2.0])
+    m = keras.Model(x, [layers.Dense(1, name="p")(y), layers.Dense(2, name="q")(y)])
+    m.compile(keras.optimizers.SGD(0.1, momentum=0.9), ["mse", "mae"], loss_weights=[1, 2])
+    m.fit(X, [X[:, :1], X[:, :2]], shuffle=False, verbose=0)
+    return m
+
+
+@pytest.mark.parametrize("make", [model, branched])
+def test_a_loaded_model_predicts_and_trains_on_with_the_same_bits(tmp_path, make):
+    m = make()
+    path = tmp_path / "a b \u00e9.keras"
+    m.save(path)
+    loaded = keras.models.load_model(path)
+    targets = Y if make is model else [X[:, :1], X[:, :2]]
+    for k in range(2):
+        a, b = m.predict(X, verbose=0), loaded.predict(X, verbose=0)
+        for p, q in zip(a if isinstance(a, list) else [a], b if isinstance(b, list) else [b], strict=True):
+            np.testing.assert_array_equal(p, q, err_msg=f"round {k}")
+        ha = m.fit(X, targets, shuffle=False, verbose=0)
+        hb = loaded.fit(X, targets, shuffle=False, verbose=0)
+        assert ha.history == hb.history
+    assert [f.name for f in tmp_path.iterdir()] == [path.name]
+
+
+def test_compile_false_loads_a_model_that_is_not_compiled(tmp_path):
+    model().save(tmp_path / "m.keras")
+    assert not keras.models.load_model(tmp_path / "m.keras", compile=False).compiled
+
+
+def test_weights_files_hold_what_attributes_and_lists_hold(tmp_path):
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.first = layers.Dense(4)
+            self.rest = [layers.Dense(4), layers.Dense(2)]
+
+        def call(self, x):
+            return self.rest[1](self.rest[0](self.first(x)))
+
+    a, b = Net(), Net()
+    expected = a.predict(X, verbose=0)
+    b.predict(X, verbose=0)
+    a.save_weights(tmp_path / "w.weights.h5")
+    b.load_weights(tmp_path / "w.weights.h5")
+    np.testing.assert_array_equal(b.predict(X, verbose=0), expected)
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "w.weights.h5") as f:
+        assert {"first", "rest", "vars"} <= set(f)
+        assert set(f["rest"]) == {"dense", "dense_1"}
+
+
+def test_nan_and_half_precision_survive(tmp_path):
+    m = keras.Sequential([keras.Input((2,)), layers.Dense(2, dtype="bfloat16")])
+    w = m.get_weights()
+    w[1] = np.array([np.nan, 2.5]).astype(w[1].dtype)
+    m.set_weights(w)
+    m.save(tmp_path / "m.keras")
+    back = keras.models.load_model(tmp_path / "m.keras").get_weights()
+    for a, b in zip(w, back, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a.astype("float32"), b.astype("float32"))
+
+
+def test_weights_that_do_not_fit_are_named_and_nothing_is_assigned(tmp_path):
+    model(5).save_weights(tmp_path / "w.weights.h5")
+    other = model(6)
+    before = other.get_weights()
+    with pytest.raises(ValueError, match=r"dense.*\(4, 6\).*\(4, 5\)"):
+        other.load_weights(tmp_path / "w.weights.h5")
+    for a, b in zip(other.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.warns(UserWarning, match=r"\(4, 6\)"):
+        other.load_weights(tmp_path / "w.weights.h5", skip_mismatch=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("m.h5", "legacy"), ("m.txt", r"\.keras"), ("m", r"\.keras")],
+)
+def test_another_ending_is_refused(tmp_path, name, words):
+    with pytest.raises(ValueError, match=words):
+        model(fit=False).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_overwrite_false_keeps_the_file(tmp_path):
+    path = tmp_path / "m.keras"
+    path.write_bytes(b"old")
+    with pytest.raises(ValueError, match="overwrite"):
+        model(fit=False).save(path, overwrite=False)
+    assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.weights.h5"])
+def test_a_save_that_fails_leaves_the_old_file_and_no_other(tmp_path, name):
+    path = tmp_path / name
+    m = model()
+    save = m.save if name.endswith(".keras") else m.save_weights
+    save(path)
+    old = path.read_bytes()
+    m.fit(X, Y, verbose=0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+        with pytest.raises(OSError, match=r"(?i)large"):
+            save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_bytes() == old
+    assert [f.name for f in tmp_path.iterdir()] == [name]
+
+
+def test_a_reader_sees_the_old_file_or_the_new_one(tmp_path):
+    path = tmp_path / "m.keras"
+    m = model()
+    m.save(path)
+    stop = threading.Event()
+
+    def write():
+        while not stop.is_set():
+            m.save(path)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(15):
+            np.testing.assert_array_equal(keras.models.load_model(path).get_weights()[0], m.get_weights()[0])
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_links_and_relative_paths(tmp_path, monkeypatch):
+    m = model(fit=False)
+    (tmp_path / "real").mkdir()
+    os.symlink(tmp_path / "real" / "m.keras", tmp_path / "link.keras")
+    m.save(tmp_path / "link.keras")
+    assert (tmp_path / "link.keras").is_symlink() and (tmp_path / "real" / "m.keras").is_file()
+    monkeypatch.chdir(tmp_path)
+    m.save("n.keras")
+    keras.models.load_model("n.keras")
+    m.save("x" * 249 + ".keras")
+    with pytest.raises(OSError, match="(?i)too long"):
+        m.save("x" * 300 + ".keras")
+    with pytest.raises(FileNotFoundError):
+        m.save(tmp_path / "nowhere" / "m.keras")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("a.keras", b"", "empty"),
+        ("a.keras", b"garbage" * 99, "not a zip"),
+        ("a.keras", b"\x89HDF\r\n\x1a\n" + b"0" * 99, "HDF5"),
+        ("a.weights.h5", b"", "empty"),
+        ("a.weights.h5", b"garbage" * 99, "not an HDF5"),
+        ("a.weights.h5", b"PK\x03\x04" + b"0" * 99, "zip"),
+    ],
+)
+def test_files_that_are_something_else_are_told(tmp_path, name, data, words):
+    path = tmp_path / name
+    path.write_bytes(data)
+    m = model(fit=False)
+    with pytest.raises(FileError, match=words):
+        keras.models.load_model(path) if name.endswith(".keras") else m.load_weights(path)
+
+
+def test_missing_files_and_folders(tmp_path):
+    with pytest.raises(FileNotFoundError, match="not found"):
+        keras.models.load_model(tmp_path / "no.keras")
+    (tmp_path / "d.keras").mkdir()
+    with pytest.raises(FileError, match="folder"):
+        keras.models.load_model(tmp_path / "d.keras")
