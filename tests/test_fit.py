@@ -30,7 +30,9 @@ def model(features=8, classes=3, **compile_args):
             layers.Dense(classes, activation="softmax", name="head"),
         ]
     )
-    m.compile(**{"optimizer": "adam", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], **compile_args})
+    m.compile(
+        **{"optimizer": "adam", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], **compile_args}
+    )
     return m
 
 
@@ -357,7 +359,9 @@ print(hashlib.sha256(b"".join(w.tobytes() for w in m.get_weights())).hexdigest()
 
 def test_same_bits_for_every_thread_count_and_instruction_set():
     def run(**env):
-        done = subprocess.run([sys.executable, "-c", PROGRAM], env={**os.environ, **env}, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM], env={**os.environ, **env}, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

@@ -98,8 +98,9 @@ def test_weights_that_do_not_fit_are_named_and_nothing_is_assigned(tmp_path):
         other.load_weights(tmp_path / "w.weights.h5")
     for a, b in zip(other.get_weights(), before, strict=True):
         np.testing.assert_array_equal(a, b)
-    with pytest.warns(UserWarning, match=r"\(4, 6\)"):
+    with pytest.warns(UserWarning) as caught:
         other.load_weights(tmp_path / "w.weights.h5", skip_mismatch=True)
+    assert "(4, 6)" in str(caught[0].message)
 
 
 @pytest.mark.parametrize(

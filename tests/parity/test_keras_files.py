@@ -12,7 +12,9 @@ from ckeras import layers
 
 # An interpreter that has Keras, when this one has not.
 PYTHON = os.environ.get("CKERAS_ORACLE_PYTHON", sys.executable)
-HAS_KERAS = subprocess.run([PYTHON, "-c", "import keras"], capture_output=True, env={**os.environ, "KERAS_BACKEND": "jax"})
+HAS_KERAS = subprocess.run(
+    [PYTHON, "-c", "import keras"], capture_output=True, env={**os.environ, "KERAS_BACKEND": "jax"}
+)
 pytestmark = pytest.mark.skipif(HAS_KERAS.returncode != 0, reason="keras is not installed; see CKERAS_ORACLE_PYTHON")
 
 SCRIPT = """

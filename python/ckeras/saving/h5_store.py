@@ -70,10 +70,7 @@ class Reader:
             raise FileError(f"[{where}] is a zip archive, not HDF5: name it .keras and use load_model")
         if data[:8] != b"\x89HDF\r\n\x1a\n":
             raise FileError(f"[{where}] is not an HDF5 file, or it is damaged")
-        try:
-            self._file = h5py.File(io.BytesIO(data), "r")
-        except (OSError, RuntimeError, ValueError, KeyError) as e:
-            raise FileError(f"[{where}] the HDF5 file is damaged: {e}") from e
+        self._file = self._try("/", lambda: h5py.File(io.BytesIO(data), "r"))
 
     def __enter__(self):
         return self

@@ -6,6 +6,8 @@ of their class, numbered; `layers` of Sequential and functional models are such 
 
 import warnings
 
+import numpy as np
+
 from ckeras._core.symbolic import snake_case
 from ckeras.metrics.metric import Metric
 from ckeras.optimizers.optimizer import Optimizer
@@ -93,14 +95,18 @@ def load(model, reader, skip_mismatch=False):
     """
     ready, failures = [], []
     for path, obj in walk(model):
+        if isinstance(obj, Optimizer) and not obj.built and model.built and len(reader.child_names(f"{path}/vars")) > 2:
+            obj.build(model.trainable_variables)
         variables = own_variables(obj)
         entry = reader.entry(path, 2 * sum(_nbytes(v) for v in variables))
+        if isinstance(obj, Optimizer) and entry is not None and len(entry) <= 2:
+            variables = variables[: len(entry)]  # saved before the first step: no slots yet
         if entry is None and (not variables or isinstance(obj, (Optimizer, Metric))):
             continue
         problem = _mismatch(path, obj, entry, variables, reader.where)
         if problem is None:
             ready.append((obj, entry, variables))
-        elif skip_mismatch or (isinstance(obj, Optimizer) and len(entry) != len(variables)):
+        elif skip_mismatch or (isinstance(obj, Optimizer) and len(entry) != len(own_variables(obj))):
             warnings.warn(f"{problem}; it keeps its values", stacklevel=4)
         else:
             failures.append(problem)
@@ -109,9 +115,9 @@ def load(model, reader, skip_mismatch=False):
     for _, entry, _ in ready:
         entry.verify()
     for obj, entry, variables in ready:
-        if isinstance(obj, Metric):
+        if isinstance(obj, (Metric, Optimizer)):
             for i, v in enumerate(variables):
-                v.assign(entry[str(i)].__array__())
+                v.assign(np.asarray(entry[str(i)]))
         else:
             obj.load_own_variables(entry)
 
