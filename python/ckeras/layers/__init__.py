@@ -29,10 +29,10 @@ from ckeras.layers.merging import (
     subtract,
 )
 from ckeras.layers.normalization import BatchNormalization
-from ckeras.layers.pooling import MaxPooling2D, MaxPool2D
+from ckeras.layers.pooling import MaxPooling2D
 from ckeras.layers.reshaping import Flatten, Reshape
 
-Convolution2D = Conv2D
+Convolution2D, MaxPool2D = Conv2D, MaxPooling2D
 
 _catalog = Catalog(
     "layer",

@@ -26,7 +26,8 @@ class Activation(Layer):
 
 
 class ReLU(Layer):
-    """`max(x, 0)` with a cap, a slope below `threshold` and that threshold. Raises `ValueError` for negative options."""
+    """`max(x, 0)` with a cap, a slope below `threshold` and that threshold. Raises `ValueError` for negative
+    options."""
 
     def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
         super().__init__(**kwargs)

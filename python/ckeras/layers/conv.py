@@ -119,7 +119,8 @@ class Conv2D(Layer):
         out = tuple(window_output(size, k, s, self.padding, d) for size, k, s, d in windows)
         if any(n is not None and n <= 0 for n in out):
             raise ValueError(
-                f"Layer '{self.name}': a kernel of size {self.kernel_size} (dilation {self.dilation_rate}) does not fit "
+                f"Layer '{self.name}': a kernel of size {self.kernel_size} (dilation "
+                f"{self.dilation_rate}) does not fit "
                 f"into input shape {tuple(input_shape)}; use padding='same', a smaller kernel or larger images"
             )
         return (input_shape[0], *out, self.filters) if last else (input_shape[0], self.filters, *out)

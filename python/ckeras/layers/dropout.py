@@ -6,7 +6,8 @@ from ckeras.layers.layer import Layer
 
 
 class Dropout(Layer):
-    """In training, sets a share `rate` of the inputs to 0 and divides the others by `1 - rate` (Srivastava et al., 2014).
+    """In training, sets a share `rate` of the inputs to 0 and divides the others by `1 - rate` (Srivastava et al.,
+    2014).
 
     `noise_shape` broadcasts: a 1 (or a `None`, for the input's size) keeps or drops an axis together. Raises
     `ValueError` for a rate outside [0, 1].

@@ -23,8 +23,10 @@ _FLOATS = dtypes.FLOATS
 class Layer(Tracked, LayerSaving, Operation):
     """Base of layers: weights, and a `call` that turns tensors into tensors.
 
-    A subclass defines `call(self, inputs)`, makes weights in `build(self, input_shape)` with `add_weight`, and describes
-    itself in `get_config`. `call` may take `training` and `mask`: they are filled in. Layers, variables and metrics held
+    A subclass defines `call(self, inputs)`, makes weights in `build(self, input_shape)` with `add_weight`, and
+    describes
+    itself in `get_config`. `call` may take `training` and `mask`: they are filled in. Layers, variables and
+    metrics held
     in attributes, lists or dicts belong to the layer.
 
     `dtype` is a dtype name or a `DTypePolicy`; float inputs are cast to its compute dtype unless `autocast=False`.
@@ -129,7 +131,8 @@ class Layer(Tracked, LayerSaving, Operation):
                 shape = arg
             else:
                 raise ValueError(
-                    f"[{self.name}.add_weight] unexpected argument {arg!r}; write add_weight(shape=..., initializer=...,"
+                    f"[{self.name}.add_weight] unexpected argument {arg!r}; write "
+                    "add_weight(shape=..., initializer=...,"
                     " name=...)"
                 )
         shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
@@ -193,7 +196,8 @@ class Layer(Tracked, LayerSaving, Operation):
             missing = [n for n in names if n not in shapes]
             if len(missing) == len(names):
                 raise ValueError(
-                    f"[{self.name}] build{names} of {type(self).__name__} has no argument that fits its call: name each "
+                    f"[{self.name}] build{names} of {type(self).__name__} has no argument that fits "
+                    "its call: name each "
                     "after an argument of call with _shape appended"
                 )
         self.build(**shapes)

@@ -153,7 +153,8 @@ class Concatenate(Merge):
         for i in set(range(rank)) - {self.axis % rank}:
             if len({s[i] for s in shapes if s[i] is not None}) > 1:
                 raise ValueError(
-                    f"Layer '{self.name}': inputs must agree in all dimensions but axis {self.axis}, got shapes {shapes}"
+                    f"Layer '{self.name}': inputs must agree in all dimensions but axis "
+                    f"{self.axis}, got shapes {shapes}"
                 )
 
     def call(self, inputs):
@@ -184,7 +185,8 @@ class Concatenate(Merge):
 
 
 class Dot(Merge):
-    """The dot product of two inputs' samples along `axes` (one axis for both, or one each); `normalize` gives the cosine.
+    """The dot product of two inputs' samples along `axes` (one axis for both, or one each); `normalize` gives the
+    cosine.
 
     >>> ckeras.layers.Dot(axes=1)([ckeras.ops.ones((4, 3)), ckeras.ops.ones((4, 3))]).shape
     (4, 1)

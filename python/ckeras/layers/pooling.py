@@ -34,7 +34,8 @@ class MaxPooling2D(Layer):
         out = tuple(window_output(n, k, s, self.padding) for n, k, s in zip(spatial, self.pool_size, self.strides))
         if any(n is not None and n <= 0 for n in out):
             raise ValueError(
-                f"Layer '{self.name}': a window of {self.pool_size} does not fit into input shape {tuple(input_shape)}; "
+                f"Layer '{self.name}': a window of {self.pool_size} does not fit into input shape "
+                f"{tuple(input_shape)}; "
                 "use padding='same', a smaller window or larger images"
             )
         if last:
@@ -49,6 +50,3 @@ class MaxPooling2D(Layer):
             "strides": self.strides,
             "data_format": self.data_format,
         }
-
-
-MaxPool2D = MaxPooling2D

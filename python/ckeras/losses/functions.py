@@ -4,8 +4,8 @@ import math
 
 from ckeras import ops
 from ckeras._core import dtypes
-from ckeras._masks import get_mask, set_mask
 from ckeras._core.settings import epsilon
+from ckeras._masks import get_mask, set_mask
 from ckeras.losses.loss import same_rank
 
 

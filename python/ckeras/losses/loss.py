@@ -12,7 +12,8 @@ REDUCTIONS = ("sum_over_batch_size", "sum", None, "none", "mean", "mean_with_sam
 class Loss:
     """Base of losses: `loss(y_true, y_pred, sample_weight=None)` calls `call` and reduces its per-sample values.
 
-    `reduction`: `"sum_over_batch_size"` or `"mean"` (the mean), `"sum"`, `"mean_with_sample_weight"` (divided by the sum
+    `reduction`: `"sum_over_batch_size"` or `"mean"` (the mean), `"sum"`, `"mean_with_sample_weight"` (divided by
+    the sum
     of the weights), `None` or `"none"` (the values themselves). A mask that `y_pred` carries drops the masked entries.
     Raises `ValueError` for an unknown reduction.
 
@@ -132,6 +133,7 @@ def _weigh(values, sample_weight):
         return ops.multiply(values, sample_weight)
     except ValueError:
         raise ValueError(
-            f"[loss] sample_weight of shape {sample_weight.shape} does not fit the loss values of shape {values.shape}: "
+            f"[loss] sample_weight of shape {sample_weight.shape} does not fit the loss values of "
+            f"shape {values.shape}: "
             "one weight per sample, or per sample and step, is expected"
         ) from None

@@ -90,7 +90,8 @@ class CosineSimilarity(LossFunctionWrapper):
 class BinaryCrossentropy(LossFunctionWrapper):
     """The cross-entropy of yes-or-no targets.
 
-    `from_logits`: predictions are logits, which is exact and faster; otherwise probabilities, clipped away from 0 and 1.
+    `from_logits`: predictions are logits, which is exact and faster; otherwise probabilities, clipped away from 0
+    and 1.
 
     >>> float(ckeras.losses.BinaryCrossentropy(from_logits=True)([[1.0]], [[0.0]]))
     0.6931471824645996

@@ -154,7 +154,8 @@ class Functional(Model):
         got = x.shape
         if len(got) != len(want) or any(a is not None and b is not None and a != b for a, b in zip(got[1:], want[1:])):
             raise ValueError(
-                f"Input '{ref._keras_history.operation.name}' of model '{self.name}' must have shape {want}, got {shape}"
+                f"Input '{ref._keras_history.operation.name}' of model '{self.name}' must have "
+                f"shape {want}, got {shape}"
             )
         if mask is not None:
             set_mask(x, mask)

@@ -248,7 +248,8 @@ def _call(name, node, made):
 
 
 def _accepted(layer, kwargs):
-    """A layer's keyword arguments without the `mask=None` and such that Keras stores for calls that do not take them."""
+    """A layer's keyword arguments without the `mask=None` and such that Keras stores for calls that do not take
+    them."""
     names = inspect.signature(layer.call).parameters
     any_kwargs = any(p.kind is p.VAR_KEYWORD for p in names.values())
     return {k: v for k, v in kwargs.items() if any_kwargs or k in names or v is not None}

@@ -69,7 +69,8 @@ class Graph:
             for t in node.input_tensors:
                 if id(t) not in ready and not all(id(o) in ready for o in node.output_tensors):
                     raise ValueError(
-                        f"[Model] the output depends on {t!r} (input of '{node.operation.name}'), which the given inputs "
+                        f"[Model] the output depends on {t!r} (input of '{node.operation.name}'), "
+                        "which the given inputs "
                         "do not lead to; pass every Input that the outputs are made of"
                     )
             if not node.is_input:

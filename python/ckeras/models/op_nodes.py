@@ -55,15 +55,17 @@ def class_name(function):
 
 
 def to_config(function):
-    """The entry of a `Function` in a graph's config, without its nodes. Raises `ValueError` where Keras has no class."""
+    """The entry of a `Function` in a graph's config, without its nodes. Raises `ValueError` where Keras has no
+    class."""
     row = _BY_OP.get(function.op)
     if row is None:
         raise ValueError(
-            f"[get_config] the operation ops.{function.op} (node '{function.name}') has no form in a saved model; put it "
+            f"[get_config] the operation ops.{function.op} (node '{function.name}') has no form in "
+            "a saved model; put it "
             "into a layer of your own"
         )
     module, name, stored = row
-    args, kwargs = _arguments(function, function._inbound_nodes[0])
+    kwargs = _arguments(function, function._inbound_nodes[0])
     config = {"name": function.name, **{k: kwargs[k] for k in stored if k in kwargs}}
     return {"module": module, "class_name": name, "config": config, "registered_name": name}
 
@@ -71,7 +73,7 @@ def to_config(function):
 def node_arguments(function, node):
     """`(args, kwargs)` of a node as Keras stores them: those that are not in the config."""
     _, _, stored = _BY_OP[function.op]
-    _, named = _arguments(function, node)
+    named = _arguments(function, node)
     rest = {k: v for k, v in named.items() if k not in stored}
     optional = {k for k, p in _signature(function.op).parameters.items() if p.default is not p.empty}
     return [v for k, v in rest.items() if k not in optional or v is not None], {}
@@ -84,7 +86,7 @@ def _signature(op):
 def _arguments(function, node):
     bound = _signature(function.op).bind(*node.args, **node.kwargs)
     bound.apply_defaults()
-    return (), bound.arguments
+    return bound.arguments
 
 
 def from_config(module, name, config):

@@ -1,7 +1,7 @@
 """Sequential: a chain of layers."""
 
 from ckeras._core.symbolic import KerasTensor, output_spec
-from ckeras.layers.input_layer import Input, InputLayer
+from ckeras.layers.input_layer import InputLayer
 from ckeras.layers.layer import Layer
 from ckeras.layers.tracking import no_tracking
 from ckeras.models.functional import Functional

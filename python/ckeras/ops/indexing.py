@@ -57,6 +57,7 @@ def _whole(k, what):
         ) from None
 
 
+@public_op
 def get_item(x, key):
     """`x[key]` with NumPy's rules for integers, slices, None and Ellipsis, and for one array of integers or bools.
 
@@ -66,7 +67,6 @@ def get_item(x, key):
     return _get_item(x, key)
 
 
-@public_op
 def _get_item(x, key):
     x = operand(x)
     starts, steps, shape, out, arrays = [], [], [], [], []
@@ -139,4 +139,4 @@ def _masked(x, key):
     return gather_p.bind(flat, operand(rows.astype("int32")), axis=0)
 
 
-hooks.getitem = _get_item
+hooks.getitem = get_item

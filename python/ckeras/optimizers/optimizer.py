@@ -265,7 +265,8 @@ class Optimizer:
             self.fused_update(gs, vs, learning_rate)
 
     def _is_fused(self):
-        """Whether `fused_update` speaks for the class: a subclass that redefines `update_step` alone is asked instead."""
+        """Whether `fused_update` speaks for the class: a subclass that redefines `update_step` alone is asked
+        instead."""
         for cls in type(self).__mro__:
             if "fused_update" in vars(cls):
                 return True

@@ -115,7 +115,8 @@ def pack_sequence_as(structure, flat_sequence):
 
 
 def traverse(func, structure, top_down=True):
-    """Visits every container and leaf; what `func` returns replaces the part, `None` keeps it, `MAP_TO_NONE` clears it."""
+    """Visits every container and leaf; what `func` returns replaces the part, `None` keeps it, `MAP_TO_NONE`
+    clears it."""
 
     def walk(x):
         if top_down:
