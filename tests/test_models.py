@@ -176,7 +176,7 @@ def test_a_file_names_no_functions_and_no_dead_layers():
     config, dense = entry(model, "d")
     dead = {**dense, "name": "dead", "config": {**dense["config"], "name": "dead"}}
     config["config"]["layers"].append(dead)
-    with pytest.raises(ValueError, match="no output depends on.*dead"):
+    with pytest.raises(ValueError, match=r"no output depends on.*dead"):
         models.model_from_json(json.dumps(config))
     assert keras.config.floatx() == "float32"
 

@@ -1,4 +1,4 @@
-"""Catalog: the names of one kind of object (losses, optimizers...), and the get, serialize, deserialize made of them."""
+"""Catalog: the names of one kind of object (losses, optimizers...), and their get, serialize, deserialize."""
 
 import difflib
 
@@ -15,10 +15,10 @@ def near_matches(name, names):
 
 
 class Catalog:
-    """What a string, a config, a class or a callable may stand for where an object of this `kind` is asked.
+    """What a string, a config, a class or a callable stands for where an object of this `kind` is asked.
 
-    `classes` and `functions` are listed under their own names, in lower case and in snake case; `aliases` adds short names.
-    `base` is what a deserialised object must be an instance of (any callable when it is None).
+    `classes` and `functions` are listed under their own names, in lower case and in snake case; `aliases` adds short
+    names. `base` is what a deserialised object must be an instance of (any callable when it is None).
     """
 
     def __init__(self, kind, module, base=None, classes=(), functions=(), aliases=None):

@@ -1,4 +1,4 @@
-"""The old `keras.backend` names that programs still use; new programs take them from `ckeras.ops` and `ckeras.config`."""
+"""The old `keras.backend` names; new programs take them from `ckeras.ops` and `ckeras.config`."""
 
 from ckeras import config as _config
 from ckeras import ops as _ops

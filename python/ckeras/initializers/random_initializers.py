@@ -10,13 +10,14 @@ from ckeras._core.rng import SeedGenerator, make_default_seed
 from ckeras.initializers.initializer import Initializer
 from ckeras.saving import registry
 
-# The second word of the seed, an arbitrary constant. Part of what "equal seeds give equal weights" means: it never changes.
+# The second word of the seed, an arbitrary constant. Part of what "equal seeds give equal weights" means: it never
+# changes.
 _STREAM = 0x726F6C67
 
 
 class RandomInitializer(Initializer):
-    """Base of those with a `seed`: an integer, or `None` for one drawn now, gives the same values at every call; a
-    `SeedGenerator` gives others each time."""
+    """Base of those with a `seed`: an integer, or `None` for one drawn now, gives the same values at every
+    call; a `SeedGenerator` gives others each time."""
 
     def __init__(self, seed=None):
         self._init_seed = seed

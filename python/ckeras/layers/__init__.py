@@ -6,8 +6,9 @@ from ckeras.layers.conv import Conv2D
 from ckeras.layers.dense import Dense
 from ckeras.layers.dropout import Dropout
 from ckeras.layers.embedding import Embedding
-from ckeras.layers.input_layer import Input, InputLayer
-from ckeras.layers.input_spec import InputSpec
+from ckeras.layers.input_layer import Input as Input
+from ckeras.layers.input_layer import InputLayer
+from ckeras.layers.input_spec import InputSpec as InputSpec
 from ckeras.layers.lambda_layer import Lambda
 from ckeras.layers.layer import Layer
 from ckeras.layers.merging import (
@@ -19,14 +20,30 @@ from ckeras.layers.merging import (
     Minimum,
     Multiply,
     Subtract,
-    add,
-    average,
-    concatenate,
-    dot,
-    maximum,
-    minimum,
-    multiply,
-    subtract,
+)
+from ckeras.layers.merging import (
+    add as add,
+)
+from ckeras.layers.merging import (
+    average as average,
+)
+from ckeras.layers.merging import (
+    concatenate as concatenate,
+)
+from ckeras.layers.merging import (
+    dot as dot,
+)
+from ckeras.layers.merging import (
+    maximum as maximum,
+)
+from ckeras.layers.merging import (
+    minimum as minimum,
+)
+from ckeras.layers.merging import (
+    multiply as multiply,
+)
+from ckeras.layers.merging import (
+    subtract as subtract,
 )
 from ckeras.layers.normalization import BatchNormalization
 from ckeras.layers.pooling import MaxPooling2D

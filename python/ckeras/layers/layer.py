@@ -15,6 +15,7 @@ from ckeras.layers._arguments import check_size
 from ckeras.layers.call_spec import CallSpec, build_parameters, calls
 from ckeras.layers.input_spec import check_inputs
 from ckeras.layers.saving import LayerSaving
+from ckeras.layers.structure import brief, map_all, map_shapes, shape_of
 from ckeras.layers.tracking import Tracked, unique
 
 _FLOATS = dtypes.FLOATS
@@ -318,7 +319,7 @@ class Layer(Tracked, LayerSaving, Operation):
             return
         try:
             e._ckeras_layer = self.name
-            shown = [_brief(x) for x in args] + [f"{k}={_brief(v)}" for k, v in kwargs.items()]
+            shown = [brief(x) for x in args] + [f"{k}={brief(v)}" for k, v in kwargs.items()]
             e.add_note(f"While calling layer '{self.name}' ({type(self).__name__}) with ({', '.join(shown)}).")
         except AttributeError:
             return
@@ -367,9 +368,8 @@ class Layer(Tracked, LayerSaving, Operation):
         previous = masks_of(args[0])
         if previous is not None and not nest.leaves(previous):
             previous = None
-        if spec.has_mask:
-            if kwargs.get("mask") is None and previous is not None:
-                kwargs["mask"] = previous
+        if spec.has_mask and previous is not None and kwargs.get("mask") is None:
+            kwargs["mask"] = previous
         for name in spec.masked:
             if kwargs.get(f"{name}_mask") is None:
                 value = dict(zip(spec.positional, args)).get(name, kwargs.get(name))
@@ -592,41 +592,3 @@ def _old_input_shape(where, kwargs):
     elif isinstance(shape, int):
         raise ValueError(f"[{where}] input_shape must be a tuple, got {shape!r}; write input_shape=({shape},)")
     return (batch, *shape)
-
-
-def shape_of(x):
-    """The shape of a tensor, or the structure of shapes of a structure of them; `None` for what has none."""
-    if isinstance(x, (tuple, list, dict)):
-        return map_all(shape_of, x)
-    shape = getattr(x, "shape", None)
-    return None if shape is None else tuple(shape)
-
-
-def map_all(fn, x):
-    """`fn` on every item of a container."""
-    if isinstance(x, dict):
-        return {k: fn(v) for k, v in x.items()}
-    items = [fn(v) for v in x]
-    if isinstance(x, list):
-        return items
-    return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
-
-
-def map_shapes(fn, x):
-    """`fn` on every shape in a structure of shapes."""
-    if x is None:
-        return None
-    if isinstance(x, (tuple, list)) and all(d is None or isinstance(d, int) for d in x):
-        return fn(tuple(x))
-    return map_all(lambda v: map_shapes(fn, v), x)
-
-
-def _brief(x):
-    """A value for an error message: tensors by shape and dtype."""
-    if isinstance(x, (tuple, list)):
-        return f"[{', '.join(map(_brief, x))}]"
-    if isinstance(x, dict):
-        return "{" + ", ".join(f"{k!r}: {_brief(v)}" for k, v in x.items()) + "}"
-    if hasattr(x, "shape") and hasattr(x, "dtype"):
-        return f"{type(x).__name__}(shape={tuple(x.shape)}, dtype={x.dtype})"
-    return repr(x)

@@ -28,7 +28,6 @@ from ckeras.losses.losses import (
     Huber,
     KLDivergence,
     LogCosh,
-    LossFunctionWrapper,
     MeanAbsoluteError,
     MeanAbsolutePercentageError,
     MeanSquaredError,
@@ -36,6 +35,9 @@ from ckeras.losses.losses import (
     Poisson,
     SparseCategoricalCrossentropy,
     SquaredHinge,
+)
+from ckeras.losses.losses import (
+    LossFunctionWrapper as LossFunctionWrapper,
 )
 
 ALIASES = {

@@ -3,22 +3,44 @@
 from ckeras._catalog import Catalog
 from ckeras.losses import ALIASES as _LOSS_ALIASES
 from ckeras.losses.functions import (
-    binary_crossentropy,
-    categorical_crossentropy,
+    binary_crossentropy as binary_crossentropy,
+)
+from ckeras.losses.functions import (
+    categorical_crossentropy as categorical_crossentropy,
+)
+from ckeras.losses.functions import (
     categorical_hinge,
     hinge,
     huber,
     kl_divergence,
     log_cosh,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_error,
-    mean_squared_logarithmic_error,
     poisson,
-    sparse_categorical_crossentropy,
     squared_hinge,
 )
-from ckeras.metrics.functions import binary_accuracy, categorical_accuracy, sparse_categorical_accuracy
+from ckeras.losses.functions import (
+    mean_absolute_error as mean_absolute_error,
+)
+from ckeras.losses.functions import (
+    mean_absolute_percentage_error as mean_absolute_percentage_error,
+)
+from ckeras.losses.functions import (
+    mean_squared_error as mean_squared_error,
+)
+from ckeras.losses.functions import (
+    mean_squared_logarithmic_error as mean_squared_logarithmic_error,
+)
+from ckeras.losses.functions import (
+    sparse_categorical_crossentropy as sparse_categorical_crossentropy,
+)
+from ckeras.metrics.functions import (
+    binary_accuracy as binary_accuracy,
+)
+from ckeras.metrics.functions import (
+    categorical_accuracy as categorical_accuracy,
+)
+from ckeras.metrics.functions import (
+    sparse_categorical_accuracy as sparse_categorical_accuracy,
+)
 from ckeras.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
 from ckeras.metrics.metrics import (
     Accuracy,

@@ -4,7 +4,8 @@ import json
 
 from ckeras._catalog import near_matches
 from ckeras._core.symbolic import KerasTensor, output_spec
-from ckeras.layers.layer import Layer, map_shapes, shape_of
+from ckeras.layers.layer import Layer
+from ckeras.layers.structure import map_shapes, shape_of
 from ckeras.saving import registry
 from ckeras.trainers.trainer import Trainer
 

@@ -153,9 +153,9 @@ def assert_same_structure(a, b, check_types=None):
     ca, cb = _children(a), _children(b)
     if ca is None and cb is None:
         return
-    if ca is None or cb is None or isinstance(a, dict) != isinstance(b, dict) or type(a) is not type(b):
-        if not (isinstance(a, dict) and isinstance(b, dict)):
-            raise ValueError(f"[tree] structures differ: {a!r} and {b!r}")
+    kinds_fit = type(a) is type(b) or (isinstance(a, dict) and isinstance(b, dict))
+    if ca is None or cb is None or not kinds_fit:
+        raise ValueError(f"[tree] structures differ: {a!r} and {b!r}")
     if [k for k, _ in ca] != [k for k, _ in cb]:
         raise ValueError(f"[tree] structures differ: keys {[k for k, _ in ca]} and {[k for k, _ in cb]}")
     for (_, x), (_, y) in zip(ca, cb):
