@@ -172,7 +172,7 @@ def test_links_and_relative_paths(tmp_path, monkeypatch):
     m.save("n.keras")
     keras.models.load_model("n.keras")
     m.save("x" * 249 + ".keras")
-    with pytest.raises(OSError, match="(?i)too long"):
+    with pytest.raises(OSError, match=r"(?i)too long"):
         m.save("x" * 300 + ".keras")
     with pytest.raises(FileNotFoundError):
         m.save(tmp_path / "nowhere" / "m.keras")

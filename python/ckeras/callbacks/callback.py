@@ -4,8 +4,8 @@
 class Callback:
     """Hooks around training, epochs and batches; a subclass defines those it needs.
 
-    `self.model` is the model, `self.params` a dict of `verbose`, `epochs`, `steps`. `logs` are dicts of floats. Without a
-    batch hook, `fit` hands the engine whole runs of steps and is faster.
+    `self.model` is the model, `self.params` a dict of `verbose`, `epochs`, `steps`. `logs` are dicts of floats.
+    Without a batch hook, `fit` hands the engine whole runs of steps and is faster.
 
     >>> class Stop(ckeras.callbacks.Callback):
     ...     def on_epoch_end(self, epoch, logs=None):

@@ -77,7 +77,10 @@ class CallbackList(Callback):
         found = []
         for c in self.callbacks:
             mine = [getattr(c, name) for name in _BATCH_HOOKS[kind]]
-            if any(getattr(m, "__func__", m) is not getattr(Callback, n) for m, n in zip(mine, _BATCH_HOOKS[kind])):
+            if any(
+                getattr(m, "__func__", m) is not getattr(Callback, n)
+                for m, n in zip(mine, _BATCH_HOOKS[kind], strict=False)
+            ):
                 found.append((c, not c.per_slice))
         return found
 

@@ -10,8 +10,9 @@ from ckeras.utils.progbar import log_line
 class ModelCheckpoint(MonitorCallback):
     """Saves the model to `filepath` after every epoch, or every `save_freq` batches.
 
-    `filepath` may hold `{epoch}`, `{batch}` and names of logs, with formats: `"{epoch:02d}-{val_loss:.2f}.keras"`. It ends
-    with `.keras`, or with `.weights.h5` when `save_weights_only`. `save_best_only` saves when `monitor` is the best so
+    `filepath` may hold `{epoch}`, `{batch}` and names of logs, with formats: `"{epoch:02d}-{val_loss:.2f}.keras"`.
+    It ends with `.keras`, or with `.weights.h5` when `save_weights_only`. `save_best_only` saves when
+    `monitor` is the best so
     far, `initial_value_threshold` included. Raises `ValueError` for another ending and for an unknown `save_freq`.
     """
 

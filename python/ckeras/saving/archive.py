@@ -1,6 +1,7 @@
 """The zip of a `.keras` file: written plainly, read with limits before any member is unpacked."""
 
 import io
+import itertools
 import zipfile
 import zlib
 
@@ -26,8 +27,8 @@ def write(members):
 def read(path, where):
     """`{name: bytes}` of a `.keras` file's members.
 
-    Raises `FileError` for a file that is no zip, members that are encrypted, doubled, overlapping, strangely compressed, too
-    many or too big for what is stored, unknown names, and checksums that do not fit.
+    Raises `FileError` for a file that is no zip, members that are encrypted, doubled, overlapping, strangely
+    compressed, too many or too big for what is stored, unknown names, and checksums that do not fit.
     """
     try:
         with open(path, "rb") as f:
@@ -72,13 +73,14 @@ def _check(z, where):
             raise FileError(f"[{where}] the member {name!r} is compressed in an unknown way ({info.compress_type})")
         if info.file_size > max(FREE_BYTES, MAX_RATIO * info.compress_size):
             raise FileError(
-                f"[{where}] the member {name!r} says it unpacks from {info.compress_size} to {info.file_size} bytes: refused"
+                f"[{where}] the member {name!r} says it unpacks from {info.compress_size} to "
+                f"{info.file_size} bytes: refused"
             )
         if name.endswith(".json") and info.file_size > MAX_JSON:
             raise FileError(f"[{where}] the member {name!r} has {info.file_size} bytes; the limit is {MAX_JSON}")
         spans.append((info.header_offset, info.header_offset + info.compress_size, name))
     spans.sort()
-    for (_, end, a), (start, _, b) in zip(spans, spans[1:]):
+    for (_, end, a), (start, _, b) in itertools.pairwise(spans):
         if start < end:
             raise FileError(f"[{where}] the members {a!r} and {b!r} overlap")
     unknown = sorted(n for n in seen if n not in MEMBERS and not n.startswith("assets/"))

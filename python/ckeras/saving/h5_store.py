@@ -212,9 +212,6 @@ class Entry:
         self._reader._check_dataset(child, path)
         return Stored(self, child, path)
 
-    def get(self, key, default=None):
-        return self[key] if key in self else default
-
     def verify(self):
         """Compares the data with the checksum that ckeras writes beside it; files of Keras have none."""
         reader, group = self._reader, self._group

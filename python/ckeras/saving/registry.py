@@ -400,7 +400,8 @@ def find_function(config):
                 return found
     raise DeserializationError(
         f"[deserialize_keras_object] the function {_short(name)} (module {_short(module)}) is no activation, "
-        "loss or metric of ckeras and is not registered. If it is your own, pass custom_objects={...} or decorate it with "
+        "loss or metric of ckeras and is not registered. If it is your own, pass "
+        "custom_objects={...} or decorate it with "
         "ckeras.saving.register_keras_serializable."
     )
 

@@ -136,7 +136,8 @@ class Allowance:
         self._left -= size
         if self._left < 0:
             raise FileError(
-                f"[{self._where}: config.json] the variable {path!r} of shape {shape} makes the model bigger than its weights "
+                f"[{self._where}: config.json] the variable {path!r} of shape {shape} makes the model "
+                f"bigger than its weights "
                 f"file can fill (limit {self._limit} bytes): refused"
             )
 

@@ -1,7 +1,8 @@
 """Which objects of a model have variables of their own, and under which path a weights file keeps each.
 
 The layout is Keras 3's: a layer in an attribute is at that attribute's name, layers in a list or dict at the snake case
-of their class, numbered; `layers` of Sequential and functional models are such a list. Variables are in the group `vars`.
+of their class, numbered; `layers` of Sequential and functional models are such a list. Variables are in the group
+`vars`.
 """
 
 import warnings
@@ -138,7 +139,8 @@ def _mismatch(path, obj, entry, variables, where):
             return f"[{where}] {name} (path {path!r}): the file has no variable {i} ({v.path})"
         stored = entry[str(i)]
         if tuple(stored.shape) != tuple(v.shape):
-            return f"[{where}] {name}, variable {v.path!r}: expected shape {tuple(v.shape)}, the file has {tuple(stored.shape)}"
+            found = tuple(stored.shape)
+            return f"[{where}] {name}, variable {v.path!r}: expected shape {tuple(v.shape)}, the file has {found}"
         if not _castable(stored.dtype, v.dtype):
             return f"[{where}] {name}, variable {v.path!r}: expected dtype {v.dtype}, the file has {stored.dtype}"
     return None

@@ -70,19 +70,18 @@ def check_keys(what, structure, paths):
 
 def only_dict_entry(structure, paths):
     """For a model with one output: what a dict or one-entry list holds for it."""
-    if len(paths) == 1 and not paths[0][0]:
-        if isinstance(structure, dict):
-            check = paths[0][1]
-            if check is not None:
-                check_keys("the dict", structure, paths)
-            if len(structure) != 1:
-                raise ValueError(f"[compile] the model has one output, got a dict with keys {sorted(structure)}")
-            return next(iter(structure.values()))
+    if len(paths) == 1 and not paths[0][0] and isinstance(structure, dict):
+        check = paths[0][1]
+        if check is not None:
+            check_keys("the dict", structure, paths)
+        if len(structure) != 1:
+            raise ValueError(f"[compile] the model has one output, got a dict with keys {sorted(structure)}")
+        return next(iter(structure.values()))
     return structure
 
 
 class CompileLoss:
-    """The sum over outputs of `loss_weights` times each output's loss, and one tracker per output when there are several.
+    """The sum over outputs of `loss_weights` times each output's loss; one tracker per output when there are several.
 
     `loss`: a name, a function, a `Loss`, or a list or dict of them shaped as the outputs; `None` for an output without.
     Raises `ValueError` when losses, targets and outputs do not fit together.
@@ -139,7 +138,8 @@ class CompileLoss:
             target = pick(y_true, path, name) if nest.is_nested(y_pred) else _only(y_true)
             if target is None or (nest.is_nested(target) and not nest.is_nested(prediction)):
                 raise ValueError(
-                    f"[compute_loss] no target for the output {name or path!r}, which has the loss {object_name(fn)!r}: y must "
+                    f"[compute_loss] no target for the output {name or path!r}, which has the loss "
+                    f"{object_name(fn)!r}: y must "
                     f"have the structure of the model's outputs, got {_describe(y_true)} for {_describe(y_pred)}"
                 )
             sw = pick(sample_weight, path, name) if nest.is_nested(sample_weight) else sample_weight
@@ -204,7 +204,8 @@ def get_loss(identifier):
 class CompileMetrics:
     """The metrics of every output, under the names that logs show.
 
-    `metrics`, `weighted_metrics`: a list for one output; for several, a list or dict shaped as the outputs whose entries are
+    `metrics`, `weighted_metrics`: a list for one output; for several, a list or dict shaped as the outputs whose
+    entries are
     metrics or lists of them. Only weighted metrics see sample weights.
     """
 

@@ -16,7 +16,8 @@ def unpack_x_y_sample_weight(data):
         return data, None, None
     if not 1 <= len(data) <= 3:
         raise ValueError(
-            f"[data] expected a batch `x`, `(x, y)` or `(x, y, sample_weight)`, got a tuple of {len(data)}; several inputs "
+            f"[data] expected a batch `x`, `(x, y)` or `(x, y, sample_weight)`, got a tuple of "
+            f"{len(data)}; several inputs "
             "go into a list or dict in the place of `x`"
         )
     return (*data, None, None)[:3]
@@ -30,7 +31,8 @@ def pack_x_y_sample_weight(x, y=None, sample_weight=None):
 
 
 def as_tensor(x, what):
-    """A tensor of an array-like; floats become the default float dtype. `TypeError`/`ValueError` for what is no array."""
+    """A tensor of an array-like; floats become the default float dtype. `TypeError`/`ValueError` "
+    "for what is no array."""
     if isinstance(x, Tensor):
         return x
     if isinstance(x, TensorBase):
@@ -109,7 +111,7 @@ class ArrayData:
     """
 
     def __init__(self, x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None):
-        parts = [_arrays(part, name) for part, name in zip((x, y, sample_weight), NAMES)]
+        parts = [_arrays(part, name) for part, name in zip((x, y, sample_weight), NAMES, strict=False)]
         if class_weight is not None:
             if parts[2] is not None:
                 raise ValueError("[fit] give either class_weight or sample_weight, not both")
@@ -121,7 +123,7 @@ class ArrayData:
         self.leaves = nest.leaves(self.structure)
         if not self.leaves:
             raise ValueError("[data] x holds no array")
-        sizes = {name: [leaf.shape[0] for leaf in nest.leaves(part)] for name, part in zip(NAMES, parts)}
+        sizes = {name: [leaf.shape[0] for leaf in nest.leaves(part)] for name, part in zip(NAMES, parts, strict=False)}
         if len({n for group in sizes.values() for n in group}) > 1:
             found = ", ".join(f"{k}: {v}" for k, v in sizes.items() if v)
             raise ValueError(f"[data] all arrays must hold the same number of samples, got {found}")
@@ -243,7 +245,7 @@ class BatchData:
         except StopIteration:
             return None
         x, y, sw = unpack_x_y_sample_weight(batch)
-        parts = [_arrays(part, name) for part, name in zip((x, y, sw), NAMES)]
+        parts = [_arrays(part, name) for part, name in zip((x, y, sw), NAMES, strict=False)]
         if self.class_weight is not None:
             if parts[2] is not None:
                 raise ValueError("[fit] give either class_weight or batches with sample weights, not both")
@@ -268,7 +270,8 @@ def make(x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_we
         return ArrayData(x, y, sample_weight, batch_size, shuffle, class_weight)
     if isinstance(x, str) or not (hasattr(x, "__iter__") or hasattr(x, "__getitem__")):
         raise ValueError(
-            f"[data] unrecognised data: {type(x).__name__}; pass arrays, a dict or list of them, a generator or an iterable "
+            f"[data] unrecognised data: {type(x).__name__}; pass arrays, a dict or list of them, a "
+            f"generator or an iterable "
             "of batches, or a ckeras.utils.PyDataset"
         )
     for name, value in (("y", y), ("sample_weight", sample_weight)):

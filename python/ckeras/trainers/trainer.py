@@ -58,7 +58,8 @@ class Trainer:
     ):
         """Sets how to train.
 
-        `optimizer`: a name, config or `Optimizer`. `loss`, `loss_weights`, `metrics`, `weighted_metrics`: for one output, or
+        `optimizer`: a name, config or `Optimizer`. `loss`, `loss_weights`, `metrics`, `weighted_metrics`: for one
+        output, or
         lists or dicts shaped as the outputs; "accuracy" becomes binary, categorical or sparse by the shapes.
         `run_eagerly=True` runs steps as Python code, with the same numbers. `steps_per_execution`: how many steps run
         between two calls of batch hooks. `jit_compile` is accepted: steps are always traced unless `run_eagerly`.
@@ -246,7 +247,7 @@ class Trainer:
         self._track_loss(loss, x)
         variables = self.trainable_variables
         if variables:
-            self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
+            self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=False))
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def test_step(self, data):
@@ -373,9 +374,12 @@ class Trainer:
     ):
         """Trains for `epochs - initial_epoch` epochs and returns a `History`.
 
-        `x`, `y`, `sample_weight`: arrays of shape (samples, ...), or lists or dicts of them; or `x` alone a generator, an
-        iterable or a `PyDataset` of batches `(x, y)` or `(x, y, sample_weight)`. `validation_split` takes the last part of
-        the arrays, before shuffling. Raises `ValueError` when the model is not compiled, for empty data, and for lengths,
+        `x`, `y`, `sample_weight`: arrays of shape (samples, ...), or lists or dicts of them; or `x` alone a
+        generator, an
+        iterable or a `PyDataset` of batches `(x, y)` or `(x, y, sample_weight)`. `validation_split` takes the last
+        part of
+        the arrays, before shuffling. Raises `ValueError` when the model is not compiled, for empty data, and for
+        lengths,
         shapes or labels that do not fit; the model stays usable.
 
         >>> history = model.fit(x, y, epochs=2, batch_size=32, validation_split=0.1)
@@ -507,7 +511,7 @@ class Trainer:
         callbacks.on_predict_end()
         if len(found) == 1:
             return _writable(found[0])
-        columns = zip(*[nest.leaves(f) for f in found])
+        columns = zip(*[nest.leaves(f) for f in found], strict=False)
         return nest.pack(found[0], [np.concatenate([t.numpy() for t in column]) for column in columns])
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
@@ -539,7 +543,8 @@ class Trainer:
     def _assert_compiled(self, method):
         if not self.compiled:
             raise ValueError(
-                f"[{method}] the model {self.name!r} is not compiled: call compile(optimizer=..., loss=...) before {method}()"
+                f"[{method}] the model {self.name!r} is not compiled: call compile(optimizer=..., "
+                f"loss=...) before {method}()"
             )
 
     def _flatten_logs(self, logs):
@@ -559,7 +564,8 @@ class Trainer:
     def _check_steps(self, what, data, steps, epochs):
         if isinstance(data, BatchData) and steps is None and data.steps is None and epochs > 1 and data.endless:
             raise ValueError(
-                f"[fit] x is a generator, which gives its batches once: pass {what}=... for {epochs} epochs, or an iterable "
+                f"[fit] x is a generator, which gives its batches once: pass {what}=... for {epochs} "
+                f"epochs, or an iterable "
                 "that can be started again"
             )
 
@@ -567,7 +573,7 @@ class Trainer:
 def _batches(data, limit):
     """Every batch of the data in order, as `(x, None, None)`."""
     if isinstance(data, ArrayData):
-        for _, (start, stop) in zip(range(limit or data.steps), data.ranges()):
+        for _, (start, stop) in zip(range(limit or data.steps), data.ranges(), strict=False):
             yield nest.pack(data.structure, [t[start:stop] for t in data.leaves])
         return
     data.start()
@@ -596,7 +602,8 @@ def _validation_data(given, batch_size):
         return data_module.make(given, None, None, batch_size)
     if isinstance(given, (tuple, list)):
         raise ValueError(
-            f"[fit] validation_data must be (x, y) or (x, y, sample_weight), got a {type(given).__name__} of {len(given)}"
+            f"[fit] validation_data must be (x, y) or (x, y, sample_weight), got a "
+            f"{type(given).__name__} of {len(given)}"
         )
     return data_module.make(given)
 

@@ -28,7 +28,7 @@ def to_categorical(x, num_classes=None):
     labels = labels.reshape(-1)
     if not num_classes:
         num_classes = int(labels.max()) + 1 if labels.size else 0
-    if labels.size and not (0 <= labels.min() and labels.max() < num_classes):
+    if labels.size and not (labels.min() >= 0 and labels.max() < num_classes):
         raise ValueError(
             f"[to_categorical] class numbers must be in [0, {num_classes}), got {labels.min()} to {labels.max()}"
         )

@@ -93,7 +93,8 @@ class Progbar:
         values = "".join(f" - {name}: {_number(total / count)}" for name, (total, count) in self._sums.items())
         if plain:
             return f"{steps} - {elapsed:.0f}s - {per}{values}"
-        return f"{self._paint(steps, 1)} {self._bar(current)} {self._paint(self._clock(current, elapsed), 1)} {per}{values}"
+        clock = self._paint(self._clock(current, elapsed), 1)
+        return f"{self._paint(steps, 1)} {self._bar(current)} {clock} {per}{values}"
 
     def _step_seconds(self, current, now):
         """Seconds a step, without the first when there are others: it holds the tracing."""
