@@ -24,7 +24,10 @@ ROOMS = [
     [""],
 ]
 FLOOR = {room: i for i, rooms in enumerate(ROOMS) for room in rooms}
-MODULES = {".".join(f.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").rstrip("."): f for f in ROOT.rglob("*.py")}
+MODULES = {
+    ".".join(f.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").rstrip("."): f
+    for f in ROOT.rglob("*.py")
+}
 
 
 def room(module):
@@ -36,7 +39,10 @@ def imports(module):
     """(imported module of ours, line, whether inside a function)."""
     tree = ast.parse(MODULES[module].read_text())
     inner = {
-        id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)) for n in ast.walk(f)
+        id(n)
+        for f in ast.walk(tree)
+        if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        for n in ast.walk(f)
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):

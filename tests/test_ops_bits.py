@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import opinfo
 import pytest
 
+import opinfo
 from ckeras import _engine
 
 HERE = Path(__file__).parent

@@ -27,7 +27,7 @@ CASES = [
     ("concatenate", lambda: ops.concatenate([x, ops.ones((3, 4))], axis=0), ValueError),
     ("broadcast_to", lambda: ops.broadcast_to(x, (2, 4)), ValueError),
     ("squeeze", lambda: ops.squeeze(x, 0), ValueError),
-    ("take", lambda: ops.take(x, [7], axis=0), (ValueError, IndexError)),
+    ("gather", lambda: ops.take(x, [7], axis=0), (ValueError, IndexError)),
     ("getitem", lambda: x[5], IndexError),
     ("getitem", lambda: x[0, 0, 0], IndexError),
     ("getitem", lambda: x["a"], IndexError),

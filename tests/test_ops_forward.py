@@ -1,12 +1,12 @@
 """Every primitive against its float64 reference: dtypes, shapes, special values. And that the table is complete."""
 
 import numpy as np
-import opinfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import opinfo
 from ckeras import ops
 from ckeras._core import dtypes
 from ckeras._core.primitive import PRIMITIVES

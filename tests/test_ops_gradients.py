@@ -1,9 +1,9 @@
 """Derivatives of orders 1 and 2 of every primitive, in a random direction, against central differences in float64."""
 
 import numpy as np
-import opinfo
 import pytest
 
+import opinfo
 from ckeras import ops
 from ckeras._core.errors import GradientError
 from ckeras._core.primitive import PRIMITIVES

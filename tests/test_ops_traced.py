@@ -1,9 +1,9 @@
 """A traced primitive gives the bits of the eager one, alone and inside a fused chain."""
 
 import numpy as np
-import opinfo
 import pytest
 
+import opinfo
 from ckeras import ops
 from ckeras._core.function import function
 from ckeras._core.tape import grad
