@@ -1,34 +1,256 @@
-#include "runtime/kernel.h"
+#include "ops/random/random.h"
 
-namespace ckeras {
-namespace reference {
-extern const Kernel kernel_random_bits;
-extern const Kernel kernel_random_uniform;
-extern const Kernel kernel_random_normal;
-extern const Kernel kernel_random_truncated_normal;
-extern const Kernel kernel_dropout;
-}
-namespace CKERAS_ISA {
+#include "cpu/parallel.h"
+#include "cpu/vmath.h"
+#include "ops/random/philox.h"
+#include "ops/storage.h"
+
+namespace ckeras::CKERAS_ISA {
 namespace {
 
-void random_bits(const Call& call) noexcept { reference::kernel_random_bits.run(call); }
-void random_uniform(const Call& call) noexcept { reference::kernel_random_uniform.run(call); }
-void random_normal(const Call& call) noexcept { reference::kernel_random_normal.run(call); }
-void random_truncated_normal(const Call& call) noexcept { reference::kernel_random_truncated_normal.run(call); }
-void dropout(const Call& call) noexcept { reference::kernel_dropout.run(call); }
+constexpr int64_t kGroup = 64;    // the words of sixteen blocks: elements 64 k ... 64 k + 63
+constexpr int64_t kGroups = 128;  // groups in a piece of parallel work
+
+struct Words {
+  I16 w[4];
+};
+
+struct Stream {
+  int32_t key0, key1;
+  explicit Stream(const View& seed) : key0(seed.as<const int32_t>()[0]), key1(seed.as<const int32_t>()[1]) {}
+
+  // Blocks 16 * group ... 16 * group + 15; philox.h is the definition.
+  CKERAS_MEMBER Words words(int64_t group) const {
+    const int64_t block = 16 * group;
+    I16 a = I16::iota(0) + I16(static_cast<int32_t>(block)), b(static_cast<int32_t>(block >> 32)), c(0), d(0);
+    const I16 m0(static_cast<int32_t>(kPhiloxMultipliers[0])), m1(static_cast<int32_t>(kPhiloxMultipliers[1]));
+    I16 k0(key0), k1(key1);
+    for (int round = 0; round < kPhiloxRounds; ++round) {
+      const I16 high0 = mul_high_unsigned(a, m0), low0 = a * m0;
+      const I16 high1 = mul_high_unsigned(c, m1), low1 = c * m1;
+      a = high1 ^ b ^ k0;
+      b = low1;
+      c = high0 ^ d ^ k1;
+      d = low0;
+      k0 = k0 + I16(static_cast<int32_t>(kPhiloxWeyl[0]));
+      k1 = k1 + I16(static_cast<int32_t>(kPhiloxWeyl[1]));
+    }
+    return {{a, b, c, d}};
+  }
+};
+
+// The two 64-bit numbers of each of sixteen blocks, shifted right: element 16 * h + lane.
+struct Wide {
+  int64_t u[32];
+  CKERAS_MEMBER Wide(const Words& words, int shift) {
+    uint32_t w[4][16];
+    for (int i = 0; i < 4; ++i) words.w[i].store(reinterpret_cast<int32_t*>(w[i]));
+    for (int h = 0; h < 2; ++h) {
+      for (int i = 0; i < 16; ++i) {
+        u[16 * h + i] = static_cast<int64_t>((uint64_t{w[2 * h][i]} << 32 | w[2 * h + 1][i]) >> shift);
+      }
+    }
+  }
+  // Vector i of eight, as doubles: exact below 2^53.
+  CKERAS_MEMBER V8 at(int i) const {
+    double x[8];
+    for (int j = 0; j < 8; ++j) x[j] = static_cast<double>(u[8 * i + j]);
+    return V8::load(x);
+  }
+};
+
+CKERAS_INLINE V16 unit(I16 word) { return to_float(shift_right_logical(word, 8)) * V16(0x1p-24f); }
+
+// The nearest float to each unsigned word.
+CKERAS_INLINE V16 to_float_unsigned(I16 word) {
+  return fma(to_float(shift_right_logical(word, 16)), V16(65536.0f), to_float(word & I16(0xffff)));
+}
+
+// One turn is 1: cos(2 pi t) and sin(2 pi t) times r, for 0 <= t < 1.
+template <class V>
+CKERAS_INLINE void polar(V r, V t, V* x, V* y) {
+  const V n = round(t * V(4));  // quarters: 0 ... 4
+  const V angle = (t * V(4) - n) * V(static_cast<typename V::Lane>(1.57079632679489661923));
+  const V z = angle * angle;
+  const V s = sin_near(angle, z), c = cos_near(z);
+  const auto odd = (n == V(1)) | (n == V(3));
+  const V cosine = select(odd, s, c), sine = select(odd, c, s);
+  *x = r * select((n == V(1)) | (n == V(2)), -cosine, cosine);
+  *y = r * select((n == V(2)) | (n == V(3)), -sine, sine);
+}
+
+// sqrt(2) * erfinv(erf(sqrt(2)) * t), |t| < 1: erfinv(x) / x is a polynomial in w = -log(1 - x^2) <= 2.4202.
+CKERAS_INLINE V16 erfinv_ratio_near(V16 w) {
+  return polynomial(w, {0.886226926f, 0.232013661f, 0.0115494049f, -0.00233539538f, -0.000127327148f, 4.55874568e-5f,
+                        2.92254776e-6f, -1.50433036e-6f, 1.18960813e-7f});
+}
+CKERAS_INLINE V8 erfinv_ratio_near(V8 w) {
+  return polynomial(w, {0.88622692545275801, 0.2320136665346549, 0.011549342038254512, -0.0023351016413539951,
+                        -0.0001280432963756857, 4.6611450971304688e-5, 2.0199541088100894e-6, -1.0124752408746376e-6,
+                        -3.7424518521281856e-8, 2.2948175739715658e-8, 6.1760299130834985e-10, -4.3478797475757193e-10,
+                        -5.8930793890467634e-11, 2.6624148475634859e-11, -2.7644511185895267e-12, 4.2761682075083292e-14,
+                        6.8282106280616914e-15});
+}
+template <class V>
+CKERAS_INLINE V truncated(V t) {
+  using T = typename V::Lane;
+  const V x = t * V(static_cast<T>(0.9544997361036415856));
+  const V z = x * erfinv_ratio_near(-log((V(1) - x) * (V(1) + x))) * V(static_cast<T>(1.4142135623730950488));
+  return max(min(z, V(2)), V(-2));
+}
+
+// ---- distributions: draw() gives the numbers of one group as four V16, or as eight V8 of two groups of blocks
+
+struct Uniform {
+  static CKERAS_MEMBER void draw(const Words& w, V16 (&z)[4]) {
+    for (int i = 0; i < 4; ++i) z[i] = unit(w.w[i]);
+  }
+  static CKERAS_MEMBER void draw(const Words& w, V8 (&z)[4]) {
+    const Wide wide(w, 11);
+    for (int i = 0; i < 4; ++i) z[i] = wide.at(i) * V8(0x1p-53);
+  }
+};
+struct Normal {
+  static CKERAS_MEMBER void draw(const Words& w, V16 (&z)[4]) {
+    for (int i = 0; i < 4; i += 2) {
+      const V16 v = fma(to_float_unsigned(w.w[i]), V16(0x1p-32f), V16(0x1p-33f));
+      polar(sqrt(V16(-2) * log(v)), unit(w.w[i + 1]), &z[i], &z[i + 1]);
+    }
+  }
+  static CKERAS_MEMBER void draw(const Words& w, V8 (&z)[4]) {
+    const Wide wide(w, 11);
+    for (int i = 0; i < 2; ++i) {
+      const V8 v = fma(wide.at(i), V8(0x1p-53), V8(0x1p-54));
+      polar(sqrt(V8(-2) * log(v)), wide.at(i + 2) * V8(0x1p-53), &z[i], &z[i + 2]);
+    }
+  }
+};
+struct TruncatedNormal {
+  static CKERAS_MEMBER void draw(const Words& w, V16 (&z)[4]) {
+    for (int i = 0; i < 4; ++i) {
+      const I16 odd = (shift_right_logical(w.w[i], 8) << 1) + I16(1 - (1 << 24));
+      z[i] = truncated(to_float(odd) * V16(0x1p-24f));
+    }
+  }
+  static CKERAS_MEMBER void draw(const Words& w, V8 (&z)[4]) {
+    const Wide wide(w, 12);
+    for (int i = 0; i < 4; ++i) z[i] = truncated(fma(wide.at(i), V8(0x1p-51), V8(0x1p-52 - 1)));
+  }
+};
+
+// body(element, words) for the groups of sixteen blocks that hold n elements, `each` of them in a group.
+template <class Body>
+void for_groups(const View& seed, int64_t n, int64_t each, const Body& body) {
+  const Stream stream(seed);
+  parallel_for((n + each - 1) / each, kGroups, [&](int64_t begin, int64_t end) {
+    for (int64_t group = begin; group < end; ++group) body(group * each, stream.words(group));
+  });
+}
+
+// finish(z) turns a vector of a distribution into the result.
+template <class D, class S, class Finish>
+void generate(const Call& call, const Finish& finish) {
+  using V = typename S::V;
+  const View& y = call.out[0];
+  const int64_t n = y.size();
+  auto* to = y.as<typename S::Element>();
+  for_groups(call.in[0], n, 4 * V::kLanes, [&](int64_t first, const Words& words) __attribute__((always_inline)) {
+    V z[4];
+    D::draw(words, z);
+    for (int i = 0; i < 4; ++i) {
+      const int64_t at = first + i * V::kLanes;
+      if (at < n) S::store(to + at, finish(z[i]), n - at);
+    }
+  });
+}
+
+CKERAS_INLINE uint16_t bits_of_element(uint16_t x) { return x; }
+CKERAS_INLINE uint32_t bits_of_element(float x) { return __builtin_bit_cast(uint32_t, x); }
+CKERAS_INLINE uint64_t bits_of_element(double x) { return __builtin_bit_cast(uint64_t, x); }
+
+// The greatest number of the storage that is below high.
+template <class S>
+typename S::T below(double high) {
+  using T = typename S::T;
+  auto element = S::put(static_cast<T>(high));
+  if (static_cast<double>(S::get(element)) < high) return S::get(element);
+  if (S::get(element) == 0) return S::kHalf ? static_cast<T>(-0x1p-14) : -FloatTraits<T>::kSmallest;
+  const auto bits = bits_of_element(element);
+  const auto before = static_cast<decltype(bits_of_element(element))>(S::get(element) > 0 ? bits - 1 : bits + 1);
+  return S::get(__builtin_bit_cast(typename S::Element, before));
+}
+
+void random_bits(const Call& call) noexcept {
+  const int64_t n = call.out[0].size();
+  int32_t* to = call.out[0].as<int32_t>();
+  for_groups(call.in[0], n, kGroup, [&](int64_t first, const Words& words) __attribute__((always_inline)) {
+    for (int i = 0; i < 4; ++i) {
+      if (first + 16 * i < n) words.w[i].store(to + first + 16 * i, n - first - 16 * i);
+    }
+  });
+}
+
+void random_uniform(const Call& call) noexcept {
+  with_storage(call.out[0].dtype, [&](auto s) {
+    using S = decltype(s);
+    using T = typename S::T;
+    using V = typename S::V;
+    const double low = call.floats[0], high = call.floats[1];
+    const V start(static_cast<T>(low)), span(static_cast<T>(high > low ? high - low : 0));
+    const V most(high > low ? below<S>(high) : static_cast<T>(low));
+    generate<Uniform, S>(call, [=](V u) __attribute__((always_inline)) { return min(fma(u, span, start), most); });
+  });
+}
+
+template <class D>
+void gaussian(const Call& call) noexcept {
+  with_storage(call.out[0].dtype, [&](auto s) {
+    using S = decltype(s);
+    using V = typename S::V;
+    using T = typename S::T;
+    const V mean(static_cast<T>(call.floats[0])), deviation(static_cast<T>(call.floats[1]));
+    generate<D, S>(call, [=](V z) __attribute__((always_inline)) { return fma(z, deviation, mean); });
+  });
+}
+
+void dropout(const Call& call) noexcept {
+  const View& x = call.in[0];
+  const int64_t n = x.size();
+  const double rate = call.floats[0];
+  // Unsigned words compare as signed ones once their top bits are flipped.
+  const I16 flip(INT32_MIN), threshold = I16(static_cast<int32_t>(dropout_threshold(rate))) ^ flip;
+  with_storage(x.dtype, [&](auto s) {
+    using S = decltype(s);
+    using V = typename S::V;
+    using T = typename S::T;
+    const auto* from = x.as<const typename S::Element>();
+    auto* to = call.out[0].as<typename S::Element>();
+    const T scale = static_cast<T>(1 / (1 - rate));
+    for_groups(call.in[1], n, kGroup, [&](int64_t first, const Words& words) __attribute__((always_inline)) {
+      for (int i = 0; i < 4; ++i) {
+        const auto keep = (words.w[i] ^ flip) >= threshold;
+        const int64_t at = first + 16 * i;
+        if (at >= n) break;
+        if constexpr (V::kLanes == 16) {
+          S::store(to + at, select(keep, S::load(from + at, n - at) * V(scale), V(0)), n - at);
+        } else {
+          uint8_t kept[16];
+          keep.store_bytes(kept);
+          for (int64_t j = 0; j < 16 && at + j < n; ++j) to[at + j] = kept[j] ? from[at + j] * scale : T{0};
+        }
+      }
+    });
+  });
+}
 
 }  // namespace
 
-extern const Kernel kernel_random_bits;
+extern const Kernel kernel_random_bits, kernel_random_uniform, kernel_random_normal, kernel_random_truncated_normal,
+    kernel_dropout;
 constinit const Kernel kernel_random_bits = {random_bits, nullptr, nullptr};
-extern const Kernel kernel_random_uniform;
 constinit const Kernel kernel_random_uniform = {random_uniform, nullptr, nullptr};
-extern const Kernel kernel_random_normal;
-constinit const Kernel kernel_random_normal = {random_normal, nullptr, nullptr};
-extern const Kernel kernel_random_truncated_normal;
-constinit const Kernel kernel_random_truncated_normal = {random_truncated_normal, nullptr, nullptr};
-extern const Kernel kernel_dropout;
+constinit const Kernel kernel_random_normal = {gaussian<Normal>, nullptr, nullptr};
+constinit const Kernel kernel_random_truncated_normal = {gaussian<TruncatedNormal>, nullptr, nullptr};
 constinit const Kernel kernel_dropout = {dropout, nullptr, nullptr};
 
-}  // namespace CKERAS_ISA
-}  // namespace ckeras
+}  // namespace ckeras::CKERAS_ISA
