@@ -2,17 +2,19 @@
 #pragma once
 #include "base/dtype.h"
 #include "cpu/half.h"
-#include "cpu/vec.h"
+#include "cpu/vmath.h"
 
 namespace ckeras::CKERAS_ISA {
 
-// Element: what memory holds. T, V: what computes. load, store: V::kLanes elements or the first n of them, the rest 0.
+// Element: what memory holds. T, V: what computes. kSmallest: the least positive number that is not flushed to 0. load,
+// store: V::kLanes elements or the first n of them, the rest 0.
 template <class E>
 struct Plain {
   using Element = E;
   using T = E;
   using V = VecOf<E>;
   static constexpr bool kHalf = false;
+  static constexpr T kSmallest = FloatTraits<E>::kSmallest;
   static CKERAS_MEMBER V load(const E* p) { return V::load(p); }
   static CKERAS_MEMBER V load(const E* p, int64_t n) { return V::load(p, n); }
   static CKERAS_MEMBER void store(E* p, V v) { v.store(p); }
@@ -21,12 +23,14 @@ struct Plain {
   static CKERAS_MEMBER E put(T x) { return x; }
 };
 struct F16Bits {
+  static constexpr float kSmallest = 0x1p-24f;
   static CKERAS_MEMBER V16 load(const uint16_t* p) { return load_f16(p); }
   static CKERAS_MEMBER void store(uint16_t* p, V16 v) { store_f16(p, v); }
   static CKERAS_MEMBER float get(uint16_t x) { return f16_to_f32(x); }
   static CKERAS_MEMBER uint16_t put(float x) { return f32_to_f16(x); }
 };
 struct BF16Bits {
+  static constexpr float kSmallest = 0x1p-126f;
   static CKERAS_MEMBER V16 load(const uint16_t* p) { return load_bf16(p); }
   static CKERAS_MEMBER void store(uint16_t* p, V16 v) { store_bf16(p, v); }
   static CKERAS_MEMBER float get(uint16_t x) { return bf16_to_f32(x); }
@@ -38,6 +42,7 @@ struct Half {
   using T = float;
   using V = V16;
   static constexpr bool kHalf = true;
+  static constexpr T kSmallest = Bits::kSmallest;
   static CKERAS_MEMBER V load(const uint16_t* p) { return Bits::load(p); }
   static CKERAS_MEMBER V load(const uint16_t* p, int64_t n) {
     if (n >= 16) return Bits::load(p);
@@ -60,11 +65,16 @@ struct Half {
 template <class F>
 CKERAS_INLINE bool with_storage(DType dtype, const F& f) {
   switch (dtype) {
-    case DType::F32: return f(Plain<float>{}), true;
-    case DType::F64: return f(Plain<double>{}), true;
-    case DType::F16: return f(Half<F16Bits>{}), true;
-    case DType::BF16: return f(Half<BF16Bits>{}), true;
-    default: return false;
+    case DType::F32:
+      return f(Plain<float>{}), true;
+    case DType::F64:
+      return f(Plain<double>{}), true;
+    case DType::F16:
+      return f(Half<F16Bits>{}), true;
+    case DType::BF16:
+      return f(Half<BF16Bits>{}), true;
+    default:
+      return false;
   }
 }
 
@@ -72,16 +82,25 @@ CKERAS_INLINE bool with_storage(DType dtype, const F& f) {
 template <class F>
 CKERAS_INLINE void with_integer(DType dtype, const F& f) {
   switch (dtype) {
-    case DType::I8: return f(int8_t{});
-    case DType::I16: return f(int16_t{});
-    case DType::I32: return f(int32_t{});
-    case DType::I64: return f(int64_t{});
+    case DType::I8:
+      return f(int8_t{});
+    case DType::I16:
+      return f(int16_t{});
+    case DType::I32:
+      return f(int32_t{});
+    case DType::I64:
+      return f(int64_t{});
     case DType::Bool:
-    case DType::U8: return f(uint8_t{});
-    case DType::U16: return f(uint16_t{});
-    case DType::U32: return f(uint32_t{});
-    case DType::U64: return f(uint64_t{});
-    default: return;
+    case DType::U8:
+      return f(uint8_t{});
+    case DType::U16:
+      return f(uint16_t{});
+    case DType::U32:
+      return f(uint32_t{});
+    case DType::U64:
+      return f(uint64_t{});
+    default:
+      return;
   }
 }
 

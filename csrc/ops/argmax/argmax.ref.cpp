@@ -28,9 +28,7 @@ void arg(const Call& call, const Get& get) {
 template <bool kMax>
 void run(const Call& call) noexcept {
   const View& x = call.in[0];
-  with_float(x.dtype, [&](auto t) {
-    arg<kMax>(call, [&](int64_t i) { return x.as<const decltype(t)>()[i].get(); });
-  });
+  with_float(x.dtype, [&](auto t) { arg<kMax>(call, [&](int64_t i) { return x.as<const decltype(t)>()[i].get(); }); });
   with_integer(x.dtype, [&](auto t) { arg<kMax>(call, [&](int64_t i) { return x.as<const decltype(t)>()[i]; }); });
 }
 

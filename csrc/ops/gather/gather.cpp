@@ -35,12 +35,18 @@ void gather(const Call& call) noexcept {
   if (!check_indices(call, call.in[1], s.size)) return;
   const int64_t run = s.inner * size_of(x.dtype);
   switch (run) {
-    case 0: return;
-    case 1: return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 1); });
-    case 2: return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 2); });
-    case 4: return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 4); });
-    case 8: return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 8); });
-    default: return gather_runs(call, s, run, [run](char* to, const char* from) { std::memcpy(to, from, run); });
+    case 0:
+      return;
+    case 1:
+      return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 1); });
+    case 2:
+      return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 2); });
+    case 4:
+      return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 4); });
+    case 8:
+      return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 8); });
+    default:
+      return gather_runs(call, s, run, [run](char* to, const char* from) { std::memcpy(to, from, run); });
   }
 }
 

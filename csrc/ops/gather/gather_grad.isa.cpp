@@ -22,8 +22,8 @@ Cut make_cut(const GatherShape& s) {
 
 // sum [rows first ... last, width columns of `stride`] = g at the indices that fall into those rows.
 template <class S>
-void add_rows(const Call& call, const GatherShape& s, int64_t first, int64_t last, int64_t width, const typename S::Element* g,
-              typename S::T* sum) {
+void add_rows(const Call& call, const GatherShape& s, int64_t first, int64_t last, int64_t width,
+              const typename S::Element* g, typename S::T* sum) {
   using V = typename S::V;
   for (int64_t row = first; row < last; ++row) {
     for (int64_t i = 0; i < width; i += V::kLanes) V(0).store(sum + row * s.inner + i, width - i);
@@ -56,15 +56,18 @@ void gather_grad(const Call& call) noexcept {
     const int64_t cost = at_least_one((s.count + s.size) * least(s.inner, kTile) / cut.ranges);
     parallel_for(s.outer * cut.tiles * cut.ranges, at_least_one(kPiece / cost), [&](int64_t begin, int64_t end) {
       for (int64_t item = begin; item < end; ++item) {
-        const int64_t range = item % cut.ranges, tile = item / cut.ranges % cut.tiles, o = item / cut.ranges / cut.tiles;
+        const int64_t range = item % cut.ranges, tile = item / cut.ranges % cut.tiles,
+                      o = item / cut.ranges / cut.tiles;
         const int64_t first = s.size * range / cut.ranges, last = s.size * (range + 1) / cut.ranges;
         const int64_t column = tile * kTile, width = least(kTile, s.inner - column);
         const int64_t base = o * s.size * s.inner + column;
-        add_rows<S>(call, s, first, last, width, call.in[1].as<const E>() + o * s.count * s.inner + column, sums + base);
+        add_rows<S>(call, s, first, last, width, call.in[1].as<const E>() + o * s.count * s.inner + column,
+                    sums + base);
         if constexpr (S::kHalf) {
           for (int64_t row = first; row < last; ++row) {
             const int64_t at = base + row * s.inner;
-            for (int64_t i = 0; i < width; i += V::kLanes) S::store(out + at + i, V::load(sums + at + i, width - i), width - i);
+            for (int64_t i = 0; i < width; i += V::kLanes)
+              S::store(out + at + i, V::load(sums + at + i, width - i), width - i);
           }
         }
       }

@@ -142,10 +142,14 @@ void copy(T* dst, const T* src, const Plan& plan) {
 template <class F>
 void with_size(int64_t itemsize, const F& f) {
   switch (itemsize) {
-    case 1: return f(uint8_t{});
-    case 2: return f(uint16_t{});
-    case 4: return f(uint32_t{});
-    default: return f(uint64_t{});
+    case 1:
+      return f(uint8_t{});
+    case 2:
+      return f(uint16_t{});
+    case 4:
+      return f(uint32_t{});
+    default:
+      return f(uint64_t{});
   }
 }
 
@@ -154,7 +158,8 @@ void with_size(int64_t itemsize, const F& f) {
 void strided_copy(void* dst, const void* src, int64_t itemsize, const Dim* dims, int rank) noexcept {
   Plan plan;
   if (!simplify(dims, rank, &plan)) return;
-  with_size(itemsize, [&](auto t) { copy(static_cast<decltype(t)*>(dst), static_cast<const decltype(t)*>(src), plan); });
+  with_size(itemsize,
+            [&](auto t) { copy(static_cast<decltype(t)*>(dst), static_cast<const decltype(t)*>(src), plan); });
 }
 
 void fill(void* dst, const void* value, int64_t itemsize, int64_t n) noexcept {

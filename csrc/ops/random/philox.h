@@ -9,11 +9,12 @@
 //
 //   random_bits      w
 //   uniform          u = (w >> 8) * 2^-24; float64: u = (((w << 32) | next w) >> 11) * 2^-53
-//                    low + u * (high - low) in one rounding, at most the greatest number below high
+//                    low + u * (high - low) in one rounding, at most the greatest number below high (below 0: the
+//                    least that is not denormal in float32)
 //   normal           Box-Muller on the pairs (w0, w1), (w2, w3) of a block, whose elements are 16 apart: with
 //                    v = (w0 + 1/2) * 2^-32 and turn t = (w1 >> 8) * 2^-24, sqrt(-2 log v) times cos(2 pi t) for the
-//                    first and sin(2 pi t) for the second; float64: v = (u53 + 1/2) * 2^-53 of (w0, w1), t = u53 * 2^-53
-//                    of (w2, w3).  mean + z * stddev in one rounding
+//                    first and sin(2 pi t) for the second; float64: v = (u53 + 1/2) * 2^-53 of (w0, w1), t = u53 *
+//                    2^-53 of (w2, w3).  mean + z * stddev in one rounding
 //   truncated normal z = sqrt(2) * erfinv(erf(sqrt(2)) * t), t = (2 * (w >> 8) + 1) * 2^-24 - 1; float64 with the upper
 //                    52 bits and 2^-52: an inverse, so nothing is rejected and |z| <= 2
 //   dropout          element i is kept when its word w >= rate * 2^32, for every dtype

@@ -85,11 +85,11 @@ CKERAS_INLINE V16 erfinv_ratio_near(V16 w) {
                         2.92254776e-6f, -1.50433036e-6f, 1.18960813e-7f});
 }
 CKERAS_INLINE V8 erfinv_ratio_near(V8 w) {
-  return polynomial(w, {0.88622692545275801, 0.2320136665346549, 0.011549342038254512, -0.0023351016413539951,
-                        -0.0001280432963756857, 4.6611450971304688e-5, 2.0199541088100894e-6, -1.0124752408746376e-6,
-                        -3.7424518521281856e-8, 2.2948175739715658e-8, 6.1760299130834985e-10, -4.3478797475757193e-10,
-                        -5.8930793890467634e-11, 2.6624148475634859e-11, -2.7644511185895267e-12, 4.2761682075083292e-14,
-                        6.8282106280616914e-15});
+  return polynomial(
+      w, {0.88622692545275801, 0.2320136665346549, 0.011549342038254512, -0.0023351016413539951, -0.0001280432963756857,
+          4.6611450971304688e-5, 2.0199541088100894e-6, -1.0124752408746376e-6, -3.7424518521281856e-8,
+          2.2948175739715658e-8, 6.1760299130834985e-10, -4.3478797475757193e-10, -5.8930793890467634e-11,
+          2.6624148475634859e-11, -2.7644511185895267e-12, 4.2761682075083292e-14, 6.8282106280616914e-15});
 }
 template <class V>
 CKERAS_INLINE V truncated(V t) {
@@ -168,13 +168,13 @@ CKERAS_INLINE uint16_t bits_of_element(uint16_t x) { return x; }
 CKERAS_INLINE uint32_t bits_of_element(float x) { return __builtin_bit_cast(uint32_t, x); }
 CKERAS_INLINE uint64_t bits_of_element(double x) { return __builtin_bit_cast(uint64_t, x); }
 
-// The greatest number of the storage that is below high.
+// The greatest number of the storage that is below high; below 0, the least that the kernels do not flush to 0.
 template <class S>
 typename S::T below(double high) {
   using T = typename S::T;
   auto element = S::put(static_cast<T>(high));
   if (static_cast<double>(S::get(element)) < high) return S::get(element);
-  if (S::get(element) == 0) return S::kHalf ? static_cast<T>(-0x1p-14) : -FloatTraits<T>::kSmallest;
+  if (S::get(element) == 0) return -S::kSmallest;
   const auto bits = bits_of_element(element);
   const auto before = static_cast<decltype(bits_of_element(element))>(S::get(element) > 0 ? bits - 1 : bits + 1);
   return S::get(__builtin_bit_cast(typename S::Element, before));

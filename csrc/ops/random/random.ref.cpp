@@ -66,17 +66,36 @@ void bits(const Call& call) noexcept {
   for (int64_t i = 0; i < call.out[0].size(); ++i) call.out[0].as<uint32_t>()[i] = s.word(i);
 }
 
+template <class T>
+double step_down(Real<T> x) {
+  return x.value == 0 ? -std::numeric_limits<T>::min() : std::nextafter(x.value, -std::numeric_limits<T>::infinity());
+}
+double step_down(Half x) {
+  x.bits = x.get() == 0 ? 0x8001 : static_cast<uint16_t>(x.get() > 0 ? x.bits - 1 : x.bits + 1);
+  return x.get();
+}
+double step_down(BHalf x) {
+  x.bits = x.get() == 0 ? 0x8080 : static_cast<uint16_t>(x.get() > 0 ? x.bits - 1 : x.bits + 1);
+  return x.get();
+}
+
+// The greatest number of storage T below high; below 0, the least that is not denormal in float32 or float64.
+template <class T>
+double below(double high) {
+  T x;
+  x.set(high);
+  return x.get() < high ? x.get() : step_down(x);
+}
+
 void uniform(const Call& call) noexcept {
   const Stream s(call.in[0]);
   const View& y = call.out[0];
   const double low = call.floats[0], high = call.floats[1];
   with_float(y.dtype, [&](auto t) {
-    auto* to = y.as<decltype(t)>();
+    using T = decltype(t);
+    const double most = high > low ? below<T>(high) : low;
     for (int64_t i = 0; i < y.size(); ++i) {
-      double u = low + unit(s, i, y.dtype == DType::F64) * (high - low);
-      to[i].set(u);
-      // Rounding may have reached high: walk down to the number before it.
-      while (high > low && to[i].get() >= high) to[i].set(u = u - std::max(std::abs(u), 1e-30) * 1e-4);
+      y.as<T>()[i].set(std::min(low + unit(s, i, y.dtype == DType::F64) * (high - low), most));
     }
   });
 }

@@ -7,10 +7,11 @@
 // Sums and products of integers wrap. Halves are folded in float32 and rounded once. NaN wins in max and min. Over no
 // elements: sum 0, prod 1, any false, all true; max and min the least and greatest value (Python refuses them).
 //
-// The order of a float fold depends on the shape alone. Dimensions of size 1 are dropped and neighbours with equal flags
-// merged; then each reduced dimension, the last one first, is folded as [outer, n, inner] -> [outer, inner]:
+// The order of a float fold depends on the shape alone. Dimensions of size 1 are dropped and neighbours with equal
+// flags merged; then each reduced dimension, the last one first, is folded as [outer, n, inner] -> [outer, inner]:
 //   inner == 1   rows: cpu/ordered_sum.h
-//   inner > 1    columns: chunks of kRowChunk rows. In a chunk rows are taken in fours, (0 with 1) with (2 with 3), each
+//   inner > 1    columns: chunks of kRowChunk rows. In a chunk rows are taken in fours, (0 with 1) with (2 with 3),
+//   each
 //                four folded to what came before; the rows left over one by one. Chunks fold in rising order, float32
 //                sums and products in float64, rounded once.
 #pragma once

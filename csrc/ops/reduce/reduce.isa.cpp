@@ -81,15 +81,23 @@ struct Floats {
 // Integers wrap: they are folded unsigned.
 struct SumRule {
   template <class T>
-  static CKERAS_MEMBER T start() { return 0; }
+  static CKERAS_MEMBER T start() {
+    return 0;
+  }
   template <class T>
-  static CKERAS_MEMBER T fold(T a, T b) { return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
+  static CKERAS_MEMBER T fold(T a, T b) {
+    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  }
 };
 struct ProdRule {
   template <class T>
-  static CKERAS_MEMBER T start() { return 1; }
+  static CKERAS_MEMBER T start() {
+    return 1;
+  }
   template <class T>
-  static CKERAS_MEMBER T fold(T a, T b) { return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b)); }
+  static CKERAS_MEMBER T fold(T a, T b) {
+    return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  }
 };
 template <class T>
 inline constexpr bool kSigned = static_cast<T>(-1) < static_cast<T>(0);
@@ -97,27 +105,43 @@ template <class T>
 inline constexpr T kGreatest = kSigned<T> ? static_cast<T>(~(uint64_t{1} << (8 * sizeof(T) - 1))) : static_cast<T>(-1);
 struct MaxRule {
   template <class T>
-  static CKERAS_MEMBER T start() { return kSigned<T> ? static_cast<T>(-kGreatest<T> - 1) : T{0}; }
+  static CKERAS_MEMBER T start() {
+    return kSigned<T> ? static_cast<T>(-kGreatest<T> - 1) : T{0};
+  }
   template <class T>
-  static CKERAS_MEMBER T fold(T a, T b) { return a > b ? a : b; }
+  static CKERAS_MEMBER T fold(T a, T b) {
+    return a > b ? a : b;
+  }
 };
 struct MinRule {
   template <class T>
-  static CKERAS_MEMBER T start() { return kGreatest<T>; }
+  static CKERAS_MEMBER T start() {
+    return kGreatest<T>;
+  }
   template <class T>
-  static CKERAS_MEMBER T fold(T a, T b) { return a < b ? a : b; }
+  static CKERAS_MEMBER T fold(T a, T b) {
+    return a < b ? a : b;
+  }
 };
 struct AnyRule {
   template <class T>
-  static CKERAS_MEMBER T start() { return 0; }
+  static CKERAS_MEMBER T start() {
+    return 0;
+  }
   template <class T>
-  static CKERAS_MEMBER T fold(T a, T b) { return a | b; }
+  static CKERAS_MEMBER T fold(T a, T b) {
+    return a | b;
+  }
 };
 struct AllRule {
   template <class T>
-  static CKERAS_MEMBER T start() { return 1; }
+  static CKERAS_MEMBER T start() {
+    return 1;
+  }
   template <class T>
-  static CKERAS_MEMBER T fold(T a, T b) { return a & b; }
+  static CKERAS_MEMBER T fold(T a, T b) {
+    return a & b;
+  }
 };
 
 // Folds of an integer dtype: any order gives the same, so the compiler chooses the vectors.
@@ -185,7 +209,10 @@ struct Plan {
 // The last reduced dimension first. At least one pass: nothing to reduce is a pass over one element.
 Plan make_plan(const Call& call) {
   const View& x = call.in[0];
-  struct { int64_t n; bool reduced; } dims[kMaxRank];
+  struct {
+    int64_t n;
+    bool reduced;
+  } dims[kMaxRank];
   int rank = 0;
   for (int d = 0; d < x.rank; ++d) {
     const bool reduced = call.ints[d] != 0;

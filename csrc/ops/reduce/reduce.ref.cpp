@@ -13,8 +13,10 @@ enum class Fold { Sum, Prod, Max, Min, Any, All };
 template <Fold F, class T>
 T start() {
   if constexpr (F == Fold::Prod || F == Fold::All) return T{1};
-  if constexpr (F == Fold::Max) return std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
-  if constexpr (F == Fold::Min) return std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+  if constexpr (F == Fold::Max)
+    return std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+  if constexpr (F == Fold::Min)
+    return std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
   return T{0};
 }
 
@@ -58,8 +60,8 @@ void reduce(const Call& call) noexcept {
   if constexpr (F != Fold::Any && F != Fold::All) {
     with_float(x.dtype, [&](auto t) {
       using T = decltype(t);
-      fold_all<F, double>(call, [&](int64_t i) { return x.as<const T>()[i].get(); },
-                          [&](int64_t i, double v) { y.as<T>()[i].set(v); });
+      fold_all<F, double>(
+          call, [&](int64_t i) { return x.as<const T>()[i].get(); }, [&](int64_t i, double v) { y.as<T>()[i].set(v); });
     });
   }
   with_integer(x.dtype, [&](auto t) {

@@ -6,8 +6,8 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-// The exponentials lie in the output until the sum is known; in halves they would be rounded twice, so they are computed
-// again.
+// The exponentials lie in the output until the sum is known; in halves they would be rounded twice, so they are
+// computed again.
 template <class S>
 void softmax_row(const typename S::Element* x, typename S::Element* y, int64_t n) {
   using V = typename S::V;

@@ -13,6 +13,7 @@
 //   m' = m + (g - m) * (1 - beta1);  v' = v + (g * g - v) * (1 - beta2);  p' = p - alpha * m' / (sqrt(v') + epsilon)
 //
 // INPLACE: an output may be the memory of its own variable's p, m or v. Each operation rounds (none is fused), so the
-// bits are those of the same formula in elementwise ops. Variables may have any float dtypes; halves compute in float32.
+// bits are those of the same formula in elementwise ops. Variables may have any float dtypes; halves compute in
+// float32.
 #pragma once
 #include "runtime/kernel.h"

@@ -19,8 +19,7 @@ void for_pieces(const Call& call, int stride, const Step& step) {
       const int64_t size = call.out[i].size(), count = (size + kPiece - 1) / kPiece;
       for (; piece < count && begin < end; ++piece, ++begin) {
         const int64_t first = piece * kPiece;
-        with_storage(call.out[i].dtype,
-                     [&](auto s) { step(s, i / stride, first, least(kPiece, size - first)); });
+        with_storage(call.out[i].dtype, [&](auto s) { step(s, i / stride, first, least(kPiece, size - first)); });
       }
       piece -= count;
     }
