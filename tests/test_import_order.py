@@ -8,21 +8,24 @@ import pytest
 ROOT = Path(__file__).parent.parent / "python" / "ckeras"
 # From the ground up. Rooms of one line may use each other, as long as their modules make no cycle.
 ROOMS = [
-    ["_engine", "_version", "_catalog"],
+    ["_engine", "_version"],
     ["_core"],
     ["ops", "_stateless", "_masks"],
-    ["tree", "config", "random", "dtype_policies", "mixed_precision", "backend", "saving.registry"],
+    ["tree", "config", "random", "dtype_policies", "mixed_precision", "backend", "saving"],
+    ["_catalog"],
     ["activations", "initializers", "regularizers", "constraints"],
     ["losses", "metrics", "optimizers"],
     ["layers"],
+    ["saving.state", "saving.saving_api"],
     ["utils"],
     ["callbacks"],
     ["trainers"],
     ["models"],
-    ["saving"],
     ["kernels", "applications", "datasets"],
     [""],
 ]
+# Loaded when first used, because a heavy package hangs on it.
+LAZY = {("models.model", "models.summary")}  # rich
 FLOOR = {room: i for i, rooms in enumerate(ROOMS) for room in rooms}
 MODULES = {
     ".".join(f.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").rstrip("."): f
@@ -77,7 +80,11 @@ def test_imports_point_down(module):
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_no_import_hides_in_a_function(module):
-    assert [f"line {line}: ckeras.{target}" for target, line, inner in imports(module) if inner] == []
+    assert [
+        f"line {line}: ckeras.{target}"
+        for target, line, inner in imports(module)
+        if inner and (module, target) not in LAZY
+    ] == []
 
 
 def test_no_cycle():

@@ -1,5 +1,6 @@
 """Dtype policies: the dtype a layer computes in and the dtype of its variables."""
 
+from ckeras import ops
 from ckeras._core import dtypes, scope
 from ckeras.saving import registry
 
@@ -49,8 +50,6 @@ class DTypePolicy:
 
     def convert_input(self, x, autocast, dtype):
         """A tensor of `x`; float values are cast to `dtype` when `autocast`."""
-        from ckeras import ops
-
         x = ops.convert_to_tensor(x)
         return ops.cast(x, dtype) if autocast and dtypes.is_float(x.dtype) and x.dtype != dtype else x
 

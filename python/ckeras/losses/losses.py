@@ -2,6 +2,7 @@
 
 from ckeras.losses import functions
 from ckeras.losses.loss import Loss
+from ckeras.saving import registry
 
 
 class LossFunctionWrapper(Loss):
@@ -18,8 +19,6 @@ class LossFunctionWrapper(Loss):
     def get_config(self):
         config = {**super().get_config(), **self._fn_kwargs}
         if type(self) is LossFunctionWrapper:
-            from ckeras.saving import registry
-
             config["fn"] = registry.serialize_keras_object(self.fn)
         return config
 

@@ -8,6 +8,7 @@ from ckeras._masks import get_mask
 from ckeras._stateless import swapped
 from ckeras.dtype_policies import get as get_policy
 from ckeras.losses.loss import apply_mask, divide_no_nan, same_rank
+from ckeras.saving import registry
 
 
 class Metric:
@@ -203,15 +204,11 @@ class MeanMetricWrapper(Mean):
     def get_config(self):
         config = {**super().get_config(), **self._fn_kwargs}
         if type(self) is MeanMetricWrapper:
-            from ckeras.saving import registry
-
             config["fn"] = registry.serialize_keras_object(self._fn)
         return config
 
     @classmethod
     def from_config(cls, config):
         if isinstance(config.get("fn"), dict):
-            from ckeras.saving import registry
-
             config = {**config, "fn": registry.deserialize_keras_object(config["fn"])}
         return cls(**config)

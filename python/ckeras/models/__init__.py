@@ -1,5 +1,6 @@
 """Models."""
 
+from ckeras import saving
 from ckeras.models.cloning import clone_model
 from ckeras.models.functional import Functional as Functional
 from ckeras.models.model import Model, model_from_json
@@ -11,7 +12,5 @@ __all__ = ["Model", "Sequential", "clone_model", "model_from_json"]
 def __getattr__(name):
     # The file formats load with the first file.
     if name in ("load_model", "save_model"):
-        from ckeras import saving
-
         return getattr(saving, name)
     raise AttributeError(f"module 'ckeras.models' has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 import json
 
+from ckeras import saving
 from ckeras._catalog import near_matches
 from ckeras._core.symbolic import KerasTensor, output_spec
 from ckeras.layers.layer import Layer
@@ -105,22 +106,16 @@ class Model(Trainer, Layer):
 
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
         """Saves architecture, weights and training state to a `.keras` file."""
-        from ckeras import saving  # h5py loads when a file is written
-
         return saving.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
         """Saves the weights to a `.weights.h5` file."""
-        from ckeras import saving
-
         if max_shard_size is not None:
             raise NotImplementedError(f"[{self.name}.save_weights] max_shard_size: sharded files are not supported yet")
         return saving.save_weights(self, filepath, overwrite=overwrite)
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
         """Loads weights from a `.weights.h5` or `.keras` file."""
-        from ckeras import saving
-
         return saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def to_json(self, **kwargs):
