@@ -1,4 +1,4 @@
-"""One row per primitive: reference, domain, tolerance, order of derivatives, arguments to try. Every test of ops reads it.
+"""One row per primitive: reference, domain, tolerance, derivatives, arguments to try. Every test of ops reads it.
 
 An elementwise row is one line of `ELEMENTWISE`; its dtypes and arity come from `_engine.op_table()`. A structured row
 lists its cases. The rest of this file makes arguments of them.

@@ -1,4 +1,4 @@
-"""Bits of every primitive: the same on any number of threads and under every instruction set with a fused multiply-add."""
+"""Bits of every primitive: the same on any threads and every instruction set with a fused multiply-add."""
 
 import functools
 import json
@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 @functools.cache
 def work(mode, isa=None, threads=None):
-    """What tests/op_worker.py prints under an instruction set and a number of threads; None where the set is missing."""
+    """What tests/op_worker.py prints under a set of instructions and threads; None where the set is missing."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
     for key, value in (("CKERAS_ISA", isa), ("CKERAS_NUM_THREADS", threads)):
         env.pop(key, None)
