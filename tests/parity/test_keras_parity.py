@@ -17,6 +17,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     real = pytest.importorskip("keras", reason="Keras 3 is not installed (extra `parity`)")
 import ckeras
+from ckeras._core import dtypes  # noqa: E402
 
 pytestmark = [
     pytest.mark.skipif(not real.__version__.startswith("3"), reason="the oracle is Keras 3"),
@@ -246,5 +247,5 @@ def test_dtype_promotion():
     command = [sys.executable, "-c", PROMOTE, ",".join(DTYPES)]
     want = json.loads(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
     kinds = {"pyint": int, "pyfloat": float}
-    got = {pair: result_type(a, kinds.get(b, b)) for pair in want for a, b in [pair.split()]}
+    got = {pair: dtypes.result_type(a, kinds.get(b, b)) for pair in want for a, b in [pair.split()]}
     assert {pair: (got[pair], want[pair]) for pair in want if got[pair] != want[pair]} == {}
