@@ -8,6 +8,12 @@ from ckeras.ops._common import check_float, operand, promote
 from ckeras.ops.linalg import ACTIVATIONS
 from ckeras.ops.shape import permute, to_shape
 
+__all__ = [
+    "conv",
+    "depthwise_conv",
+    "max_pool",
+]
+
 # ---- records
 # Geometry attributes: strides (h, w), dilation (h, w), pads (top, bottom, left, right), groups.
 

@@ -11,6 +11,30 @@ from ckeras._core.tensor import TensorBase, convert, from_numpy, scalar
 from ckeras.ops._common import as_dtype, float_operand, operand, shape_tuple
 from ckeras.ops.shape import permute, to_shape, widen
 
+__all__ = [
+    "arange",
+    "array",
+    "convert_to_numpy",
+    "convert_to_tensor",
+    "copy",
+    "dtype",
+    "empty",
+    "eye",
+    "full",
+    "full_like",
+    "identity",
+    "is_tensor",
+    "linspace",
+    "ndim",
+    "ones",
+    "ones_like",
+    "shape",
+    "size",
+    "stop_gradient",
+    "zeros",
+    "zeros_like",
+]
+
 
 def constant(shape, value, dtype):
     """A tensor of one Python number."""

@@ -10,6 +10,10 @@ from ckeras._core.tensor import Tensor, TensorBase
 from ckeras.ops._common import operand
 from ckeras.ops.shape import check_indices, gather_p, slice_p, to_shape
 
+__all__ = [
+    "get_item",
+]
+
 
 class _Rows(Primitive):
     """x[start:start+n] of the first axis, which shares memory: for concrete tensors; a trace gets a slice."""

@@ -10,6 +10,13 @@ from ckeras.ops._common import as_dtype, axis_index, operand, promote
 from ckeras.ops.reduce import reduce, sum_p
 from ckeras.ops.shape import permute, to_shape, widen
 
+__all__ = [
+    "dot",
+    "matmul",
+    "outer",
+    "tensordot",
+]
+
 # ints of the kernel's activation attribute, by the elementwise primitive it replaces (passes/epilogue.py)
 ACTIVATIONS = {None: 0, "relu": 1, "sigmoid": 2, "tanh": 3}
 

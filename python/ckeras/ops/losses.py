@@ -14,6 +14,12 @@ from ckeras.ops.nn import log_softmax, softmax_p, softplus
 from ckeras.ops.reduce import reduce, sum_p
 from ckeras.ops.shape import permute, to_shape
 
+__all__ = [
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+]
+
 NO_LABEL = -(2**31)  # the `ignored label` that ignores none
 
 

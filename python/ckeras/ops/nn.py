@@ -28,6 +28,27 @@ from ckeras.ops.elementwise import (
 from ckeras.ops.reduce import reduce, sum_p
 from ckeras.ops.shape import permute, to_shape
 
+__all__ = [
+    "celu",
+    "elu",
+    "gelu",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
+    "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
+    "one_hot",
+    "relu",
+    "relu6",
+    "selu",
+    "silu",
+    "softmax",
+    "softplus",
+    "softsign",
+    "tanh_shrink",
+]
+
 
 @public_op
 def relu(x):

@@ -12,6 +12,21 @@ from ckeras.ops._common import as_dtype, axes_tuple, axis_index, cast_p, float_o
 from ckeras.ops.elementwise import equal, exp, isfinite, log, maximum, minimum, sqrt, square, where
 from ckeras.ops.shape import to_shape, widen
 
+__all__ = [
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "std",
+    "sum",
+    "var",
+]
+
 _HALVES = ("float16", "bfloat16")
 
 

@@ -19,6 +19,25 @@ reshape_p = Alias(
     doc="The same elements in row-major order under another shape.",
 )
 
+__all__ = [
+    "broadcast_to",
+    "concatenate",
+    "expand_dims",
+    "flip",
+    "moveaxis",
+    "ravel",
+    "repeat",
+    "reshape",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "take",
+    "tile",
+    "transpose",
+    "unstack",
+]
+
 
 def inverse(perm):
     out = [0] * len(perm)
@@ -377,43 +396,6 @@ def flip(x, axis=None):
     x = operand(x)
     axes = axes_tuple("flip", axis, x.ndim)
     return _flip(x, axes) if axes else x
-
-
-@public_op
-def pad(x, pad_width, mode="constant", constant_values=None):
-    """`x` with borders: `pad_width` is `(before, after)` per dimension, one pair for all, or one integer.
-
-    `mode` is `"constant"` (`constant_values`, 0 by default); another raises `ArgumentError`.
-
-    >>> ops.pad([[1, 2]], ((0, 1), (1, 0))).numpy()
-    array([[0, 1, 2],
-           [0, 0, 0]], dtype=int32)
-    """
-    x = operand(x)
-    if mode != "constant":
-        raise ArgumentError(f"[pad] mode must be 'constant', got {mode!r}; other modes are not supported yet")
-    pairs = pad_width
-    if isinstance(pairs, TensorBase):
-        pairs = pairs.numpy().tolist()
-    if isinstance(pairs, int):
-        pairs = ((pairs, pairs),)
-    elif len(pairs) == 2 and not isinstance(pairs[0], (tuple, list)) and isinstance(pairs[0], int):
-        pairs = (tuple(pairs),)
-    pairs = [tuple([v.__index__() for v in p]) if isinstance(p, (tuple, list)) else (int(p), int(p)) for p in pairs]
-    if len(pairs) == 1:
-        pairs = pairs * x.ndim
-    if len(pairs) != x.ndim or any(len(p) != 2 for p in pairs):
-        raise ShapeError(f"[pad] expected one (before, after) a dimension of shape {x.shape}, got {pad_width}")
-    if any(v < 0 for p in pairs for v in p):
-        raise ArgumentError(f"[pad] pad_width must not be negative, got {pad_width}")
-    value = as_dtype(operand(0 if constant_values is None else constant_values), x.dtype)
-    if value.shape != ():
-        raise ArgumentError(f"[pad] constant_values must be one number, got shape {value.shape}")
-    if not any(v for p in pairs for v in p):
-        return x
-    return pad_p.bind(
-        x, value, lows=tuple([p[0] for p in pairs]), highs=tuple([p[1] for p in pairs]), interiors=(0,) * x.ndim
-    )
 
 
 def check_indices(op, indices):

@@ -1,0 +1,115 @@
+"""Diagonals and triangles of matrices."""
+
+import numpy as np
+
+from ckeras._core.errors import ArgumentError, ShapeError
+from ckeras._core.symbolic import public_op
+from ckeras._core.tensor import from_numpy
+from ckeras.ops._common import axis_index, operand
+from ckeras.ops.elementwise import choose
+from ckeras.ops.reduce import sum
+from ckeras.ops.shape import gather_p, pad_p, permute, to_shape, zero
+
+__all__ = ["diag", "diagflat", "diagonal", "trace", "tril", "triu", "vander"]
+
+
+@public_op
+def diagonal(x, offset=0, axis1=0, axis2=1):
+    """The elements whose places along `axis1` and `axis2` differ by `offset`, as a new last dimension.
+
+    >>> ops.diagonal([[1, 2], [3, 4]]).numpy()
+    array([1, 4], dtype=int32)
+    """
+    x = operand(x)
+    if x.ndim < 2:
+        raise ShapeError(f"[diagonal] x must have at least 2 dimensions, got shape {x.shape}")
+    a, b = axis_index("diagonal", axis1, x.ndim, "axis1"), axis_index("diagonal", axis2, x.ndim, "axis2")
+    if a == b:
+        raise ArgumentError(f"[diagonal] axis1 and axis2 must be two different ones, got {axis1} and {axis2}")
+    rest = tuple([i for i in range(x.ndim) if i not in (a, b)])
+    rows, columns = x.shape[a], x.shape[b]
+    start = (-offset * columns) if offset < 0 else offset
+    n = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
+    at = from_numpy((start + (columns + 1) * np.arange(n)).astype("int64" if rows * columns >= 2**31 else "int32"))
+    flat = to_shape(permute(x, (*rest, a, b)), (*[x.shape[i] for i in rest], rows * columns))
+    return gather_p.bind(flat, at, axis=len(rest))
+
+
+def _on_diagonal(x, k):
+    """The square matrix with the vector `x` on diagonal `k`: rows of one number and n zeros, read as rows of n."""
+    n = x.shape[0]
+    if n == 0:
+        return pad_p.bind(to_shape(x, (0, 1)), zero(x.dtype), lows=(0, 0), highs=(abs(k), abs(k) - 1), interiors=(0, 0))
+    apart = pad_p.bind(x, zero(x.dtype), lows=(0,), highs=(0,), interiors=(n,))
+    square = to_shape(apart, (n, n))
+    return pad_p.bind(
+        square,
+        zero(x.dtype),
+        lows=(max(-k, 0), max(k, 0)),
+        highs=(max(k, 0), max(-k, 0)),
+        interiors=(0, 0),
+    )
+
+
+@public_op
+def diag(x, k=0):
+    """Of a vector, the square matrix with it on diagonal `k`; of a matrix, its diagonal `k`."""
+    x = operand(x)
+    if x.ndim not in (1, 2):
+        raise ShapeError(f"[diag] x must be a vector or a matrix, got shape {x.shape}")
+    return _on_diagonal(x, int(k)) if x.ndim == 1 else diagonal(x, int(k))
+
+
+@public_op
+def diagflat(x, k=0):
+    """The square matrix with the raveled `x` on diagonal `k`."""
+    x = operand(x)
+    return _on_diagonal(to_shape(x, (x.size,)), int(k))
+
+
+@public_op
+def trace(x, offset=0, axis1=0, axis2=1):
+    """The sum of the diagonal `offset` of the planes of `axis1` and `axis2`.
+
+    >>> int(ops.trace([[1, 2], [3, 4]]))
+    5
+    """
+    return sum(diagonal(x, offset, axis1, axis2), -1)
+
+
+def _triangle(op, x, keep):
+    x = operand(x)
+    if x.ndim < 2:
+        raise ShapeError(f"[{op}] x must have at least 2 dimensions, got shape {x.shape}")
+    return choose(from_numpy(keep(*x.shape[-2:]), copy=False), x, zero(x.dtype))
+
+
+@public_op
+def tril(x, k=0):
+    """`x` with zeros above diagonal `k` of its last two dimensions."""
+    return _triangle("tril", x, lambda m, n: np.tri(m, n, int(k), dtype=bool))
+
+
+@public_op
+def triu(x, k=0):
+    """`x` with zeros below diagonal `k` of its last two dimensions."""
+    return _triangle("triu", x, lambda m, n: ~np.tri(m, n, int(k) - 1, dtype=bool))
+
+
+@public_op
+def vander(x, N=None, increasing=False):
+    """The powers `N - 1` to 0 (0 to `N - 1` with `increasing`) of each element of the vector `x`: [n, N]; N is n by
+    default.
+
+    >>> ops.vander([2, 3], 3).numpy()
+    array([[4, 2, 1],
+           [9, 3, 1]], dtype=int32)
+    """
+    x = operand(x)
+    if x.ndim != 1:
+        raise ShapeError(f"[vander] x must be a vector, got shape {x.shape}")
+    n = x.size if N is None else int(N)
+    if n < 0:
+        raise ArgumentError(f"[vander] N must not be negative, got {N}")
+    powers = np.arange(n) if increasing else np.arange(n)[::-1]
+    return to_shape(x, (x.size, 1)) ** from_numpy(powers.astype("int32"))
