@@ -6,22 +6,20 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-constexpr int64_t kPiece = 8192;  // elements; a variable is cut into such pieces, and all pieces are shared out
+constexpr int64_t kPiece = 1 << 14;  // elements a piece of parallel work updates
 
-// step(storage, variable, first, n) for the pieces of all variables, the first output of each being `stride` apart.
+// step(storage, variable, first, n) over all variables laid end to end, cut every kPiece elements; the first output of
+// each variable is `stride` apart. So many small variables are one piece.
 template <class Step>
 void for_pieces(const Call& call, int stride, const Step& step) {
-  int64_t pieces = 0;
-  for (int i = 0; i < call.n_out; i += stride) pieces += (call.out[i].size() + kPiece - 1) / kPiece;
-  parallel_for(pieces, 1, [&](int64_t begin, int64_t end) {
-    int64_t piece = begin;
-    for (int i = 0; i < call.n_out && begin < end; i += stride) {
-      const int64_t size = call.out[i].size(), count = (size + kPiece - 1) / kPiece;
-      for (; piece < count && begin < end; ++piece, ++begin) {
-        const int64_t first = piece * kPiece;
-        with_storage(call.out[i].dtype, [&](auto s) { step(s, i / stride, first, least(kPiece, size - first)); });
-      }
-      piece -= count;
+  int64_t total = 0;
+  for (int i = 0; i < call.n_out; i += stride) total += call.out[i].size();
+  parallel_for(total, kPiece, [&](int64_t begin, int64_t end) {
+    for (int i = 0; i < call.n_out && end > 0; i += stride) {  // begin and end count from the start of variable i
+      const int64_t size = call.out[i].size(), first = begin > 0 ? begin : 0, last = least(end, size);
+      if (first < last) with_storage(call.out[i].dtype, [&](auto s) { step(s, i / stride, first, last - first); });
+      begin -= size;
+      end -= size;
     }
   });
 }
