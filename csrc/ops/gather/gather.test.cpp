@@ -1,0 +1,95 @@
+// gather and gather_grad: repeated, negative and bad indices, every axis, enough rows that several threads share a sum.
+#include "ops/testing.h"
+
+using namespace ckeras;
+using namespace ckeras::testing;
+
+namespace {
+
+Array indices_of(DType dtype, const Shape& shape, int64_t size) {
+  Array a(dtype, shape);
+  std::mt19937 draw(3);
+  reference::with_integer(dtype, [&](auto t) {
+    for (int64_t i = 0; i < a.view.size(); ++i) {
+      a.view.as<decltype(t)>()[i] = static_cast<decltype(t)>(static_cast<int64_t>(draw() % (2 * size)) - size);
+    }
+  });
+  return a;
+}
+
+Shape gathered(const Shape& shape, const Shape& indices, int64_t axis) {
+  Shape out(shape.begin(), shape.begin() + axis);
+  out.insert(out.end(), indices.begin(), indices.end());
+  out.insert(out.end(), shape.begin() + axis + 1, shape.end());
+  return out;
+}
+
+void check_grad(DType dtype, DType index_dtype, const Shape& shape, const Shape& index_shape, int64_t axis) {
+  const Array indices = indices_of(index_dtype, index_shape, shape[axis]);
+  const Array g = sample(dtype, gathered(shape, index_shape, axis), 1);
+  check_kernel("gather_grad", {&indices, &g}, {{dtype, shape}}, {{axis}, {}}, {});
+}
+
+// gather has one implementation: its definition, written out.
+void check_gather(DType dtype, DType index_dtype, const Shape& shape, const Shape& index_shape, int64_t axis) {
+  const Array x = sample(dtype, shape, 1), indices = indices_of(index_dtype, index_shape, shape[axis]);
+  int64_t outer = 1, inner = size_of(dtype);
+  for (int64_t d = 0; d < axis; ++d) outer *= shape[d];
+  for (size_t d = axis + 1; d < shape.size(); ++d) inner *= shape[d];
+  std::vector<char> expected;
+  for (int64_t o = 0; o < outer; ++o) {
+    for (int64_t j = 0; j < indices.view.size(); ++j) {
+      int64_t index = 0;
+      reference::with_integer(index_dtype, [&](auto t) { index = indices.view.as<decltype(t)>()[j]; });
+      if (index < 0) index += shape[axis];
+      const char* from = x.bytes.data() + (o * shape[axis] + index) * inner;
+      expected.insert(expected.end(), from, from + inner);
+    }
+  }
+  for (int threads : {1, 3}) {
+    cpu::set_num_threads(threads);
+    const std::vector<Out> out = {{dtype, gathered(shape, index_shape, axis)}};
+    CHECK(run(cpu::Isa::Baseline, "gather", {&x, &indices}, out, {{axis}, {}}).out[0].bytes == expected);
+  }
+}
+
+}  // namespace
+
+int main() {
+  for (DType index : {DType::I32, DType::I64}) {
+    for (DType dtype : kFloats) {
+      check_grad(dtype, index, {7}, {20}, 0);
+      check_grad(dtype, index, {3}, {0}, 0);
+      check_grad(dtype, index, {7, 5}, {4, 5}, 0);
+      check_grad(dtype, index, {5, 7, 300}, {9}, 1);
+      check_grad(dtype, index, {4, 1, 17}, {}, 1);
+      check_grad(dtype, index, {3, 2, 2, 3, 2, 11}, {13}, 5);
+      check_grad(dtype, index, {50, 64}, {1500}, 0);  // several ranges of rows
+      check_grad(dtype, index, {501, 3}, {30000}, 0);
+    }
+    for (DType dtype : {DType::Bool, DType::U16, DType::I32, DType::F64}) {
+      check_gather(dtype, index, {7}, {20}, 0);
+      check_gather(dtype, index, {7, 5}, {4, 5}, 0);
+      check_gather(dtype, index, {5, 7, 300}, {9}, 1);
+      check_gather(dtype, index, {5, 7}, {}, 1);
+      check_gather(dtype, index, {5, 7}, {0}, 1);
+      check_gather(dtype, index, {501, 3}, {30000}, 0);
+    }
+  }
+  const Array x = sample(DType::F32, {4, 3}, 1), g = sample(DType::F32, {3, 3}, 2);
+  for (int32_t bad : {4, -5}) {
+    Array indices(DType::I32, {3});
+    const int32_t values[] = {-4, bad, 100};
+    std::memcpy(indices.bytes.data(), values, sizeof values);
+    check_kernel("gather_grad", {&indices, &g}, {{DType::F32, {4, 3}}}, {{0}, {}}, {});
+    for (cpu::Isa isa : cpu::supported_isas()) {
+      for (const Outcome& got : {run(isa, "gather", {&x, &indices}, {{DType::F32, {3, 3}}}, {{0}, {}}),
+                                 run(isa, "gather_grad", {&indices, &g}, {{DType::F32, {4, 3}}}, {{0}, {}})}) {
+        CHECK_EQ(got.fault.code, 1);
+        CHECK_EQ(got.fault.value, bad);
+        CHECK_EQ(got.fault.limit, 4);
+      }
+    }
+  }
+  return CHECK_RESULT();
+}
