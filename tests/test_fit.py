@@ -373,3 +373,46 @@ def test_same_bits_for_every_thread_count_and_instruction_set():
     for isa, flag in (("avx2", "avx2"), ("avx512", "avx512f")):
         if flag in flags:
             assert run(CKERAS_ISA=isa, CKERAS_NUM_THREADS="2") == one, isa
+
+
+def test_loss_scaling_is_refused_where_it_would_be_needed():
+    def mixed():
+        return keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+
+    plain = mixed()
+    plain.compile("adam", "mse", auto_scale_loss=True)
+    assert "auto_scale_loss" not in plain.get_compile_config()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = mixed()
+        with pytest.raises(NotImplementedError, match="mixed_float16.*loss_scale_factor"):
+            model.compile("adam", "mse")
+        model.compile(keras.optimizers.Adam(loss_scale_factor=128.0), "mse")
+        model.compile("adam", "mse", auto_scale_loss=False)
+        assert model.get_compile_config()["auto_scale_loss"] is False
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_predict_sees_a_changed_dtype_policy():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="d")])
+    x = np.ones((2, 3), "float32")
+    assert model.predict(x, verbose=0).dtype == np.float32
+    model.get_layer("d").dtype_policy = "mixed_float16"
+    assert model.predict(x, verbose=0).dtype == np.float16
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_losses_read_after_a_traced_step_are_values(method):
+    class Adds(layers.Layer):
+        def call(self, x):
+            self.add_loss(keras.ops.sum(x))
+            return x
+
+    model = keras.Sequential([keras.Input((3,)), Adds(), layers.Dense(1, kernel_regularizer="l2")])
+    model.compile("sgd", "mse")
+    x = np.ones((4, 3), "float32")
+    getattr(model, method)(x, *(() if method == "predict" else (np.ones((4, 1)),)), verbose=0)
+    assert [np.asarray(loss).shape for loss in model.losses] == [()]
+    model(x)
+    assert float(model.losses[0]) == 12.0

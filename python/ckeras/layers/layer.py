@@ -43,6 +43,7 @@ class Layer(Tracked, LayerSaving, Operation):
 
     _call_spec = None
     _build_parameters = ("input_shape",)
+    _policy_changes = 0  # of any layer after it was made: traced steps of an earlier count are out of date
 
     def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
         Operation.__init__(self, name)
@@ -81,6 +82,7 @@ class Layer(Tracked, LayerSaving, Operation):
     @dtype_policy.setter
     def dtype_policy(self, value):
         self._set_policy(dtype_policies.get(value))
+        Layer._policy_changes += 1
 
     @property
     def dtype(self):

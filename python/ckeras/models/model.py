@@ -7,7 +7,7 @@ from ckeras._catalog import near_matches
 from ckeras._core.symbolic import KerasTensor, output_spec
 from ckeras.layers.layer import Layer
 from ckeras.layers.structure import map_shapes, shape_of
-from ckeras.saving import registry
+from ckeras.saving import json_reader, registry
 from ckeras.trainers.trainer import Trainer
 
 
@@ -161,10 +161,11 @@ def _become_functional(cls):
 
 def model_from_json(json_string, custom_objects=None):
     """The model of what `to_json` gave. Code in the text is refused. Raises `ValueError` for what is no such JSON."""
-    try:
-        config = json.loads(json_string)
-    except (TypeError, ValueError, RecursionError) as e:
-        raise ValueError(f"[model_from_json] expected the JSON that to_json() gives: {e}") from None
+    if not isinstance(json_string, (str, bytes)):
+        raise ValueError(
+            f"[model_from_json] expected the JSON text that to_json() gives, got {type(json_string).__name__}"
+        )
+    config = json_reader.loads(json_string, "model_from_json")
     model = registry.deserialize_keras_object(config, custom_objects=custom_objects)
     if not isinstance(model, Model):
         raise ValueError(f"[model_from_json] expected the config of a model, got that of {type(model).__name__}")

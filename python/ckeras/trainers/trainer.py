@@ -6,14 +6,16 @@ from ckeras import metrics as metrics_module
 from ckeras import ops
 from ckeras import optimizers as optimizers_module
 from ckeras._core import nest
+from ckeras._core.scope import state as ambient
 from ckeras._core.tape import GradientTape
 from ckeras._core.tensor import Tensor
 from ckeras.callbacks.callback_list import CallbackList, to_python
 from ckeras.config import settings
 from ckeras.saving import registry
+from ckeras.trainers import arguments
 from ckeras.trainers import data as data_module
 from ckeras.trainers.compile_utils import CompileLoss, CompileMetrics, object_name
-from ckeras.trainers.data import ArrayData, BatchData, pack_x_y_sample_weight, unpack_x_y_sample_weight
+from ckeras.trainers.data import ArrayData, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from ckeras.trainers.steps import Runner
 
 
@@ -63,22 +65,17 @@ class Trainer:
         lists or dicts shaped as the outputs; "accuracy" becomes binary, categorical or sparse by the shapes.
         `run_eagerly=True` runs steps as Python code, with the same numbers. `steps_per_execution`: how many steps run
         between two calls of batch hooks. `jit_compile` is accepted: steps are always traced unless `run_eagerly`.
-        `auto_scale_loss` scales the loss of float16 models when the optimizer was made with `loss_scale_factor`.
-        Raises `ValueError` for unknown names and for a negative or zero `steps_per_execution`.
+        `auto_scale_loss` asks for a scaled loss where the policy is "mixed_float16": a scale that adapts itself is not
+        there yet, so such a model needs an optimizer with a fixed `loss_scale_factor`, or False here.
+        Raises `ValueError` for unknown names and for a negative or zero `steps_per_execution`, and
+        `NotImplementedError` for a "mixed_float16" model without a fixed scale.
 
         >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
         """
-        if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
-            raise ValueError(f"[compile] steps_per_execution must be a positive integer, got {steps_per_execution!r}")
-        if jit_compile not in (True, False, "auto", None):
-            raise ValueError(f"[compile] jit_compile must be True, False or 'auto', got {jit_compile!r}")
-        for name, value in (("run_eagerly", run_eagerly), ("auto_scale_loss", auto_scale_loss)):
-            if not isinstance(value, bool):
-                raise ValueError(f"[compile] {name} must be True or False, got {value!r}")
-        if run_eagerly and jit_compile is True:
-            raise ValueError("[compile] run_eagerly=True and jit_compile=True exclude each other; drop one")
+        arguments.check_compile(steps_per_execution, jit_compile, run_eagerly, auto_scale_loss)
         output_names = getattr(self, "output_names", None)
         resolved = optimizers_module.get(optimizer)
+        arguments.check_loss_scaling(auto_scale_loss, self.dtype_policy, resolved)
         compile_loss = None if loss is None else CompileLoss(loss, loss_weights, output_names)
         if loss is None and loss_weights is not None:
             raise ValueError("[compile] loss_weights without a loss")
@@ -104,6 +101,8 @@ class Trainer:
             "steps_per_execution": steps_per_execution,
             "jit_compile": state.jit_compile,
         }
+        if not auto_scale_loss:
+            state.config["auto_scale_loss"] = False
         state.version += 1
         state.runners = {}
         state.stop_training = False
@@ -283,7 +282,7 @@ class Trainer:
 
     def _runner(self, kind, structure):
         state = self._trainer
-        key = (kind, nest.skeleton(structure), None if kind == "predict" else self._fingerprint())
+        key = (kind, nest.skeleton(structure), self._policy_changes if kind == "predict" else self._fingerprint())
         runner = state.runners.get(key)
         if runner is None:
             if len(state.runners) > 16:
@@ -293,16 +292,18 @@ class Trainer:
         return runner
 
     def _step(self, kind):
-        if kind == "predict":
-            return lambda x, y, sample_weight: self.predict_step(pack_x_y_sample_weight(x, y, sample_weight))
-        method = self.train_step if kind == "train" else self.test_step
+        method = getattr(self, f"{kind}_step")
 
         def step(x, y, sample_weight):
             self._clear_losses()
-            logs = method(pack_x_y_sample_weight(x, y, sample_weight))
-            if not isinstance(logs, dict):
-                raise ValueError(f"[{kind}_step] must return a dict of logs, got {type(logs).__name__}")
-            return logs
+            try:
+                found = method(pack_x_y_sample_weight(x, y, sample_weight))
+            finally:
+                if ambient.trace is not None:
+                    self._clear_losses()  # values inside the trace mean nothing outside it
+            if kind != "predict" and not isinstance(found, dict):
+                raise ValueError(f"[{kind}_step] must return a dict of logs, got {type(found).__name__}")
+            return found
 
         return step
 
@@ -385,14 +386,14 @@ class Trainer:
         >>> history = model.fit(x, y, epochs=2, batch_size=32, validation_split=0.1)
         """
         self._assert_compiled("fit")
-        epochs = _epochs("epochs", epochs, 1)
+        epochs = arguments.epochs("epochs", epochs)
         if settings.max_epochs() is not None:
             epochs = min(epochs, settings.max_epochs())
-        initial_epoch = _epochs("initial_epoch", initial_epoch, 0)
-        steps_per_epoch = _steps("steps_per_epoch", steps_per_epoch)
-        validation_steps = _steps("validation_steps", validation_steps)
-        verbose = _verbose(verbose)
-        validates_at = _validation_epochs(validation_freq)
+        initial_epoch = arguments.epochs("initial_epoch", initial_epoch)
+        steps_per_epoch = arguments.steps("steps_per_epoch", steps_per_epoch)
+        validation_steps = arguments.steps("validation_steps", validation_steps)
+        verbose = arguments.verbose(verbose)
+        validates_at = arguments.validation_epochs(validation_freq)
         if class_weight is not None and sample_weight is not None:
             raise ValueError("[fit] give either class_weight or sample_weight, not both")
         if validation_split and validation_data is None:
@@ -403,9 +404,9 @@ class Trainer:
         data = data_module.make(x, y, sample_weight, batch_size, shuffle, class_weight)
         validation = None
         if validation_data is not None:
-            validation = _validation_data(validation_data, validation_batch_size or batch_size)
-        self._check_steps("steps_per_epoch", data, steps_per_epoch, epochs - initial_epoch)
-        limit = _cap(steps_per_epoch)
+            validation = arguments.validation_data(validation_data, validation_batch_size or batch_size)
+        arguments.check_endless("steps_per_epoch", data, steps_per_epoch, epochs - initial_epoch)
+        limit = arguments.cap(steps_per_epoch)
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
                 callbacks,
@@ -425,7 +426,7 @@ class Trainer:
             logs = to_python(self._run_batches("train", data, limit, callbacks))
             if validation is not None and validates_at(epoch):
                 self.reset_metrics()
-                found = self._evaluate(validation, _cap(validation_steps), callbacks)
+                found = self._evaluate(validation, arguments.cap(validation_steps), callbacks)
                 logs.update({f"val_{k}": v for k, v in found.items()})
             callbacks.on_epoch_end(epoch, logs)
             if self.stop_training:
@@ -468,10 +469,10 @@ class Trainer:
         """
         self._no_more("evaluate", kwargs)
         self._assert_compiled("evaluate")
-        verbose = _verbose(verbose)
+        verbose = arguments.verbose(verbose)
         data = data_module.make(x, y, sample_weight, batch_size)
-        self._check_steps("steps", data, steps, 1)
-        limit = _cap(_steps("steps", steps))
+        arguments.check_endless("steps", data, steps, 1)
+        limit = arguments.cap(arguments.steps("steps", steps))
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
                 callbacks, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=limit or data.steps, model=self
@@ -491,11 +492,11 @@ class Trainer:
                 leaf = data_module.as_tensor(x, "x")
                 result = self._runner("predict", (leaf, None, None)).run([leaf])
                 return _writable(result)
-        return self._predict(x, batch_size, _verbose(verbose), _steps("steps", steps), callbacks)
+        return self._predict(x, batch_size, arguments.verbose(verbose), arguments.steps("steps", steps), callbacks)
 
     def _predict(self, x, batch_size, verbose, steps, callbacks):
         data = data_module.make(x, None, None, batch_size)
-        self._check_steps("steps", data, steps, 1)
+        arguments.check_endless("steps", data, steps, 1)
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
                 callbacks, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=steps or data.steps, model=self
@@ -561,14 +562,6 @@ class Trainer:
         if kwargs:
             raise ValueError(f"[{method}] unexpected arguments {sorted(kwargs)}")
 
-    def _check_steps(self, what, data, steps, epochs):
-        if isinstance(data, BatchData) and steps is None and data.steps is None and epochs > 1 and data.endless:
-            raise ValueError(
-                f"[fit] x is a generator, which gives its batches once: pass {what}=... for {epochs} "
-                f"epochs, or an iterable "
-                "that can be started again"
-            )
-
 
 def _batches(data, limit):
     """Every batch of the data in order, as `(x, None, None)`."""
@@ -592,52 +585,3 @@ def _writable(outputs):
     if outputs.__class__ is Tensor:
         return np.array(outputs.numpy())
     return nest.map_leaves(lambda t: np.array(t.numpy()), outputs)
-
-
-def _validation_data(given, batch_size):
-    if isinstance(given, (tuple, list)) and (len(given) in (2, 3)):
-        x, y, sw = unpack_x_y_sample_weight(tuple(given))
-        return data_module.make(x, y, sw, batch_size)
-    if data_module.is_array_like(given) or isinstance(given, dict):
-        return data_module.make(given, None, None, batch_size)
-    if isinstance(given, (tuple, list)):
-        raise ValueError(
-            f"[fit] validation_data must be (x, y) or (x, y, sample_weight), got a "
-            f"{type(given).__name__} of {len(given)}"
-        )
-    return data_module.make(given)
-
-
-def _epochs(name, value, least):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-        raise ValueError(f"[fit] {name} must be an integer of at least {least}, got {value!r}")
-    return int(value)
-
-
-def _steps(name, value):
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
-        raise ValueError(f"[{name}] expected a positive integer or None, got {value!r}")
-    return None if value is None else int(value)
-
-
-def _cap(steps):
-    most = settings.max_steps_per_epoch()
-    return steps if most is None else min(steps or most, most)
-
-
-def _verbose(verbose):
-    if verbose == "auto":
-        return 1
-    if verbose in (0, 1, 2):
-        return int(verbose)
-    raise ValueError(f"[verbose] expected 'auto', 0, 1 or 2, got {verbose!r}")
-
-
-def _validation_epochs(freq):
-    """A predicate of epochs (from 0) that end with validation."""
-    if isinstance(freq, int) and not isinstance(freq, bool) and freq >= 1:
-        return lambda epoch: (epoch + 1) % freq == 0
-    if isinstance(freq, (list, tuple, set)):
-        chosen = set(freq)
-        return lambda epoch: epoch + 1 in chosen
-    raise ValueError(f"[fit] validation_freq must be a positive integer or a list of epochs, got {freq!r}")
