@@ -385,7 +385,7 @@ def test_loss_scaling_is_refused_where_it_would_be_needed():
     keras.config.set_dtype_policy("mixed_float16")
     try:
         model = mixed()
-        with pytest.raises(NotImplementedError, match="mixed_float16.*loss_scale_factor"):
+        with pytest.raises(NotImplementedError, match=r"mixed_float16.*loss_scale_factor"):
             model.compile("adam", "mse")
         model.compile(keras.optimizers.Adam(loss_scale_factor=128.0), "mse")
         model.compile("adam", "mse", auto_scale_loss=False)
