@@ -6,6 +6,7 @@ All accept tensors, variables, NumPy arrays, scalars and KerasTensors; results a
 
 from ckeras._core.tape import custom_gradient as custom_gradient
 from ckeras.ops import operators as operators
+from ckeras.ops.control import *
 from ckeras.ops.conv import *
 from ckeras.ops.create import *
 from ckeras.ops.cumulative import *
@@ -14,11 +15,14 @@ from ckeras.ops.elementwise import *
 from ckeras.ops.indexing import *
 from ckeras.ops.joining import *
 from ckeras.ops.linalg import *
+from ckeras.ops.lookup import *
 from ckeras.ops.losses import *
 from ckeras.ops.math import *
 from ckeras.ops.nn import *
+from ckeras.ops.normalization import *
 from ckeras.ops.padding import *
 from ckeras.ops.predicates import *
+from ckeras.ops.products import *
 from ckeras.ops.reduce import *
 from ckeras.ops.shape import *
 from ckeras.ops.statistics import *
