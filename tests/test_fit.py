@@ -416,3 +416,58 @@ def test_losses_read_after_a_traced_step_are_values(method):
     assert [np.asarray(loss).shape for loss in model.losses] == [()]
     model(x)
     assert float(model.losses[0]) == 12.0
+
+
+def test_an_epoch_ends_with_the_data_and_the_next_one_starts_over():
+    x, y = data(40)
+    m = model()
+    with pytest.warns(UserWarning, match="after 4 of 6 steps"):
+        m.fit(x, y, batch_size=10, steps_per_epoch=6, verbose=0)
+    assert int(m.optimizer.iterations) == 4
+
+    class Batches(keras.utils.PyDataset):
+        seen = ()
+
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, i):
+            self.seen += (i,)
+            return x[i * 10 : i * 10 + 10], y[i * 10 : i * 10 + 10]
+
+    source = Batches()
+    m.fit(source, steps_per_epoch=2, epochs=3, shuffle=False, verbose=0)
+    assert source.seen == (0, 1, 2, 3, 0, 1)
+
+
+def test_every_validation_sees_the_same_first_batches():
+    x, y = data(40)
+    m = model()
+    m.optimizer.learning_rate = 0.0
+    found = m.fit(x, y, validation_data=(x, y), validation_batch_size=5, validation_steps=2, epochs=3, verbose=0)
+    assert len(set(found.history["val_loss"])) == 1
+    assert list(found.history) == sorted(found.history)
+
+
+def test_batches_are_logged_one_by_one():
+    x, y = data(32)
+    m = model()
+    m.optimizer.learning_rate = 0.0
+    first = m.test_on_batch(x[:16], y[:16])
+    m.train_on_batch(x[16:], y[16:])
+    np.testing.assert_allclose(m.test_on_batch(x[:16], y[:16]), first)
+
+
+def test_an_output_s_loss_is_logged_before_its_weight():
+    x, y = data(32)
+    inputs = keras.Input((8,))
+    m = keras.Model(inputs, {"a": layers.Dense(1, name="a")(inputs), "b": layers.Dense(1, name="b")(inputs)})
+    m.compile("sgd", {"a": "mse", "b": "mse"}, loss_weights={"a": 1.0, "b": 0.25})
+    found = m.evaluate(x, {"a": y, "b": y}, verbose=0, return_dict=True)
+    np.testing.assert_allclose(found["loss"], found["a_loss"] + 0.25 * found["b_loss"], rtol=1e-6)
+
+
+def test_a_loss_of_layers_alone_is_logged():
+    m = keras.Sequential([keras.Input((8,)), layers.Dense(2, use_bias=False, kernel_regularizer="l2")])
+    m.compile("sgd")
+    assert m.fit(data(8)[0], verbose=0).history["loss"][0] > 0

@@ -26,6 +26,8 @@ class EarlyStopping(MonitorCallback):
         start_from_epoch=0,
     ):
         super().__init__(monitor, mode, min_delta=min_delta)
+        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 0:
+            raise ValueError(f"[EarlyStopping] patience must be an integer of at least 0, got {patience!r}")
         self.patience = patience
         self.verbose = verbose
         self.baseline = baseline

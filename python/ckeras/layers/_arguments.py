@@ -1,10 +1,12 @@
 """Checks of layers' arguments."""
 
 import contextlib
+import inspect
 import math
 import operator
 import threading
 
+from ckeras._catalog import near_matches
 from ckeras._core import dtypes
 
 
@@ -76,3 +78,13 @@ def window_output(size, window, stride, padding, dilation=1):
     if padding == "same":
         return -(-size // stride)
     return (size - dilation * (window - 1) - 1) // stride + 1
+
+
+def refuse_arguments(cls, names):
+    """Raises `ValueError` for arguments that no constructor of the class takes, with the name that was meant."""
+    known = set()
+    for base in cls.__mro__:
+        if "__init__" in vars(base) and base is not object:
+            known |= inspect.signature(base.__init__).parameters.keys()
+    hints = " ".join(near_matches(name, known - {"self", "args", "kwargs"}) for name in sorted(names))
+    raise ValueError(f"[{cls.__name__}] unexpected arguments {sorted(names)}. {hints}")

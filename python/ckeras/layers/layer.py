@@ -11,7 +11,7 @@ from ckeras._core.trace import Tracer
 from ckeras._core.variable import Variable
 from ckeras._masks import any_masks, get_mask, masks_of, set_mask
 from ckeras._stateless import swapped
-from ckeras.layers._arguments import check_size
+from ckeras.layers._arguments import check_size, refuse_arguments
 from ckeras.layers.call_spec import CallSpec, build_parameters, calls
 from ckeras.layers.input_spec import check_inputs
 from ckeras.layers.saving import LayerSaving
@@ -50,7 +50,7 @@ class Layer(Tracked, LayerSaving, Operation):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._input_shape_arg = _old_input_shape(type(self).__name__, kwargs)
         if kwargs:
-            raise ValueError(f"[{type(self).__name__}] unexpected arguments {sorted(kwargs)} for layer '{self.name}'")
+            refuse_arguments(type(self), kwargs)
         self._set_policy(dtype_policies.get(dtype))
         self.autocast = bool(autocast)
         self._trainable = bool(trainable)

@@ -4,6 +4,7 @@ from ckeras._core import nest
 from ckeras.layers.input_layer import InputLayer
 from ckeras.layers.layer import Layer
 from ckeras.models.functional import Functional
+from ckeras.models.model import Model
 from ckeras.models.sequential import Sequential
 from ckeras.saving import registry
 
@@ -32,6 +33,8 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
         return Sequential(chain, name=model.name, trainable=model.trainable)
     if isinstance(model, Functional):
         return _clone_functional(model, input_tensors, one, call_function)
+    if not isinstance(model, Model):
+        raise ValueError(f"[clone_model] expected a model, got {type(model).__name__} {model!r}")
     if clone_function is not None or input_tensors is not None or call_function is not None:
         raise ValueError(
             f"[clone_model] {type(model).__name__} is a subclass with its own call: only clone_model(model) is possible"

@@ -1,6 +1,7 @@
 """Functional: the model of a graph between symbolic inputs and outputs."""
 
 import inspect
+import warnings
 
 from ckeras import ops
 from ckeras._core import nest
@@ -120,7 +121,12 @@ class Functional(Model):
         if isinstance(inputs, dict):
             keys = self._inputs_struct if isinstance(self._inputs_struct, dict) else self.input_names
             missing = [k for k in keys if k not in inputs]
-            if missing and not isinstance(self._inputs_struct, dict) and len(inputs) == len(refs):
+            if len(missing) == len(inputs) == len(refs) and not isinstance(self._inputs_struct, dict):
+                warnings.warn(
+                    f"Model '{self.name}' takes {self.input_names}, got a dict of {sorted(inputs)}: the values "
+                    "are taken in the order of the sorted keys; use the inputs' names as keys",
+                    stacklevel=2,
+                )
                 flat = nest.leaves_with_none(inputs)
             elif missing:
                 raise ValueError(f"Model '{self.name}' misses the inputs {missing}; got {sorted(inputs)}")

@@ -9,9 +9,12 @@ def write_atomically(path, data):
     """Writes `data` (bytes) to `path`: to a temporary file beside it, synced, then renamed over it.
 
     On any failure the old file stays and the temporary is gone. A symbolic link is followed: its target is replaced.
+    Raises `FileNotFoundError` for a folder that is not there.
     """
     target = os.path.realpath(os.fspath(path))
     folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"[save] the folder {folder!r} of {os.fspath(path)!r} is not there; make it first")
     handle, temporary = tempfile.mkstemp(prefix=".ckeras-", suffix=".tmp", dir=folder)
     try:
         with os.fdopen(handle, "wb") as f:

@@ -101,10 +101,17 @@ class CompileLoss:
 
     def build(self, y_true, y_pred):
         """Finds each output's loss."""
+        if any(not hasattr(leaf, "shape") for leaf in nest.leaves_with_none(y_pred)):
+            raise ValueError(
+                f"[compute_loss] the model's output must be a tensor or a structure of tensors, got {y_pred!r}; does "
+                "its `call` return what it computes?"
+            )
         paths = output_paths(y_pred, self._output_names)
         loss = only_dict_entry(self._loss, paths)
         if len(paths) == 1 and isinstance(loss, (list, tuple)) and len(loss) == 1:
             loss = loss[0]
+        if len(paths) == 1 and isinstance(loss, (list, tuple)):
+            raise ValueError(f"[compile] the model has one output, so one loss is expected, got {len(loss)}: {loss!r}")
         check_keys("loss", loss, paths)
         weights = self._loss_weights
         weights = only_dict_entry(weights, paths)
@@ -136,6 +143,11 @@ class CompileLoss:
         for path, name, fn, weight, tracker in self.rows:
             prediction = pick(y_pred, path, name)
             target = pick(y_true, path, name) if nest.is_nested(y_pred) else _only(y_true)
+            if target is None and y_true is None:
+                raise ValueError(
+                    f"[compute_loss] y is missing: the loss {object_name(fn)!r} compares the model's output of shape "
+                    f"{tuple(prediction.shape)} with targets. Pass y, or batches (x, y)"
+                )
             if target is None or (nest.is_nested(target) and not nest.is_nested(prediction)):
                 raise ValueError(
                     f"[compute_loss] no target for the output {name or path!r}, which has the loss "
@@ -147,10 +159,10 @@ class CompileLoss:
                 value = ops.cast(fn(target, prediction, sw), "float32")
             except ValueError as e:
                 raise _in_loss(e, fn, name, target, prediction) from e
+            if tracker is not None:  # logs show an output's loss before its weight
+                tracker.update_state(value, sample_weight=_batch_size(prediction))
             if weight is not None:
                 value = ops.multiply(value, weight)
-            if tracker is not None:
-                tracker.update_state(value, sample_weight=_batch_size(prediction))
             total = value if total is None else ops.add(total, value)
         return total
 

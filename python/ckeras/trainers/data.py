@@ -1,5 +1,7 @@
 """Data of `fit`, `evaluate` and `predict`: arrays, iterables of batches, datasets; each gives (x, y, sample_weight)."""
 
+import warnings
+
 import numpy as np
 
 from ckeras._core import dtypes, nest, rng
@@ -38,7 +40,13 @@ def as_tensor(x, what):
     if isinstance(x, TensorBase):
         return convert(x)
     if not isinstance(x, np.ndarray):
-        x = np.asarray(x)
+        try:
+            x = np.asarray(x)
+        except ValueError as e:
+            raise ValueError(
+                f"[{what}] expected an array of numbers, got a {type(x).__name__} that is none (rows of different "
+                f"lengths?): {e}; pad the rows to one length"
+            ) from None
     if x.dtype == np.float32 and dtypes.floatx() == "float32":
         return convert(x)
     kind = x.dtype.kind
@@ -100,7 +108,13 @@ def class_weights_of(y, class_weight):
         labels = labels.argmax(-1) if labels.shape[1] > 1 else labels[:, 0]
     labels = np.round(labels).astype(np.int64)
     values, inverse = np.unique(labels, return_inverse=True)
-    weights = np.array([float(class_weight.get(int(v), 1.0)) for v in values], dtypes.numpy_dtype(dtypes.floatx()))
+    found = [class_weight.get(int(v), 1.0) for v in values]
+    odd = [w for w in found if isinstance(w, (str, bytes)) or not hasattr(w, "__float__")]
+    if odd:
+        raise ValueError(
+            f"[class_weight] expected a dict of class number to weight, a number; got the weight {odd[0]!r}"
+        )
+    weights = np.array([float(w) for w in found], dtypes.numpy_dtype(dtypes.floatx()))
     return weights[inverse]
 
 
@@ -159,14 +173,13 @@ class ArrayData:
     def segments(self, limit):
         """`(order, batch size, first step, steps)` runs that make one epoch of `limit` steps (all when `None`).
 
-        With a limit, an epoch goes on where the last one stopped, and starts over when the samples are used up.
+        With a limit, an epoch goes on where the last one stopped; where the samples are used up it ends, early and
+        with a warning, and the next one starts over.
         """
-        if limit is None:
-            self._pass = None
+        if limit is None or self._pass is None:
+            self._pass = [self.order(), 0]
         left = limit or self.steps
-        while left:
-            if self._pass is None:
-                self._pass = [self.order(), 0]
+        while left and self._pass is not None:
             order, at = self._pass
             if at < self.full:
                 n = min(self.full - at, left)
@@ -179,6 +192,12 @@ class ArrayData:
             left -= n
             if self._pass[1] >= self.steps:
                 self._pass = None
+        if left:
+            warn_short(limit, limit - left)
+
+    def reset(self):
+        """Makes the next epoch start with the first sample."""
+        self._pass = None
 
     def ranges(self):
         """`(start, stop)` of every batch in the samples' own order."""
@@ -213,6 +232,7 @@ class BatchData:
         if self.steps == 0:
             raise ValueError("[data] x is empty: it yields no batch; at least one is needed")
         self._iterator = None
+        self._goes_on = False
         self._shuffler = None
 
     @property
@@ -220,8 +240,18 @@ class BatchData:
         """Whether going through it again cannot start over: a bare generator."""
         return not self.is_dataset and iter(self.source) is self.source
 
-    def start(self):
-        """Starts an epoch; a bare generator goes on where it was."""
+    def start(self, limit):
+        """Starts an epoch; after one of `limit` steps, and with a bare generator, it goes on where that stopped."""
+        self._goes_on = self._iterator is not None and (limit is not None or self.endless)
+        if not self._goes_on:
+            self._iterator = self._fresh()
+
+    def reset(self):
+        """Makes the next epoch start with the first batch, if the source can start over."""
+        if not self.endless:
+            self._iterator = None
+
+    def _fresh(self):
         if self.is_dataset:
             order = np.arange(self.steps)
             if self.shuffle:
@@ -229,9 +259,8 @@ class BatchData:
                     seed = rng.global_seed_generator().next().numpy()
                     self._shuffler = np.random.Generator(np.random.Philox(key=[int(seed[0]), int(seed[1])]))
                 order = self._shuffler.permutation(self.steps)
-            self._iterator = (self.source[int(i)] for i in order)
-        elif self._iterator is None or not self.endless:
-            self._iterator = iter(self.source)
+            return (self.source[int(i)] for i in order)
+        return iter(self.source)
 
     def end(self):
         hook = getattr(self.source, "on_epoch_end", None)
@@ -240,9 +269,13 @@ class BatchData:
 
     def next(self):
         """The next batch `(x, y, sample_weight)` of tensors, or `None` at the end."""
-        try:
-            batch = next(self._iterator)
-        except StopIteration:
+        batch = next(self._iterator, self)
+        if batch is self and self._goes_on and not self.endless:  # the last epoch took the last batch
+            self._iterator = self._fresh()
+            batch = next(self._iterator, self)
+        self._goes_on = False
+        if batch is self:
+            self.reset()
             return None
         x, y, sw = unpack_x_y_sample_weight(batch)
         parts = [_arrays(part, name) for part, name in zip((x, y, sw), NAMES, strict=False)]
@@ -251,6 +284,15 @@ class BatchData:
                 raise ValueError("[fit] give either class_weight or batches with sample weights, not both")
             parts[2] = convert(class_weights_of(parts[1], self.class_weight))
         return tuple(parts)
+
+
+def warn_short(limit, done):
+    """Says that the data ended before an epoch of `limit` steps did."""
+    warnings.warn(
+        f"[data] the data ran out after {done} of {limit} steps, so the epoch ends there; give more data, let the "
+        "source repeat itself, or ask for fewer steps",
+        stacklevel=4,
+    )
 
 
 def check_batch_size(batch_size):

@@ -87,7 +87,7 @@ class Trainer:
         state.loss = loss
         state.compile_loss = compile_loss
         state.compile_metrics = compile_metrics
-        state.loss_tracker = None if loss is None else metrics_module.Mean(name="loss")
+        state.loss_tracker = metrics_module.Mean(name="loss")
         state.run_eagerly = run_eagerly
         state.steps_per_execution = steps_per_execution
         state.jit_compile = bool(jit_compile) and not run_eagerly
@@ -335,10 +335,12 @@ class Trainer:
                     if state.stop_training and kind == "train":
                         return logs
             return logs
-        data.start()
+        data.start(limit)
         while limit is None or done < limit:
             batch = data.next()
             if batch is None:
+                if limit is not None and done:
+                    data_module.warn_short(limit, done)
                 break
             begin(done)
             logs = self._runner(kind, batch).run(nest.leaves(batch))
@@ -426,8 +428,9 @@ class Trainer:
             logs = to_python(self._run_batches("train", data, limit, callbacks))
             if validation is not None and validates_at(epoch):
                 self.reset_metrics()
+                validation.reset()
                 found = self._evaluate(validation, arguments.cap(validation_steps), callbacks)
-                logs.update({f"val_{k}": v for k, v in found.items()})
+                logs = dict(sorted({**logs, **{f"val_{k}": v for k, v in found.items()}}.items()))
             callbacks.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
@@ -516,7 +519,7 @@ class Trainer:
         return nest.pack(found[0], [np.concatenate([t.numpy() for t in column]) for column in columns])
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-        """One update; the logs as `evaluate` returns them. Metrics go on from the last call: see `reset_metrics`."""
+        """One update; the logs of this batch, as `evaluate` returns them."""
         self._assert_compiled("train_on_batch")
         return self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
 
@@ -528,15 +531,14 @@ class Trainer:
     def _on_batch(self, kind, x, y, sample_weight, class_weight, return_dict):
         if class_weight is not None and sample_weight is not None:
             raise ValueError("[train_on_batch] give either class_weight or sample_weight, not both")
-        size = len(nest.leaves(x)[0]) if nest.leaves(x) else 0
-        data = ArrayData(x, y, sample_weight, max(size, 1), class_weight=class_weight)
+        data = ArrayData(x, y, sample_weight, class_weight=class_weight)
+        self.reset_metrics()
         logs = to_python(self._runner(kind, data.structure).run(data.leaves))
         return logs if return_dict else self._flatten_logs(logs)
 
     def predict_on_batch(self, x):
         """The outputs for one batch, as NumPy arrays."""
-        size = len(nest.leaves(x)[0]) if nest.leaves(x) else 0
-        data = ArrayData(x, batch_size=max(size, 1))
+        data = ArrayData(x)
         return _writable(self._runner("predict", data.structure).run(data.leaves))
 
     # ---------------------------------------------------------------- helpers
@@ -569,7 +571,7 @@ def _batches(data, limit):
         for _, (start, stop) in zip(range(limit or data.steps), data.ranges(), strict=False):
             yield nest.pack(data.structure, [t[start:stop] for t in data.leaves])
         return
-    data.start()
+    data.start(limit)
     done = 0
     while limit is None or done < limit:
         batch = data.next()
