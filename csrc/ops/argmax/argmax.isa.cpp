@@ -21,28 +21,39 @@ template <class S>
 struct FloatElements {
   using Element = typename S::Element;
   using T = typename S::T;
+  using V = typename S::V;
   static CKERAS_MEMBER T get(Element x) { return S::get(x); }
 
   // The extreme of the row first, then where it stands.
   template <bool kMax>
   static CKERAS_MEMBER int64_t row(const Element* p, int64_t n) {
-    using V = typename S::V;
     ChunkFold<typename Choose<kMax, MaxFold<T>, MinFold<T>>::type, T> chunk;
     chunk.add(n, RowOf<S>{p});
     const T extreme = chunk.result();
-    int64_t i = 0;
-    for (; i + V::kLanes <= n; i += V::kLanes) {
-      const V v = S::load(p + i);
-      if (((v == V(extreme)) | isnan(v)).any()) break;
+    if (extreme != extreme) {
+      return find(p, n, [](V v) __attribute__((always_inline)) { return isnan(v); });
     }
+    return find(p, n, [extreme](V v) __attribute__((always_inline)) { return v == V(extreme); });
+  }
+
+ private:
+  // The first element that matches; there is one.
+  template <class Match>
+  static CKERAS_MEMBER int64_t find(const Element* p, int64_t n, const Match& match) {
+    constexpr int64_t kLanes = V::kLanes;
+    int64_t i = 0;
+    for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+      const auto first = match(S::load(p + i)) | match(S::load(p + i + kLanes));
+      const auto second = match(S::load(p + i + 2 * kLanes)) | match(S::load(p + i + 3 * kLanes));
+      if ((first | second).any()) break;
+    }
+    while (i + kLanes <= n && !match(S::load(p + i)).any()) i += kLanes;
     for (; i < n; ++i) {
-      const T x = S::get(p[i]);
-      if (x == extreme || x != x) return i;
+      if (match(V(S::get(p[i]))).any()) return i;
     }
     return 0;
   }
 
- private:
   template <bool kFirst, class A, class B>
   struct Choose {
     using type = A;

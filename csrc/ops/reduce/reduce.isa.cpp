@@ -156,7 +156,14 @@ struct Integers {
   }
   static CKERAS_MEMBER void columns(const E* p, int64_t n, int64_t stride, int64_t width, T* result) {
     for (int64_t j = 0; j < width; ++j) result[j] = Rule::template start<T>();
-    for (int64_t i = 0; i < n; ++i, p += stride) {
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4, p += 4 * stride) {
+      const E *q = p + stride, *r = q + stride, *s = r + stride;
+      for (int64_t j = 0; j < width; ++j) {
+        result[j] = Rule::fold(result[j], Rule::fold(Rule::fold(p[j], q[j]), Rule::fold(r[j], s[j])));
+      }
+    }
+    for (; i < n; ++i, p += stride) {
       for (int64_t j = 0; j < width; ++j) result[j] = Rule::fold(result[j], p[j]);
     }
   }
