@@ -1,29 +1,75 @@
-"""The measured peak: float32 FMA rate estimated from the best large matrix product here, and copy bandwidth."""
+"""The measured peak: `peak.cpp`, compiled for this machine by the system's compiler and run."""
 
-import time
+import functools
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
-
-from ckeras import ops
-
-
-def _best(call, rounds=9):
-    call()
-    best = float("inf")
-    for _ in range(rounds):
-        start = time.perf_counter()
-        call()
-        best = min(best, time.perf_counter() - start)
-    return best
+from harness import THREADS
 
 
+def cache_bytes(level, default):
+    """A cache's size as the system tells it."""
+    try:
+        return os.sysconf(f"SC_LEVEL{level}_CACHE_SIZE") or default
+    except (ValueError, OSError):
+        return default
+
+
+@dataclass(frozen=True)
+class Peak:
+    """float32 flop/s and, by what a case touches, bytes/s."""
+
+    flops_1: float
+    flops: float
+    l2: float
+    l3: float
+    dram: float
+    vector_bits: int
+    l2_bytes: int
+    l3_bytes: int
+
+    def bandwidth(self, nbytes):
+        """The copy bandwidth of the smallest memory that holds so many bytes."""
+        if nbytes <= self.l2_bytes * THREADS:
+            return self.l2
+        return self.l3 if nbytes <= self.l3_bytes else self.dram
+
+    def floor(self, flops, nbytes):
+        """Seconds that the counted work takes at the peak."""
+        return max(flops / self.flops, nbytes / self.bandwidth(nbytes))
+
+    def __str__(self):
+        return (
+            f"float32 FMA, {self.vector_bits}-bit vectors: {self.flops_1 / 1e9:.0f} GFLOP/s on 1 thread, "
+            f"{self.flops / 1e9:.0f} on {THREADS}. memcpy on {THREADS} threads, read plus written: "
+            f"L2 {self.l2 / 1e9:.0f} GB/s, L3 {self.l3 / 1e9:.0f}, DRAM {self.dram / 1e9:.0f}."
+        )
+
+
+@functools.cache
 def measure():
-    """FLOP/s and bytes/s. The FMA rate is a lower bound: the faster of NumPy's and our own sgemm at 1536."""
-    n = 1536
-    a = np.random.default_rng(0).random((n, n), "float32")
-    t = ops.convert_to_tensor(a)
-    seconds = min(_best(lambda: a @ a, 4), _best(lambda: ops.matmul(t, t), 4))
-    source = np.ones(1 << 22, "float32")  # 16 MiB
-    target = np.empty_like(source)
-    copy = _best(lambda: np.copyto(target, source))
-    return {"flops": 2 * n**3 / seconds, "bandwidth": 2 * source.nbytes / copy, "how": "sgemm 1536, numpy copy 16 MiB"}
+    """The `Peak` of this machine; `None`, with a word about it, where nothing compiles."""
+    compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))), None)
+    if compiler is None:
+        print("(no C++ compiler: the peak is not measured, shares are left out)")
+        return None
+    l2, l3 = cache_bytes(2, 1 << 20), cache_bytes(3, 32 << 20)
+    with tempfile.TemporaryDirectory() as folder:
+        program = os.path.join(folder, "peak")
+        source = Path(__file__).with_name("peak.cpp")
+        flags = ["-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-pthread"]
+        built = subprocess.run([compiler, *flags, str(source), "-o", program], capture_output=True, text=True)
+        if built.returncode:
+            print(f"(peak.cpp does not compile here, shares are left out: {built.stderr.strip()[:300]})")
+            return None
+        run = subprocess.run([program, str(THREADS), str(l2), str(l3)], capture_output=True, text=True, check=True)
+    return Peak(**json.loads(run.stdout), l2_bytes=l2, l3_bytes=l3)
+
+
+if __name__ == "__main__":
+    print(measure())

@@ -1,9 +1,11 @@
 """Runs all benches side by side with the peers that are installed: `python bench/run.py [--quick] [--markdown FILE]`.
 
-Ratios above 1 say that ckeras is faster; the share compares with the work counted at this machine's measured peak.
+Times are medians of interleaved rounds. The floor is the counted work at this machine's measured peak; a ratio above 1
+says that ckeras is faster than the best peer. `pip install ".[bench]"` installs the peers.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import harness
@@ -12,30 +14,89 @@ harness.set_threads()
 
 import kernels  # noqa: E402  (threads are set before NumPy loads)
 import models  # noqa: E402
+import overhead  # noqa: E402
 import peak  # noqa: E402
 import startup  # noqa: E402
+
+GROUPS = {"kernels": kernels, "models": models, "overhead": overhead}
+TITLES = {"kernels": "Kernels", "models": "Training steps", "overhead": "Small calls"}
+BEGIN, END = "<!-- measured: written by bench/run.py -->", "<!-- end of what bench/run.py writes -->"
+
+
+def introduction(limits, facts):
+    installed = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    return "\n".join(
+        [
+            f"Machine: {facts['machine']}; {harness.THREADS} threads for everyone; ckeras on {facts['isa']}.",
+            f"Versions: {installed}.",
+            f"Peak: {limits}" if limits else "Peak: not measured, for want of a C++ compiler.",
+            f"Command: `{facts['command']}`.",
+            "",
+            "The floor is the counted work (flops, or each array moved once) at that peak; a ratio above 1 says that",
+            "ckeras is faster than the best peer.",
+            "",
+        ]
+    )
+
+
+def shortfalls(groups):
+    """The cases that a peer wins, the worst first."""
+    behind = sorted((r.ratio, r) for rs in groups.values() for r in rs if r.ratio and r.ratio < 1)
+    lines = [f"- {r.name}: {ratio:.2f} of {r.best[0]}" for ratio, r in behind]
+    failed = [f"- {r.name}: {r.failures['ckeras']}" for rs in groups.values() for r in rs if "ckeras" in r.failures]
+    return "\n".join(["### Behind the best peer", "", *(lines or ["Nothing."]), *failed, ""])
+
+
+def publish(path, text):
+    """Writes between the markers of a page that has them, or a page of its own."""
+    page = path.read_text() if path.exists() else ""
+    if BEGIN in page and END in page:
+        before, after = page.partition(BEGIN)[0], page.partition(END)[2]
+    else:
+        before, after = "# Performance\n\n", "\n"
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer cases and rounds")
-    parser.add_argument("--markdown", type=Path, help="also write the tables here")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "bench.json")
+    parser.add_argument("--only", choices=[*GROUPS, "startup"], help="one group")
+    parser.add_argument("--markdown", type=Path, help="also write the tables here, between the markers if it has them")
+    parser.add_argument("--json", type=Path, default=Path(__file__).parent / "results" / "bench.json")
     args = parser.parse_args()
     limits = peak.measure()
-    head = f"{harness.THREADS} threads; {limits['flops'] / 1e9:.0f} GFLOP/s, {limits['bandwidth'] / 1e9:.0f} GB/s"
-    texts, groups = [f"{head} ({limits['how']})\n"], {}
-    print(texts[0])
-    for title, module in (("Kernels", kernels), ("Models", models)):
-        groups[title] = [harness.measure(c, rounds=3 if args.quick else 7) for c in module.cases(args.quick)]
-        texts.append(harness.table(title, groups[title], limits))
-        print(texts[-1])
-    texts.append(startup.table())
+    facts = {
+        "machine": harness.machine(),
+        "isa": kernels.ckeras._engine.isa(),
+        "versions": harness.versions(),
+        "command": "python bench/run.py" + " --quick" * args.quick,
+    }
+    texts, groups = [introduction(limits, facts)], {}
+    print(texts[0], flush=True)
+    rounds, budget = (3, 0.02) if args.quick else (7, 0.05)
+    for name, module in GROUPS.items():
+        if args.only in (None, name):
+            title = TITLES[name]
+            groups[title] = []
+            for case in module.cases(args.quick):
+                groups[title].append(harness.measure(case, rounds, budget))
+                print("  ".join(harness.row(groups[title][-1], limits)), file=sys.stderr, flush=True)
+            texts.append(harness.table(title, groups[title], limits))
+            print(texts[-1], flush=True)
+    if args.only in (None, "startup"):
+        rows = startup.measure(args.quick)
+        facts["startup"] = [
+            dict(zip(("name", "import", "import_mib", "first_step", "step_mib", "load"), r)) for r in rows
+        ]
+        texts.append(startup.table(rows))
+        print(texts[-1], flush=True)
+    texts.append(shortfalls(groups))
     print(texts[-1])
-    harness.save(args.out, limits, groups)
+    harness.save(args.json, limits, groups, facts)
     if args.markdown:
-        args.markdown.write_text("\n".join(texts))
+        publish(args.markdown, "\n".join(texts))
+    return any("ckeras" in r.failures for rs in groups.values() for r in rs)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,40 +1,102 @@
-"""Start-up in fresh processes: import, first training step, resident memory."""
+"""Start-up in fresh processes: import, resident memory, the first training step, from nothing to a prediction."""
 
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
-CODE = """
-import time; t = time.perf_counter()
-import {module} as keras
-imported = time.perf_counter() - t
-rss = next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("VmRSS")) / 1024
-import numpy as np
-m = keras.Sequential([keras.Input((20,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(1)])
-m.compile(optimizer="adam", loss="mse")
-t = time.perf_counter()
-m.fit(np.zeros((32, 20), "float32"), np.zeros((32, 1), "float32"), batch_size=32, verbose=0)
-print(imported, rss, time.perf_counter() - t)
+from harness import duration, markdown, peer
+
+RESIDENT = """
+def resident():
+    import os
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 """
+# Each prints: seconds of the import, MiB after it, seconds of the first training step of a dense model 20-32-1, MiB.
+FIRST_STEP = """
+import time; start = time.perf_counter()
+{imports}
+imported, memory = time.perf_counter() - start, resident()
+import numpy as np
+x, y = np.zeros((32, 20), "float32"), np.zeros((32, 1), "float32")
+start = time.perf_counter()
+{step}
+print(imported, memory, time.perf_counter() - start, resident())
+"""
+KERAS_STEP = """
+model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(1)])
+model.compile(optimizer="adam", loss="mse")
+model.fit(x, y, batch_size=32, verbose=0)
+"""
+TORCH_STEP = """
+model = torch.nn.Sequential(torch.nn.Linear(20, 32), torch.nn.ReLU(), torch.nn.Linear(32, 1))
+optimizer = torch.optim.Adam(model.parameters(), fused=True)
+torch.nn.functional.mse_loss(model(torch.from_numpy(x)), torch.from_numpy(y)).backward()
+optimizer.step()
+"""
+JAX_STEP = """
+w = [jax.numpy.ones((20, 32)), jax.numpy.zeros(32), jax.numpy.ones((32, 1)), jax.numpy.zeros(1)]
+loss = lambda w: ((jax.nn.relu(x @ w[0] + w[1]) @ w[2] + w[3] - y) ** 2).mean()
+jax.block_until_ready(jax.jit(lambda w: [a - 1e-3 * g for a, g in zip(w, jax.grad(loss)(w))])(w))
+"""
+LOAD = (
+    "import {0} as keras, numpy as np; keras.models.load_model({1!r}).predict(np.zeros((1, 20), 'float32'), verbose=0)"
+)
+SAVE = (
+    "import ckeras as k; k.Sequential([k.Input((20,)), k.layers.Dense(32, activation='relu'), k.layers.Dense(1)])"
+    ".save({0!r})"
+)
+# name, module that must be there, imports, step
+CONTESTANTS = [
+    ("ckeras", "ckeras", "import ckeras as keras", KERAS_STEP),
+    (f"keras on {os.environ.get('KERAS_BACKEND', 'jax')}", "keras", "import keras", KERAS_STEP),
+    ("torch", "torch", "import torch", TORCH_STEP),
+    ("jax, plain gradient descent", "jax", "import jax", JAX_STEP),
+    ("numpy", "numpy", "import numpy", None),
+]
+HEADER = ["", "import", "resident", "first step after it", "resident", "load a model and predict, from process start"]
 
 
-def measure(module, rounds=3):
-    """Medians of (import seconds, resident MiB after import, first step seconds), or None where it does not run."""
-    rows = []
-    for _ in range(rounds):
-        run = subprocess.run([sys.executable, "-c", CODE.format(module=module)], capture_output=True, text=True)
-        if run.returncode:
-            return None
-        rows.append([float(v) for v in run.stdout.split()[-3:]])
-        time.sleep(0.05)
-    return [statistics.median(column) for column in zip(*rows)]
+def fresh(code):
+    """(wall seconds, numbers printed) of a fresh process."""
+    start = time.perf_counter()
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if run.returncode:
+        raise RuntimeError(run.stderr.strip().splitlines()[-1])
+    return time.perf_counter() - start, [float(v) for v in run.stdout.split()]
 
 
-def table():
-    lines = ["### Start-up", "", "| | import, s | resident, MiB | first step, s |", "|---|---|---|---|"]
-    for module in ("ckeras", "keras"):
-        row = measure(module)
-        cells = [f"{v:.3f}" for v in row] if row else ["does not run here"] * 3
-        lines.append(f"| {module} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+def measure(quick=False):
+    """Rows of (name, import seconds, MiB, first step seconds, MiB, load seconds), `None` for what a contestant lacks.
+
+    Rounds are interleaved.
+    """
+    rounds = 1 if quick else 3
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.keras")
+        fresh(SAVE.format(path))
+        for _ in range(rounds):
+            for name, module, imports, step in CONTESTANTS:
+                if peer(module) is None:
+                    continue
+                code = RESIDENT + FIRST_STEP.format(imports=imports, step=step or "")
+                numbers = fresh(code)[1]
+                load = fresh(LOAD.format(module, path))[0] if module.endswith("keras") else None
+                found.setdefault(name, []).append((*numbers[:2], *(numbers[2:] if step else (None, None)), load))
+    return [(name, *map(_median, zip(*rows))) for name, rows in found.items()]
+
+
+def _median(column):
+    return None if None in column else statistics.median(column)
+
+
+def table(rows):
+    def cell(v, megabytes):
+        return "-" if v is None else f"{v:.0f} MiB" if megabytes else duration(v)
+
+    body = [[name, *(cell(v, i in (1, 3)) for i, v in enumerate(values))] for name, *values in rows]
+    return markdown("Start-up, in fresh processes", HEADER, body)
