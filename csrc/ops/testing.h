@@ -1,6 +1,7 @@
 // What the tests of structured ops share: arrays of any dtype, calls with several outputs, and one op on every
 // instruction set and number of threads against its reference. Only for .test.cpp files.
 #pragma once
+#include <algorithm>
 #include <sstream>
 
 #include "gemm/testing.h"
@@ -55,7 +56,7 @@ inline Outcome run(cpu::Isa isa, const char* op, const std::vector<const Array*>
   result.out.reserve(outs.size());
   for (const Out& o : outs) {
     result.out.emplace_back(o.dtype, o.shape);
-    std::memset(result.out.back().bytes.data(), 0xff, result.out.back().bytes.size());
+    std::fill(result.out.back().bytes.begin(), result.out.back().bytes.end(), char{-1});
     out_views.push_back(result.out.back().view);
   }
   Call call{views.data(),
