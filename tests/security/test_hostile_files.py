@@ -4,87 +4,17 @@ Each file is built here from a good one, whose control load works.
 """
 
 import base64
-import io
 import json
 import marshal
-import random
-import time
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
+from hostile import dense, make_model, pack, refuses, with_config, with_weights
 
 import ckeras as keras
 from ckeras import layers
-from ckeras._core import scope
-from ckeras.saving import registry
-
-h5py = pytest.importorskip("h5py")
-
-X = np.random.default_rng(0).normal(size=(4, 4)).astype("float32")
-
-
-def make_model():
-    m = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="relu"), layers.Dense(2)])
-    m.compile("adam", "mse")
-    return m
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory):
-    path = tmp_path_factory.mktemp("good") / "good.keras"
-    make_model().save(path)
-    with zipfile.ZipFile(path) as z:
-        members = {n: z.read(n) for n in z.namelist()}
-    keras.models.load_model(path)  # the control
-    return members
-
-
-def global_state():
-    return (
-        keras.config.floatx(),
-        keras.config.image_data_format(),
-        keras.dtype_policies.dtype_policy().name,
-        dict(keras.saving.get_custom_objects()),
-        random.getstate(),
-        scope.names_snapshot(),
-        registry.in_safe_mode(),
-    )
-
-
-def pack(path, members, method=zipfile.ZIP_STORED):
-    with zipfile.ZipFile(path, "w", method) as z:
-        for name, data in members.items():
-            z.writestr(name, data)
-    return path
-
-
-def refuses(path, words=".", **kwargs):
-    """The load raises, soon, and global state is what it was."""
-    before = global_state()
-    start = time.perf_counter()
-    with pytest.raises(ValueError, match=words):
-        keras.models.load_model(path, **kwargs)
-    assert time.perf_counter() - start < 2
-    assert global_state() == before
-
-
-def with_config(good, edit):
-    config = json.loads(good["config.json"])
-    edit(config)
-    return {**good, "config.json": json.dumps(config)}
-
-
-def with_weights(good, edit):
-    buffer = io.BytesIO(good["model.weights.h5"])
-    with h5py.File(buffer, "r+") as f:
-        edit(f)
-    return {**good, "model.weights.h5": buffer.getvalue()}
-
-
-def dense(config):
-    return config["config"]["layers"][1]
-
 
 # ---- S01 to S04, S13: configs that name code
 

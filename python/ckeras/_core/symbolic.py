@@ -6,12 +6,15 @@ A `KerasTensor` has a shape with `None` for what is not known, and a history: th
 
 import functools
 import inspect
+import re
 from typing import NamedTuple
 
 from ckeras._core import dtypes, nest, scope
 from ckeras._core.errors import ConcreteValueError, ShapeError, user_line
 from ckeras._core.tensor import TensorBase
 from ckeras._core.trace import trace_function
+
+_NOT_IN_NAMES = re.compile("[/\0\ud800-\udfff]")  # what paths and files cannot hold
 
 
 class KerasHistory(NamedTuple):
@@ -147,8 +150,8 @@ class Operation:
     def __init__(self, name=None):
         if name is None:
             name = scope.auto_name(snake_case(type(self).__name__))
-        if not isinstance(name, str) or "/" in name:
-            raise ValueError(f"[{type(self).__name__}] name must be a string without '/', got {name!r}")
+        if not isinstance(name, str) or _NOT_IN_NAMES.search(name):
+            raise ValueError(f"[{type(self).__name__}] name must be text without '/', got {name!r}")
         self.name = name
         self._inbound_nodes = []
         self._outbound_nodes = []
