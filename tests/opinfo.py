@@ -13,11 +13,13 @@ import ml_dtypes
 import numpy as np
 
 import opref
+import opref_rnn
 from ckeras import _engine
 from ckeras._core import dtypes
 from ckeras._core.primitive import PRIMITIVES
 from ckeras._core.tensor import convert
 from ckeras.ops import random as _random  # noqa: F401  (fills PRIMITIVES)
+from ckeras.ops import rnn as _rnn  # noqa: F401
 from ckeras.ops import updates as _updates  # noqa: F401
 
 TABLE = {row["name"]: row for row in _engine.op_table()}
@@ -38,6 +40,8 @@ class Row:
     domain: Any = (-3.0, 3.0)  # of all operands, or one a operand
     cases: Any = None  # rng -> list of (args, attrs); float64 arrays take the dtype under test, others stay
     bench: tuple = ()  # shapes of operands for bench/kernels.py
+    kept: int = 0  # the last results, which only the derivative reads
+    refuses: bool = False  # order 0: asking for a derivative is an error that says what to do instead
     special: bool = True  # whether special values follow the reference
 
     @property
@@ -275,6 +279,7 @@ def _update_cases(per_variable, **attrs):
 
 SGD = {"has_momentum": False, "nesterov": False, "momentum": 0.0}
 ADAM = {"one_minus_beta_1": 0.125, "one_minus_beta_2": 0.0078125, "epsilon": 1e-7}
+RECURRENT = (("lstm", 2), ("gru", 1), ("simple_rnn", 0))
 STRUCTURED = [
     _row("cast", _cast_ref, 2, cases=_cast_cases),
     _row("matmul", opref.matmul, rtol=2e-6, cases=_matmul_cases),
@@ -316,6 +321,14 @@ STRUCTURED = [
         np.broadcast_to,
         cases=lambda rng: [((_n(rng, *a),), {"shape": np.broadcast_shapes(a, b)}) for a, b in PAIRS],
     ),
+    *[
+        _row(name, opref_rnn.forward(name), 1, rtol=2e-6, cases=opref_rnn.cases(name, False), kept=kept)
+        for name, kept in RECURRENT
+    ],
+    *[
+        _row(f"{name}_grad", opref_rnn.gradient(name), 0, rtol=4e-6, cases=opref_rnn.cases(name, True), refuses=True)
+        for name, _ in RECURRENT
+    ],
     _row("sgd_update", opref.sgd_update, 0, rtol=1e-6, cases=_update_cases(2, **SGD)),
     _row("adam_update", opref.adam_update, 0, rtol=2e-6, cases=_update_cases(4, **ADAM)),
 ]

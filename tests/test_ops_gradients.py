@@ -31,7 +31,7 @@ def _float_cases(row):
             out = row.primitive.bind(*full, **attrs)
             outs = out if isinstance(out, (tuple, list)) else (out,)
             total = 0.0
-            for y, w in zip(outs, weights):
+            for y, w in zip(outs[: len(outs) - row.kept], weights):
                 total = total + ops.sum(y * w)
             return total
 
@@ -98,7 +98,7 @@ def test_what_has_no_derivative_says_so_or_gives_zero(row):
         tape.watch(floats)
         out = record.bind(*ts, **attrs)
     first = out[0] if isinstance(out, (tuple, list)) else out
-    if first.dtype != "float32" or record.vjp is None:
+    if first.dtype != "float32" or record.vjp is None or row.refuses:
         with pytest.raises(GradientError, match=row.name if first.dtype == "float32" else "float target"):
             tape.gradient(first, floats)
     else:

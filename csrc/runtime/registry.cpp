@@ -18,6 +18,7 @@ constexpr uint16_t mask(D... d) {
 using enum DType;
 constexpr uint16_t INTS = mask(I8, I16, I32, I64, U8, U16, U32, U64);
 constexpr uint16_t FLOATS = mask(F16, BF16, F32, F64);
+constexpr uint16_t REALS = mask(F32, F64);
 constexpr uint16_t BOOLS = mask(Bool);
 constexpr uint16_t BITS = INTS | BOOLS;
 constexpr uint16_t NUMBERS = INTS | FLOATS;

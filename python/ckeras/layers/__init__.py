@@ -11,6 +11,7 @@ from ckeras.layers.input_layer import InputLayer
 from ckeras.layers.input_spec import InputSpec as InputSpec
 from ckeras.layers.lambda_layer import Lambda
 from ckeras.layers.layer import Layer
+from ckeras.layers.masking import Masking
 from ckeras.layers.merging import (
     Add,
     Average,
@@ -48,6 +49,19 @@ from ckeras.layers.merging import (
 from ckeras.layers.normalization import BatchNormalization
 from ckeras.layers.pooling import MaxPooling2D
 from ckeras.layers.reshaping import Flatten, Reshape
+from ckeras.layers.rnn import (
+    GRU,
+    LSTM,
+    RNN,
+    Bidirectional,
+    GRUCell,
+    LSTMCell,
+    SimpleRNN,
+    SimpleRNNCell,
+    StackedRNNCells,
+    TimeDistributed,
+)
+from ckeras.layers.wrapper import Wrapper
 
 Convolution2D, MaxPool2D = Conv2D, MaxPooling2D
 
@@ -60,6 +74,7 @@ _catalog = Catalog(
         Add,
         Average,
         BatchNormalization,
+        Bidirectional,
         Concatenate,
         Conv2D,
         Dense,
@@ -67,18 +82,29 @@ _catalog = Catalog(
         Dropout,
         Embedding,
         Flatten,
+        GRU,
+        GRUCell,
         Identity,
         InputLayer,
+        LSTM,
+        LSTMCell,
         Lambda,
+        Masking,
         MaxPooling2D,
         Maximum,
         Minimum,
         Multiply,
+        RNN,
         ReLU,
         Rescaling,
         Reshape,
+        SimpleRNN,
+        SimpleRNNCell,
         Softmax,
+        StackedRNNCells,
         Subtract,
+        TimeDistributed,
+        Wrapper,
     ),
 )
 

@@ -1,0 +1,128 @@
+"""Whole recurrent sequences as one kernel: records of lstm, gru and simple_rnn, and what the layers call."""
+
+from ckeras._core.errors import GradientError
+from ckeras._core.primitive import Primitive
+from ckeras.ops._common import as_dtype
+from ckeras.ops.create import constant
+
+# The states of each family, and the columns of what its kernel keeps for the gradient, in units.
+_STATES = {"lstm": 2, "gru": 1, "simple_rnn": 1}
+
+
+def _flags(reverse, masked, reset_after):
+    return int(reverse), int(masked), int(reset_after)
+
+
+def _forward_spec(name):
+    def spec(x, h0, *args, reverse, masked, reset_after, sequences):
+        (batch, time, _), units, dtype = x.shape, h0.shape[1], x.dtype
+        y, state, gates = ((batch, time, units), dtype), (h0.shape, dtype), ((batch, time, 4 * units), dtype)
+        return {"lstm": [y, state, state, y, gates], "gru": [y, state, gates], "simple_rnn": [y, state]}[name]
+
+    return spec
+
+
+def _forward_pack(*args, reverse, masked, reset_after, sequences):
+    return _flags(reverse, masked, reset_after), ()
+
+
+def _forward_vjp(name):
+    states = _STATES[name]
+
+    def vjp(ctx, gy, *grads):
+        x, *rest = ctx.inputs
+        initial, (kernel, recurrent, _bias), mask = rest[:states], rest[states : states + 3], rest[states + 3 :]
+        y, *kept = ctx.outputs
+        kept = kept[states:]  # what the forward pass keeps for this
+        attrs = ctx.attrs
+        args = [x, *initial, kernel, recurrent, y, *kept, *grads[:states], *mask]
+        if attrs["sequences"]:
+            args.append(gy)
+        out = _GRADS[name].bind(
+            *args,
+            reverse=attrs["reverse"],
+            masked=attrs["masked"],
+            reset_after=attrs["reset_after"],
+            sequences=attrs["sequences"],
+            wants_x=ctx.needs[0],
+        )
+        dx = out[-1] if ctx.needs[0] else None
+        return [dx, *out[: states + 3], *[None for _ in mask]]
+
+    return vjp
+
+
+def _grad_spec(name):
+    states = _STATES[name]
+
+    def spec(x, *args, reverse, masked, reset_after, sequences, wants_x):
+        dtype, kernel, recurrent = x.dtype, args[states], args[states + 1]
+        width = kernel.shape[1]
+        shapes = [a.shape for a in args[:states]] + [kernel.shape, recurrent.shape]
+        shapes.append((2, width) if reset_after and name == "gru" else (width,))
+        return [(s, dtype) for s in (shapes + [x.shape] if wants_x else shapes)]
+
+    return spec
+
+
+def _grad_pack(*args, reverse, masked, reset_after, sequences, wants_x):
+    return (*_flags(reverse, masked, reset_after), int(sequences), int(wants_x)), ()
+
+
+def _no_second_derivative(name):
+    def vjp(ctx, *grads):
+        raise GradientError(
+            f"[{name}_grad] the whole-sequence kernel has first derivatives only; for higher ones run the cell step by "
+            "step: RNN(cell) with the layer's cell, or the layer with unroll=True"
+        )
+
+    return vjp
+
+
+_FORWARDS = {
+    name: Primitive(
+        name,
+        _forward_spec(name),
+        _forward_pack,
+        _forward_vjp(name),
+        "x [B,T,I], initial states [B,U], kernel, recurrent kernel, bias[, mask] -> y [B,T,U], last states, what the "
+        "gradient needs; `sequences=False` promises that y gets no gradient",
+        multi=True,
+    )
+    for name in _STATES
+}
+_GRADS = {
+    name: Primitive(
+        f"{name}_grad",
+        _grad_spec(name),
+        _grad_pack,
+        _no_second_derivative(name),
+        "gradients to the initial states, kernel, recurrent kernel, bias and, with `wants_x`, x",
+        multi=True,
+    )
+    for name in _STATES
+}
+
+
+def recurrence(
+    name, x, states, kernel, recurrent, bias=None, mask=None, reverse=False, reset_after=False, sequences=True
+):
+    """A recurrent layer with its default activations over whole sequences: `(y, last states)`.
+
+    `name` is "lstm", "gru" or "simple_rnn". `x` [batch, time, inputs]; `states` a list of [batch, units]; weights as
+    Keras has them; `mask` bool [batch, time]: where it is false the state stays. `y` [batch, time, units] is in the
+    order of time, also with `reverse`, which runs from the last time to the first. `sequences=False` says that only the
+    last states are used: y is `None`. Halves compute in float32. Shapes were checked by the caller.
+    """
+    dtype = x.dtype
+    wide = "float32" if dtype in ("float16", "bfloat16") else dtype
+    if bias is None:
+        bias = constant((2, kernel.shape[1]) if reset_after else (kernel.shape[1],), 0, wide)
+    args = [as_dtype(a, wide) for a in (x, *states, kernel, recurrent, bias)]
+    if mask is not None:
+        args.append(as_dtype(mask, "bool"))
+    out = _FORWARDS[name].bind(
+        *args, reverse=reverse, masked=mask is not None, reset_after=reset_after, sequences=sequences
+    )
+    count = _STATES[name]
+    return as_dtype(out[0], dtype) if sequences else None, [as_dtype(s, dtype) for s in out[1 : 1 + count]]
