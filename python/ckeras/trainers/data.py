@@ -168,7 +168,7 @@ class ArrayData:
             whole = np.arange(self.full * self.batch_size, dtype=np.int64).reshape(self.full, self.batch_size)
             whole = whole[self._shuffler.permutation(self.full)].reshape(-1)
             return np.concatenate([whole, np.arange(len(whole), self.n, dtype=np.int64)])
-        return self._shuffler.permutation(self.n).astype(np.int64)
+        return self._shuffler.permutation(self.n).astype(np.int64, copy=False)
 
     def segments(self, limit):
         """`(order, batch size, first step, steps)` runs that make one epoch of `limit` steps (all when `None`).
