@@ -90,6 +90,6 @@ int main(int, char** argv) {
   const int threads = std::atoi(argv[1]);
   const size_t l2 = std::strtoull(argv[2], nullptr, 10), l3 = std::strtoull(argv[3], nullptr, 10);
   std::printf("{\"vector_bits\": %d, \"flops_1\": %.6g, \"flops\": %.6g, ", 8 * kVectorBytes, flops(1), flops(threads));
-  std::printf("\"l2\": %.6g, \"l3\": %.6g, \"dram\": %.6g}\n", copied(threads, l2 / 2), copied(threads, l3 / 4 / threads),
-              copied(threads, std::max(l3, size_t{64} << 20)));
+  std::printf("\"l2\": %.6g, \"l3\": %.6g, \"dram\": %.6g}\n", copied(threads, l2 / 2),
+              copied(threads, l3 / 4 / threads), copied(threads, std::max(l3, size_t{64} << 20)));
 }
