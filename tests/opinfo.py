@@ -94,6 +94,14 @@ ELEMENTWISE = [
     _row("tanh", np.tanh, 2, 3, bench=BIG),
     _row("sigmoid", opref.sigmoid, 2, 3, bench=BIG),
     _row("erf", opref.erf, 2, 3, bench=BIG),
+    _row("erfinv", opref.erfinv, 2, 6, domain=(-0.9, 0.9), special=False),
+    _row("arctan2", np.arctan2, 2, 3),
+    _row("bitwise_and", np.bitwise_and, 0),
+    _row("bitwise_or", np.bitwise_or, 0),
+    _row("bitwise_xor", np.bitwise_xor, 0),
+    _row("bitwise_not", np.bitwise_not, 0),
+    _row("left_shift", np.left_shift, 0, domain=((-3, 3), (0, 5))),
+    _row("right_shift", np.right_shift, 0, domain=((-90, 90), (0, 5))),
     _row("equal", np.equal, 0),
     _row("not_equal", np.not_equal, 0),
     _row("less", np.less, 0),
@@ -247,6 +255,19 @@ def _gather_grad_cases(rng):
     ]
 
 
+def _scatter_cases(rng):
+    return [
+        ((_n(rng, 5, 3), np.array([3, -1, 0], "int32"), _n(rng, 3, 3)), {"mode": None}),
+        ((_n(rng, 4, 2), np.array([1, 1, 3, 1]), _n(rng, 4, 2)), {"mode": None}),
+        ((_n(rng, 3), np.zeros(0, "int32"), _n(rng, 0)), {"mode": None}),
+    ]
+
+
+def _argsort_cases(rng):
+    cases = [((33,), 33, False), ((7, 65), 65, True), ((3, 5, 40), 7, True), ((2, 1), 1, False), ((0, 4), 2, False)]
+    return [((rng.integers(0, 30, s) * 0.5,), {"k": k, "descending": d}) for s, k, d in cases]
+
+
 def _transpose_cases(rng):
     cases = [((7, 13), (1, 0)), ((2, 3, 5, 1, 4), (4, 2, 0, 3, 1)), ((33, 65, 2), (1, 0, 2)), ((0, 3), (1, 0))]
     return [((_n(rng, *s),), {"perm": perm}) for s, perm in cases]
@@ -308,6 +329,8 @@ STRUCTURED = [
     _row("dropout", None, 2, cases=lambda rng: [((_n(rng, *s), SEED), {"rate": 0.25}) for s in [(17,), (100, 701)]]),
     _row("gather", lambda x, i, axis: np.take(x, i, axis), cases=_gather_cases),
     _row("gather_grad", opref.gather_grad, rtol=1e-6, cases=_gather_grad_cases),
+    _row("scatter", opref.scatter, cases=_scatter_cases),
+    _row("argsort", opref.argsort, 0, cases=_argsort_cases),
     _row("transpose", lambda x, perm: x.transpose(perm), cases=_transpose_cases),
     _row(
         "concatenate",

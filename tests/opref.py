@@ -1,10 +1,20 @@
 """Plain float64 references of the structured primitives, in NumPy: one definition each, with no eye to speed."""
 
 import math
+import statistics
 
 import numpy as np
 
 erf = np.vectorize(math.erf, otypes=[float])
+
+
+def _erfinv(x):
+    """From the normal distribution's quantile, by one step of Newton's."""
+    y = statistics.NormalDist().inv_cdf((x + 1) / 2) / math.sqrt(2)
+    return y - (math.erf(y) - x) * math.sqrt(math.pi) / 2 * math.exp(y * y)
+
+
+erfinv = np.vectorize(_erfinv, otypes=[float])
 
 
 def sigmoid(x):
@@ -110,6 +120,19 @@ def gather_grad(indices, g, axis, shape):
     rank = indices.ndim
     np.add.at(moved, indices, np.moveaxis(g, range(axis, axis + rank), range(rank)))
     return out
+
+
+def scatter(x, indices, updates, mode):
+    out = x.copy()
+    combine = {"add": np.add, "max": np.maximum, "min": np.minimum, "mul": np.multiply}.get(mode)
+    for i, u in zip(indices, updates):
+        out[i] = u if combine is None else combine(out[i], u)
+    return out
+
+
+def argsort(x, k, descending):
+    x = x.astype("float64")
+    return np.argsort(-x if descending else x, axis=-1, kind="stable")[..., :k]
 
 
 def slice_(x, starts, steps, shape):

@@ -34,6 +34,7 @@ struct FloatTraits<float> {
   static constexpr float kInf = __builtin_inff(), kNan = __builtin_nanf("");
   static constexpr float kSmallest = 0x1p-126f, kBelowOne = 0x1.fffffcp-1f;
   static constexpr Int kSqrtHalf = 0x3f3504f3;
+  static constexpr float kQuarterPi = 0x1.921fb6p-1f, kQuarterPiLow = -0x1.777a5cp-26f;
 };
 template <>
 struct FloatTraits<double> {
@@ -44,6 +45,7 @@ struct FloatTraits<double> {
   static constexpr double kInf = __builtin_inf(), kNan = __builtin_nan("");
   static constexpr double kSmallest = 0x1p-1022, kBelowOne = 0x1.ffffffffffffep-1;
   static constexpr Int kSqrtHalf = 0x3fe6a09e667f3bcd;
+  static constexpr double kQuarterPi = 0x1.921fb54442d18p-1, kQuarterPiLow = 0x1.1a62633145c07p-55;
 };
 template <class V>
 using TraitsOf = FloatTraits<typename V::Lane>;
@@ -346,6 +348,39 @@ CKERAS_INLINE V erfinv(V x) {
   const V value = x * erfinv_ratio(-log((V(1) - x) * (V(1) + x)));
   const V a = abs(x);
   return select(a < V(1), value, select(a == V(1), copysign(V(F::kInf), x), V(F::kNan)));
+}
+
+// ---- the angle
+
+// (atan(x) / x - 1) / x^2 for |x| <= tan(pi / 8), z = x^2.
+CKERAS_INLINE V16 atan_tail(V16 z) {
+  return polynomial(z, {-3.33333318e-01f, 1.99995403e-01f, -1.42639498e-01f, 1.07436683e-01f, -6.45171887e-02f});
+}
+CKERAS_INLINE V8 atan_tail(V8 z) {
+  return polynomial(z, {-3.333333333333333e-01, 1.9999999999995517e-01, -1.4285714284665681e-01, 1.1111111015187019e-01,
+                        -9.090904575306489e-02, 7.692183125376892e-02, -6.664510525508937e-02, 5.858140904866328e-02,
+                        -5.0854078345894843e-02, 3.9230447784793095e-02, -1.9175404711104934e-02});
+}
+// The angle of (x, y) for x and y of no sign: in [0, pi / 2].
+template <class V>
+CKERAS_INLINE V first_quadrant_angle(V y, V x) {
+  using F = TraitsOf<V>;
+  const V longer = max(x, y), shorter = min(x, y);
+  const V t = select(shorter == V(F::kInf), V(1), select(longer == V(0), V(0), shorter / longer));
+  const auto steep = t > V(0.41421356f);
+  const V r = select(steep, (t - V(1)) / (t + V(1)), t);
+  const V z = r * r;
+  const V low = select(steep, V(F::kQuarterPiLow), V(0));
+  const V angle = select(steep, V(F::kQuarterPi), V(0)) + (r + fma(r * z, atan_tail(z), low));
+  return select(y > x, (V(2 * F::kQuarterPi) - angle) + V(2 * F::kQuarterPiLow), angle);
+}
+// Max 3 / 3 ULP: the angle of (x, y) in [-pi, pi].
+template <class V>
+CKERAS_INLINE V atan2(V y, V x) {
+  using F = TraitsOf<V>;
+  const V angle = first_quadrant_angle(abs(y), abs(x));
+  const V behind = (V(4 * F::kQuarterPi) - angle) + V(4 * F::kQuarterPiLow);
+  return copysign(select(copysign(V(1), x) < V(0), behind, angle), y);
 }
 
 // ---- powers

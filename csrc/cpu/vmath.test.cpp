@@ -90,6 +90,7 @@ const std::vector<Function>& functions() {
       {"sin", 2, 2, 0x1p17, 0x1p30, [](Wide x, Wide, Wide) { return std::sin(x); }},
       {"cos", 2, 2, 0x1p17, 0x1p30, [](Wide x, Wide, Wide) { return std::cos(x); }},
       {"erfinv", 4, 3, INFINITY, INFINITY, erfinv_near},
+      {"atan2", 3, 3, INFINITY, INFINITY, [](Wide x, Wide y, Wide) { return std::atan2(x, y); }},
       {"pow", 1, 2, INFINITY, INFINITY, [](Wide x, Wide y, Wide) { return std::pow(x, y); }},
   };
   return all;
@@ -140,7 +141,7 @@ struct Points {
 // Every so-many-th bit pattern, the neighbourhood of 0 and 1 and the usual range more densely, and special values.
 template <class T>
 Points<T> points(const Function& f) {
-  const bool two = std::strcmp(f.name, "pow") == 0;
+  const bool two = std::strcmp(f.name, "pow") == 0, ratio = std::strcmp(f.name, "atan2") == 0;
   const double range = sizeof(T) == 4 ? f.range32 : f.range64;
   Points<T> p;
   std::mt19937_64 random(1);
@@ -152,6 +153,11 @@ Points<T> points(const Function& f) {
       const double log = std::log(std::abs(static_cast<double>(x)));
       y = static_cast<T>(exponent(random) * (sizeof(T) == 4 ? 1 : 8) / (std::isfinite(log) && log != 0 ? log : 1));
       if (random() % 4 == 0) y = std::round(y);
+      if (std::fpclassify(y) == FP_SUBNORMAL) y = 0;
+    }
+    if (ratio) {  // of all magnitudes, most of them near that of x
+      y = static_cast<T>(x * std::ldexp(1 + static_cast<double>(random() % 1000) / 1000, random() % 8 ? 0 : 20));
+      if (random() % 2) y = -y;
       if (std::fpclassify(y) == FP_SUBNORMAL) y = 0;
     }
     p.x.push_back(x);

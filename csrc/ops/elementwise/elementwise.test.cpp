@@ -80,6 +80,12 @@ bool integer_reference(const std::string& op, Big a, Big b, Big* r) {
       {"logical_or", [](Big x, Big y) -> Big { return x || y; }},
       {"logical_xor", [](Big x, Big y) -> Big { return (x != 0) != (y != 0); }},
       {"logical_not", [](Big x, Big) -> Big { return !x; }},
+      {"bitwise_and", [](Big x, Big y) { return x & y; }},
+      {"bitwise_or", [](Big x, Big y) { return x | y; }},
+      {"bitwise_xor", [](Big x, Big y) { return x ^ y; }},
+      {"bitwise_not", [](Big x, Big) { return ~x; }},
+      {"left_shift", [](Big x, Big y) -> Big { return y < 0 || y >= Big(8 * sizeof(T)) ? 0 : x * (Big{1} << y); }},
+      {"right_shift", [](Big x, Big y) { return x >> (y < 0 || y > 64 ? 64 : y); }},
   };
   for (const auto& [name, f] : all) {
     if (name == op) return *r = f(a, b), true;

@@ -314,6 +314,18 @@ struct Erf {
     return erf(a);
   }
 };
+struct Erfinv {
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a) const {
+    return erfinv(a);
+  }
+};
+struct Arctan2 {
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T y, T x) const {
+    return atan2(y, x);
+  }
+};
 
 // ---- comparison, logic, selection
 
@@ -371,6 +383,28 @@ struct Xor {
   template <class T>
   CKERAS_FUNCTOR T operator()(T a, T b) const {
     return static_cast<T>(a ^ b);
+  }
+};
+struct BitNot {
+  static constexpr bool kSignless = true;
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a) const {
+    return static_cast<T>(~a);
+  }
+};
+// A shift by the width or more, or by a negative number, leaves nothing but, to the right, the sign.
+struct LeftShift {
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a, T n) const {
+    constexpr int kBits = 8 * static_cast<int>(sizeof(T));
+    return n < 0 || n >= kBits ? static_cast<T>(0) : static_cast<T>(wrapping(a) << n);
+  }
+};
+struct RightShift {
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a, T n) const {
+    constexpr int kBits = 8 * static_cast<int>(sizeof(T));
+    return n < 0 || n >= kBits ? static_cast<T>(a < 0 ? -1 : 0) : static_cast<T>(a >> n);
   }
 };
 struct LogicalNot {

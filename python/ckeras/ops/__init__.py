@@ -6,12 +6,16 @@ All accept tensors, variables, NumPy arrays, scalars and KerasTensors; results a
 
 from ckeras._core.tape import custom_gradient as custom_gradient
 from ckeras.ops import operators as operators
+from ckeras.ops.angles import *
+from ckeras.ops.attention import *
+from ckeras.ops.bits import *
 from ckeras.ops.control import *
 from ckeras.ops.conv import *
 from ckeras.ops.create import *
 from ckeras.ops.cumulative import *
 from ckeras.ops.diagonals import *
 from ckeras.ops.elementwise import *
+from ckeras.ops.encodings import *
 from ckeras.ops.indexing import *
 from ckeras.ops.joining import *
 from ckeras.ops.linalg import *
@@ -21,13 +25,18 @@ from ckeras.ops.math import *
 from ckeras.ops.nn import *
 from ckeras.ops.normalization import *
 from ckeras.ops.padding import *
+from ckeras.ops.pooling import *
 from ckeras.ops.predicates import *
 from ckeras.ops.products import *
 from ckeras.ops.reduce import *
+from ckeras.ops.scatter import *
 from ckeras.ops.shape import *
+from ckeras.ops.sorting import *
 from ckeras.ops.statistics import *
 from ckeras.ops.windows import *
 
 abs = absolute
 swish = silu
 true_divide = divide
+
+from ckeras.ops import namespaces as namespaces  # noqa: E402  (last: it reads the names above)

@@ -19,6 +19,7 @@ __all__ = [
     "copy",
     "dtype",
     "empty",
+    "empty_like",
     "eye",
     "full",
     "full_like",
@@ -106,6 +107,12 @@ def full_like(x, fill_value, dtype=None):
 def empty(shape, dtype=None):
     """A tensor whose values do not matter: zeros."""
     return zeros(shape, dtype)
+
+
+@public_op
+def empty_like(x, dtype=None):
+    """A tensor in the shape, and the dtype unless given, of `x` whose values do not matter: zeros."""
+    return zeros_like(x, dtype)
 
 
 def eye(N, M=None, k=0, dtype=None):

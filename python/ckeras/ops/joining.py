@@ -1,4 +1,4 @@
-"""Joining and cutting as NumPy names them: stacks, splits, rolls, turns, grids, views of at least some rank."""
+"""Joining and cutting as NumPy names them: stacks, splits, rolls, turns, grids."""
 
 import itertools
 
@@ -10,9 +10,6 @@ from ckeras.ops.shape import concatenate, cut, flip, permute, split, swapaxes, t
 __all__ = [
     "append",
     "array_split",
-    "atleast_1d",
-    "atleast_2d",
-    "atleast_3d",
     "dsplit",
     "dstack",
     "fliplr",
@@ -92,29 +89,6 @@ def _rank_2(x):
 
 def _rank_3(x):
     return to_shape(x, (*_rank_2(x).shape, 1)) if x.ndim < 3 else x
-
-
-def _each(rank, xs):
-    out = [rank(operand(x)) for x in xs]
-    return out[0] if len(out) == 1 else out
-
-
-@public_op
-def atleast_1d(*xs):
-    """Scalars as one element, others as they are; of several arguments a list."""
-    return _each(_rank_1, xs)
-
-
-@public_op
-def atleast_2d(*xs):
-    """Vectors and scalars as a matrix of one row, others as they are; of several arguments a list."""
-    return _each(_rank_2, xs)
-
-
-@public_op
-def atleast_3d(*xs):
-    """Of rank at least 3: [n] as [1, n, 1], [m, n] as [m, n, 1]; of several arguments a list."""
-    return _each(_rank_3, xs)
 
 
 def _stacked(op, rank, axis, xs):

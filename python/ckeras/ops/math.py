@@ -26,7 +26,6 @@ from ckeras.ops.elementwise import (
     mod,
     power_p,
     reciprocal,
-    sign,
     sin,
     sqrt,
     square,
@@ -87,11 +86,11 @@ def sinh(x):
     """The hyperbolic sine, `(exp(x) - exp(-x)) / 2`, accurate near 0; it overflows only where the result does."""
     x = float_operand(x)
     size = absolute(x)
-    near = minimum(x, scalar(8, x.dtype))
-    near = expm1(maximum(near, scalar(-8, x.dtype)))
+    near = expm1(minimum(size, scalar(8, x.dtype)))
     half = exp(0.5 * size)
-    far = sign(x) * (0.5 * half * half - 0.5 * square(reciprocal(half)))
-    return choose(less(size, 8), 0.5 * (near + near / (near + 1)), far)
+    far = 0.5 * half * half - 0.5 * square(reciprocal(half))
+    value = choose(less(size, 8), 0.5 * (near + near / (near + 1)), far)
+    return choose(equal(x, 0), x, choose(less(x, 0), -value, value))
 
 
 @public_op

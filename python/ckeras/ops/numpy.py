@@ -1,0 +1,1 @@
+"""The functions of `ops` that NumPy has too, filled in by `namespaces`."""

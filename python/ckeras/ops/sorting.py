@@ -1,0 +1,196 @@
+"""Sorting and what rests on order: largest elements, medians, quantiles."""
+
+import math
+
+from ckeras._core.errors import ArgumentError, ShapeError
+from ckeras._core.primitive import Primitive
+from ckeras._core.symbolic import public_op
+from ckeras._core.tensor import scalar
+from ckeras.ops._common import as_dtype, axes_tuple, axis_index, float_operand, operand
+from ckeras.ops.elementwise import ceil, choose, floor, isnan
+from ckeras.ops.lookup import take_along_axis
+from ckeras.ops.reduce import any_p, reduce, sum_p
+from ckeras.ops.shape import inverse, moveaxis, permute, to_shape, widen
+
+__all__ = [
+    "argpartition",
+    "argsort",
+    "median",
+    "nanmedian",
+    "nanpercentile",
+    "nanquantile",
+    "percentile",
+    "quantile",
+    "sort",
+    "top_k",
+]
+
+argsort_p = Primitive(
+    "argsort",
+    lambda x, k, descending: ((*x.shape[:-1], k), "int32"),
+    lambda x, k, descending: ((int(descending),), ()),
+    None,
+    "The places of the first k elements of each row in sorted order; equal ones keep theirs, NaN is greatest.",
+)
+
+
+def _last(op, x, axis):
+    """`x` with `axis` moved to the end, raveled for `None`; and the way back."""
+    if axis is None:
+        return to_shape(x, (x.size,)), lambda y: y
+    axis = axis_index(op, axis, x.ndim)
+    perm = tuple([i for i in range(x.ndim) if i != axis] + [axis])
+    return permute(x, perm), lambda y: permute(y, inverse(perm))
+
+
+def _order(x, descending=False, k=None):
+    return argsort_p.bind(x, k=x.shape[-1] if k is None else k, descending=descending)
+
+
+@public_op
+def argsort(x, axis=-1):
+    """The places that sort `x` along `axis` (raveled for `None`), int32. Equal elements keep their order; NaN is last.
+
+    >>> ops.argsort([30, 10, 20]).numpy()
+    array([1, 2, 0], dtype=int32)
+    """
+    x = operand(x)
+    rows, back = _last("argsort", to_shape(x, (1,)) if x.ndim == 0 else x, axis)
+    return back(_order(rows))
+
+
+@public_op
+def sort(x, axis=-1):
+    """`x` sorted along `axis` (raveled for `None`), from least to greatest, NaN last.
+
+    >>> ops.sort([3, 1, 2]).numpy()
+    array([1, 2, 3], dtype=int32)
+    """
+    x = operand(x)
+    rows, back = _last("sort", x, axis)
+    return back(take_along_axis(rows, _order(rows), axis=-1))
+
+
+@public_op
+def argpartition(x, kth, axis=-1):
+    """Places that put the element of rank `kth` along `axis` where sorting does, the lesser before it. int32."""
+    x = operand(x)
+    rows, back = _last("argpartition", x, axis)
+    axis_index("argpartition", kth, rows.shape[-1], "kth")
+    return back(_order(rows))
+
+
+@public_op
+def top_k(x, k, sorted=True):
+    """`(values, indices)` of the `k` largest elements of the last dimension, from the largest; equal ones in order.
+
+    They come sorted with `sorted=False` too. Indices are int32. Raises `ArgumentError` for more than there are.
+
+    >>> ops.top_k([5, 9, 7], 2)[1].numpy()
+    array([1, 2], dtype=int32)
+    """
+    x = operand(x)
+    if x.ndim < 1 or not 0 <= int(k) <= x.shape[-1]:
+        raise ArgumentError(f"[top_k] k={k} does not fit the last dimension of shape {x.shape}")
+    places = _order(x, descending=True, k=int(k))
+    return take_along_axis(x, places, axis=-1), places
+
+
+# ---- quantiles
+
+_METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+def _quantile(op, x, q, axis, method, keepdims, skip_nan, scale=1.0):
+    if method not in _METHODS:
+        raise ArgumentError(f"[{op}] method must be one of {', '.join(_METHODS)}, got {method!r}")
+    x = float_operand(x)
+    q = as_dtype(operand(q), x.dtype)
+    if q.ndim > 1:
+        raise ShapeError(f"[{op}] q must be a number or a vector, got shape {q.shape}")
+    axes = axes_tuple(op, axis, x.ndim)
+    kept = tuple([d for i, d in enumerate(x.shape) if i not in axes])
+    rest = tuple([i for i in range(x.ndim) if i not in axes])
+    n = math.prod([x.shape[a] for a in axes])
+    if not n:
+        raise ShapeError(f"[{op}] over no elements (shape {x.shape}) has no value")
+    rows = to_shape(permute(x, (*rest, *axes)), (*kept, n))
+    holes = isnan(rows)
+    rows = take_along_axis(rows, _order(rows), axis=-1)
+    wide = "float64" if x.dtype == "float64" else "float32"
+    share = to_shape(as_dtype(q, wide) * scale, q.shape)
+    if skip_nan:
+        counts = to_shape(as_dtype(reduce(sum_p, as_dtype(holes, "int32"), (len(kept),), False), wide), (*kept, 1))
+        last = float(n - 1) - counts
+        last = choose(last < 0, scalar(0, wide), last)
+    else:
+        last = scalar(n - 1, wide)
+    at = widen(to_shape(share, (1,) * len(kept) + (q.size,)) * last, (*kept, q.size))
+    low, high = floor(at), ceil(at)
+    if method in ("lower", "higher", "nearest"):
+        place = low if method == "lower" else high if method == "higher" else _nearest(at)
+        out = _at(rows, place)
+    else:
+        a, b = _at(rows, low), _at(rows, high)
+        part = as_dtype(at - low, x.dtype)
+        out = a * 0.5 + b * 0.5 if method == "midpoint" else a * (1 - part) + b * part
+    if not skip_nan:  # a NaN among them makes the result NaN
+        spoilt = to_shape(reduce(any_p, holes, (len(kept),), False), (*kept, 1))
+        out = choose(spoilt, scalar(math.nan, x.dtype), out)
+    out = moveaxis(out, -1, 0)
+    tail = tuple([1 if i in axes else d for i, d in enumerate(x.shape)]) if keepdims else kept
+    return to_shape(out, q.shape + tail)
+
+
+def _nearest(at):
+    """Halves to even."""
+    from_below = floor(at + 0.5)
+    tie = (at - floor(at)) == 0.5
+    return choose(tie, 2 * floor(at / 2 + 0.5), from_below)
+
+
+def _at(rows, places):
+    return take_along_axis(rows, as_dtype(places, "int32"), axis=-1)
+
+
+@public_op
+def quantile(x, q, axis=None, method="linear", keepdims=False):
+    """The value below which the share `q` (of [0, 1], a number or a vector) of the elements over `axis` lies.
+
+    Between two elements `method` decides: `"linear"`, `"lower"`, `"higher"`, `"midpoint"` or `"nearest"`. A vector `q`
+    gives a first dimension. NaN where there is one.
+
+    >>> ops.quantile([1.0, 2.0, 3.0, 4.0], 0.5).numpy()
+    2.5
+    """
+    return _quantile("quantile", x, q, axis, method, keepdims, False)
+
+
+@public_op
+def percentile(x, q, axis=None, method="linear", keepdims=False):
+    """`ops.quantile` for `q` in percent."""
+    return _quantile("percentile", x, q, axis, method, keepdims, False, 0.01)
+
+
+@public_op
+def nanquantile(x, q, axis=None, method="linear", keepdims=False):
+    """`ops.quantile` of the elements that are not NaN; NaN where none is left."""
+    return _quantile("nanquantile", x, q, axis, method, keepdims, True)
+
+
+@public_op
+def nanpercentile(x, q, axis=None, method="linear", keepdims=False):
+    """`ops.percentile` of the elements that are not NaN; NaN where none is left."""
+    return _quantile("nanpercentile", x, q, axis, method, keepdims, True, 0.01)
+
+
+@public_op
+def median(x, axis=None, keepdims=False):
+    """The median over `axis`: the middle element in sorted order, or the mean of the two. NaN where there is one."""
+    return _quantile("median", x, 0.5, axis, "linear", keepdims, False)
+
+
+@public_op
+def nanmedian(x, axis=None, keepdims=False):
+    """The median over `axis` of the elements that are not NaN; NaN where none is left."""
+    return _quantile("nanmedian", x, 0.5, axis, "linear", keepdims, True)
