@@ -25,10 +25,8 @@ class Layer(Tracked, LayerSaving, Operation):
     """Base of layers: weights, and a `call` that turns tensors into tensors.
 
     A subclass defines `call(self, inputs)`, makes weights in `build(self, input_shape)` with `add_weight`, and
-    describes
-    itself in `get_config`. `call` may take `training` and `mask`: they are filled in. Layers, variables and
-    metrics held
-    in attributes, lists or dicts belong to the layer.
+    describes itself in `get_config`. `call` may take `training` and `mask`: they are filled in. Layers, variables and
+    metrics held in attributes, lists or dicts belong to the layer.
 
     `dtype` is a dtype name or a `DTypePolicy`; float inputs are cast to its compute dtype unless `autocast=False`.
     `activity_regularizer` penalises the outputs. `input_shape`, `input_dim` and `batch_input_shape` are the old way to
@@ -135,8 +133,7 @@ class Layer(Tracked, LayerSaving, Operation):
             else:
                 raise ValueError(
                     f"[{self.name}.add_weight] unexpected argument {arg!r}; write "
-                    "add_weight(shape=..., initializer=...,"
-                    " name=...)"
+                    "add_weight(shape=..., initializer=..., name=...)"
                 )
         shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
         dtype = dtypes.standardize(dtype) if dtype is not None else self.variable_dtype
@@ -199,9 +196,8 @@ class Layer(Tracked, LayerSaving, Operation):
             missing = [n for n in names if n not in shapes]
             if len(missing) == len(names):
                 raise ValueError(
-                    f"[{self.name}] build{names} of {type(self).__name__} has no argument that fits "
-                    "its call: name each "
-                    "after an argument of call with _shape appended"
+                    f"[{self.name}] build{names} of {type(self).__name__} has no argument that fits its call: name "
+                    "each after an argument of call with _shape appended"
                 )
         self.build(**shapes)
         self.built = True

@@ -217,8 +217,7 @@ class CompileMetrics:
     """The metrics of every output, under the names that logs show.
 
     `metrics`, `weighted_metrics`: a list for one output; for several, a list or dict shaped as the outputs whose
-    entries are
-    metrics or lists of them. Only weighted metrics see sample weights.
+    entries are metrics or lists of them. Only weighted metrics see sample weights.
     """
 
     name = "compile_metrics"

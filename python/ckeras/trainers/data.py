@@ -33,8 +33,7 @@ def pack_x_y_sample_weight(x, y=None, sample_weight=None):
 
 
 def as_tensor(x, what):
-    """A tensor of an array-like; floats become the default float dtype. `TypeError`/`ValueError` "
-    "for what is no array."""
+    """A tensor of an array-like; floats become the default float dtype. `ValueError` where it holds no numbers."""
     if isinstance(x, Tensor):
         return x
     if isinstance(x, TensorBase):

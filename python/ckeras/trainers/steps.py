@@ -19,9 +19,8 @@ _tracing = threading.RLock()  # a trace may build layers: one at a time
 class Runner:
     """Runs one kind of step of a model on batches of one structure.
 
-    `step(x, y, sample_weight)` is Python code; every new batch signature is traced into a program. Where tracing
-    needs a
-    concrete value, the runner warns once and runs the Python code from then on.
+    `step(x, y, sample_weight)` is Python code; every new batch signature is traced into a program. Where tracing needs
+    a concrete value, the runner warns once and runs the Python code from then on.
     """
 
     def __init__(self, step, structure, eager, losses=""):

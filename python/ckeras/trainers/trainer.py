@@ -61,8 +61,7 @@ class Trainer:
         """Sets how to train.
 
         `optimizer`: a name, config or `Optimizer`. `loss`, `loss_weights`, `metrics`, `weighted_metrics`: for one
-        output, or
-        lists or dicts shaped as the outputs; "accuracy" becomes binary, categorical or sparse by the shapes.
+        output, or lists or dicts shaped as the outputs; "accuracy" becomes binary, categorical or sparse by the shapes.
         `run_eagerly=True` runs steps as Python code, with the same numbers. `steps_per_execution`: how many steps run
         between two calls of batch hooks. `jit_compile` is accepted: steps are always traced unless `run_eagerly`.
         `auto_scale_loss` asks for a scaled loss where the policy is "mixed_float16": a scale that adapts itself is not
@@ -377,13 +376,12 @@ class Trainer:
     ):
         """Trains for `epochs - initial_epoch` epochs and returns a `History`.
 
-        `x`, `y`, `sample_weight`: arrays of shape (samples, ...), or lists or dicts of them; or `x` alone a
-        generator, an
-        iterable or a `PyDataset` of batches `(x, y)` or `(x, y, sample_weight)`. `validation_split` takes the last
-        part of
-        the arrays, before shuffling. Raises `ValueError` when the model is not compiled, for empty data, and for
-        lengths,
-        shapes or labels that do not fit; the model stays usable.
+        `x`, `y`, `sample_weight`: arrays of shape (samples, ...), or lists or dicts of them; or `x` alone a generator,
+        an iterable or a `PyDataset` of batches `(x, y)` or `(x, y, sample_weight)`. `validation_split` takes the last
+        part of the arrays, before shuffling. An epoch of `steps_per_epoch` steps goes on where the last one stopped;
+        it ends early, with a warning, where the data does. Every validation sees the same first `validation_steps`
+        batches. Raises `ValueError` when the model is not compiled, for empty data, and for lengths, shapes or labels
+        that do not fit; the model stays usable.
 
         >>> history = model.fit(x, y, epochs=2, batch_size=32, validation_split=0.1)
         """
