@@ -21,7 +21,7 @@ py::list op_table() {
   constexpr const char* kKinds[] = {"elementwise", "kernel", "portable"};
   constexpr const char* kResults[] = {"same", "bool", "any"};
   py::list table;
-  for (const OpInfo& op : ops()) {
+  for (int id = 0; const OpInfo& op : ops()) {
     py::list dtypes;
     for (int d = 0; d < kDTypes; ++d) {
       if (op.allows(static_cast<DType>(d))) dtypes.append(d);
@@ -33,6 +33,7 @@ py::list op_table() {
     row["dtypes"] = dtypes;
     row["result"] = kResults[static_cast<int>(op.result)];
     row["inplace"] = op.inplace;
+    row["folds"] = folds()[id++] != nullptr;
     table.append(row);
   }
   return table;
@@ -63,7 +64,8 @@ PYBIND11_MODULE(_engine, module) {
 
   module.def("op_table", op_table,
              "One dict a primitive, in the order of op ids: name, kind, arity (-1: not elementwise), dtypes (codes), "
-             "result (\"same\", \"bool\", \"any\"), inplace.");
+             "result (\"same\", \"bool\", \"any\"), inplace, folds (a fused "
+             "loop may end in it, on this instruction set).");
   module.def("memory", memory, "Bytes in_use, peak and cached.");
   module.def("reset_peak", reset_peak, "Sets the peak to the bytes in use now.");
   module.def("release", release_cached, "Gives cached memory back to the system.");

@@ -70,7 +70,6 @@ struct ChunkFold {
       a[j] = F::fold(a[j], select(filled, at(i, n - i), V(F::start())));
     }
   }
-  CKERAS_MEMBER void add(const T* p, int64_t n) { add(n, At{p}); }
 
   CKERAS_MEMBER T result() const {
     const V v = F::fold(F::fold(a[0], a[1]), F::fold(a[2], a[3]));
@@ -79,41 +78,6 @@ struct ChunkFold {
 
  private:
   using M = typename V::M;
-  struct At {
-    const T* p;
-    CKERAS_MEMBER V operator()(int64_t i) const { return V::load(p + i); }
-    CKERAS_MEMBER V operator()(int64_t i, int64_t count) const { return V::load(p + i, count); }
-  };
 };
-
-// One chunk of at most kSumChunk elements.
-template <class F, class T>
-CKERAS_INLINE T fold_chunk(const T* p, int64_t n) {
-  ChunkFold<F, T> chunk;
-  chunk.add(p, n);
-  return chunk.result();
-}
-
-// The results of a row's chunks, in rising order.
-template <class F, class T>
-CKERAS_INLINE T fold_chunk_results(const T* results, int64_t chunks) {
-  if (chunks == 0) return F::start();
-  if (chunks == 1) return results[0];
-  typename F::Total total = static_cast<typename F::Total>(results[0]);
-  for (int64_t i = 1; i < chunks; ++i) total = F::fold(total, static_cast<typename F::Total>(results[i]));
-  return static_cast<T>(total);
-}
-
-// A whole row by one thread. Rows long enough to share are cut by the caller: fold_chunk, then fold_chunk_results.
-template <class F, class T>
-CKERAS_INLINE T fold_row(const T* p, int64_t n) {
-  if (n <= kSumChunk) return fold_chunk<F, T>(p, n);
-  typename F::Total total = static_cast<typename F::Total>(fold_chunk<F, T>(p, kSumChunk));
-  for (int64_t i = kSumChunk; i < n; i += kSumChunk) {
-    const int64_t length = n - i < kSumChunk ? n - i : kSumChunk;
-    total = F::fold(total, static_cast<typename F::Total>(fold_chunk<F, T>(p + i, length)));
-  }
-  return static_cast<T>(total);
-}
 
 }  // namespace ckeras::CKERAS_ISA

@@ -70,14 +70,10 @@ void Fused::gather(const Input& input, const void* base, int64_t begin, int64_t 
   }
 }
 
-void Fused::run_range(const void* const* in, void* const* out, int64_t begin, int64_t end) const noexcept {
-  alignas(64) Bytes scratch[kScratchBytes];
-  const void* at[kMaxRegisters];  // where each register's tile lies
-  const auto slot = [&](int32_t i) { return scratch + static_cast<int64_t>(i) * slot_bytes_; };
-  const int64_t longest = std::min(tile_, end - begin);
-  const int n_inputs = static_cast<int>(inputs_.size());
-
-  for (int i = 0; i < n_inputs; ++i) {
+// What stays the same from tile to tile, for tiles of at most `longest` elements.
+void Fused::lay_out(const void* const* in, int64_t longest, FusedScratch& scratch) const noexcept {
+  const auto slot = [&](int32_t i) { return scratch.slots + static_cast<int64_t>(i) * slot_bytes_; };
+  for (size_t i = 0; i < inputs_.size(); ++i) {
     const Input& input = inputs_[i];
     if (input.access == Access::Scalar) {
       kCopyRun[input.size](slot(input.slot), in[i], 0, longest);
@@ -88,45 +84,55 @@ void Fused::run_range(const void* const* in, void* const* out, int64_t begin, in
       }
     }
   }
+}
 
-  for (int64_t first = begin; first < end; first += tile_) {
-    const int64_t n = std::min(tile_, end - first);
-    for (int i = 0; i < n_inputs; ++i) {
-      const Input& input = inputs_[i];
-      switch (input.access) {
-        case Access::Direct:
-          at[i] = static_cast<const Bytes*>(in[i]) + first * input.size;
-          break;
-        case Access::Scalar:
-          at[i] = slot(input.slot);
-          break;
-        case Access::Pattern:
-          at[i] = slot(input.slot) + first % input.period * input.size;
-          break;
-        case Access::Gather:
-          gather(input, in[i], first, n, slot(input.slot));
-          at[i] = slot(input.slot);
-          break;
-      }
+// Every step over elements first ... first + n - 1 of the loop, n at most tile_.
+void Fused::run_tile(const void* const* in, void* const* out, int64_t first, int64_t n,
+                     FusedScratch& scratch) const noexcept {
+  const auto slot = [&](int32_t i) { return scratch.slots + static_cast<int64_t>(i) * slot_bytes_; };
+  const void** at = scratch.at;
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const Input& input = inputs_[i];
+    switch (input.access) {
+      case Access::Direct:
+        at[i] = static_cast<const Bytes*>(in[i]) + first * input.size;
+        break;
+      case Access::Scalar:
+        at[i] = slot(input.slot);
+        break;
+      case Access::Pattern:
+        at[i] = slot(input.slot) + first % input.period * input.size;
+        break;
+      case Access::Gather:
+        gather(input, in[i], first, n, slot(input.slot));
+        at[i] = slot(input.slot);
+        break;
     }
-    for (const Step& step : steps_) {
-      const Register& result = registers_[step.result];
-      void* to = result.output < 0 ? slot(result.slot)
-                                   : static_cast<Bytes*>(out[result.output]) + first * size_of(result.dtype);
-      const void* args[3];
-      for (int a = 0; a < step.n_args; ++a) args[a] = at[step.args[a]];
-      step.fn(to, args, n);
-      at[step.result] = to;
-    }
-    for (const Copy& copy : copies_) {
-      std::memmove(static_cast<Bytes*>(out[copy.output]) + first * copy.size, at[copy.from],
-                   static_cast<size_t>(n * copy.size));
-    }
+  }
+  for (const Step& step : steps_) {
+    const Register& result = registers_[step.result];
+    void* to =
+        result.output < 0 ? slot(result.slot) : static_cast<Bytes*>(out[result.output]) + first * size_of(result.dtype);
+    const void* args[3];
+    for (int a = 0; a < step.n_args; ++a) args[a] = at[step.args[a]];
+    step.fn(to, args, n);
+    at[step.result] = to;
+  }
+  for (const Copy& copy : copies_) {
+    std::memmove(static_cast<Bytes*>(out[copy.output]) + first * copy.size, at[copy.from],
+                 static_cast<size_t>(n * copy.size));
   }
 }
 
-void Fused::run(const void* const* in, void* const* out, void*) const noexcept {
-  cpu::parallel_for(size_, grain_, [&](int64_t begin, int64_t end) { run_range(in, out, begin, end); });
+void Fused::run(const void* const* in, void* const* out, void* workspace) const noexcept {
+  if (!reductions_.empty()) return run_reductions(in, out, workspace);
+  cpu::parallel_for(size_, grain_, [&](int64_t begin, int64_t end) {
+    FusedScratch scratch;
+    lay_out(in, std::min(tile_, end - begin), scratch);
+    for (int64_t first = begin; first < end; first += tile_) {
+      run_tile(in, out, first, std::min(tile_, end - first), scratch);
+    }
+  });
 }
 
 }  // namespace ckeras

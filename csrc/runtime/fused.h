@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/dtype.h"
+#include "runtime/fold.h"
 #include "runtime/kernel.h"
 
 namespace ckeras {
@@ -13,25 +14,32 @@ namespace ckeras {
 // are [from * kDTypes + to]; for every other op [dtype of the value operands].
 using TileTables = const TileFn* const*;
 
-// A chain, decoded once. It holds no pointer to data and none to `ints`: one plan serves any number of runs, and
-// threads.
+// [op id] -> FoldRow::of of the instruction set in use; null for an op that no loop may end in.
+using FoldTables = const Fold* const* const*;
+
+inline constexpr int kMaxReductions = 4;  // of one loop
+
+struct FusedScratch;
+
+// A chain, and the reductions at its end, decoded once. It holds no pointer to data and none to `ints`: one plan serves
+// any number of runs, and threads.
 class Fused {
  public:
   Fused() = default;
 
   // `ints` as section 5 says, `inputs` the dtypes of the inputs. Throws std::invalid_argument for ints that are no
-  // chain.
-  Fused(const int64_t* ints, int64_t n_ints, const DType* inputs, TileTables tiles) {
-    plan(ints, n_ints, inputs, tiles);
+  // chain. Without `folds` no loop may end in a reduction.
+  Fused(const int64_t* ints, int64_t n_ints, const DType* inputs, TileTables tiles, FoldTables folds = nullptr) {
+    plan(ints, n_ints, inputs, tiles, folds);
   }
 
   // Makes this the plan of another chain; memory is used again.
-  void plan(const int64_t* ints, int64_t n_ints, const DType* inputs, TileTables tiles);
+  void plan(const int64_t* ints, int64_t n_ints, const DType* inputs, TileTables tiles, FoldTables folds = nullptr);
 
-  // Bytes of workspace that run() needs, 64-byte aligned; 0 unless a long reduction ends the chain.
-  int64_t workspace() const { return 0; }
+  // Bytes of workspace that run() needs, 64-byte aligned; 0 unless a reduction ends the chain.
+  int64_t workspace() const { return workspace_; }
 
-  // An output may be the very memory of an input that has the output's dtype and is not broadcast.
+  // An output that is not reduced may be the very memory of an input that has its dtype and is not broadcast.
   void run(const void* const* in, void* const* out, void* workspace) const noexcept;
 
  private:
@@ -69,9 +77,32 @@ class Fused {
     uint8_t size;
   };
 
+  struct Reduction {
+    const Fold* fold;
+    int16_t from;  // register
+    int16_t output;
+    int64_t results;  // of chunks: bytes into the workspace
+  };
+  // How the loop, seen as [outer, n, inner] with n reduced, becomes items of parallel work:
+  //   Blocks    whole outer indices, several in a tile    Row       one chunk of one row, tile by tile
+  //   Columns   one chunk, whole rows in a tile           Segments  one chunk of `width` columns, four rows at once
+  struct Cut {
+    enum Way : uint8_t { Blocks, Row, Columns, Segments };
+    Way way;
+    int64_t outer, n, inner;
+    int64_t chunks;    // of n
+    int64_t length;    // of a chunk
+    int64_t segments;  // of inner
+    int64_t width;     // of a segment
+    int64_t rows;      // a tile has, of what the way says
+    int64_t items, grain;
+  };
+
   class Reader;
   void read_loop(Reader& ints, const DType* inputs);
-  void read_steps(Reader& ints, TileTables tiles);
+  std::vector<int16_t> read_steps(Reader& ints, TileTables tiles);
+  void read_outputs(Reader& ints, const std::vector<int16_t>& numbered, FoldTables folds);
+  void cut_reductions();
   void place_outputs();
   void collapse();
   void choose_access(Input& input) const;
@@ -80,7 +111,12 @@ class Fused {
   int16_t add_step(TileFn fn, const int16_t* args, int n_args, DType result);
   int16_t widen(int16_t half, TileTables tiles);
 
-  void run_range(const void* const* in, void* const* out, int64_t begin, int64_t end) const noexcept;
+  void lay_out(const void* const* in, int64_t longest, FusedScratch& scratch) const noexcept;
+  void run_tile(const void* const* in, void* const* out, int64_t first, int64_t n,
+                FusedScratch& scratch) const noexcept;
+  void run_reductions(const void* const* in, void* const* out, void* workspace) const noexcept;
+  void join(const Reduction& r, const unsigned char* workspace, void* const* out, int64_t first,
+            int64_t n) const noexcept;
   void gather(const Input& input, const void* base, int64_t begin, int64_t n, void* to) const noexcept;
 
   int rank_ = 0;
@@ -94,6 +130,9 @@ class Fused {
   std::vector<Step> steps_;
   std::vector<int16_t> outputs_;
   std::vector<Copy> copies_;
+  std::vector<Reduction> reductions_;
+  Cut cut_;
+  int64_t workspace_ = 0;
 };
 
 // One op on views whose shapes broadcast to the output's; `ints` and `floats` of the call are not read.

@@ -10,4 +10,10 @@ inline constexpr int64_t kScratchBytes = 48 * 1024;   // what a thread keeps in 
 inline constexpr int64_t kLoneGrain = 32 * kMaxTile;  // elements a thread takes at once of a chain of one
 inline constexpr int kMaxRegisters = 512;
 
+// What a thread works in.
+struct FusedScratch {
+  alignas(64) unsigned char slots[kScratchBytes];
+  const void* at[kMaxRegisters];  // where each register's tile lies
+};
+
 }  // namespace ckeras

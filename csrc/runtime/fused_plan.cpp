@@ -47,15 +47,17 @@ class Fused::Reader {
   const int64_t* end_;
 };
 
-void Fused::plan(const int64_t* ints, int64_t n_ints, const DType* inputs, TileTables tiles) {
+void Fused::plan(const int64_t* ints, int64_t n_ints, const DType* inputs, TileTables tiles, FoldTables folds) {
   inputs_.clear();
   registers_.clear();
   steps_.clear();
   outputs_.clear();
   copies_.clear();
+  reductions_.clear();
+  workspace_ = 0;
   Reader reader(ints, n_ints);
   read_loop(reader, inputs);
-  read_steps(reader, tiles);
+  read_outputs(reader, read_steps(reader, tiles), folds);
   if (!reader.done()) refuse("ints are left over");
   place_outputs();
   collapse();
@@ -63,6 +65,7 @@ void Fused::plan(const int64_t* ints, int64_t n_ints, const DType* inputs, TileT
   place_registers();
   grain_ = std::max(kLoneGrain / 8, kLoneGrain / static_cast<int64_t>(std::max<size_t>(1, steps_.size())));
   grain_ -= grain_ % kMaxTile;
+  if (!reductions_.empty()) cut_reductions();
 }
 
 void Fused::read_loop(Reader& ints, const DType* inputs) {
@@ -80,8 +83,8 @@ void Fused::read_loop(Reader& ints, const DType* inputs) {
   }
 }
 
-void Fused::read_steps(Reader& ints, TileTables tiles) {
-  // Registers as the ints number them; halves add some of their own in between.
+// Gives the registers as the ints number them; halves add some of their own in between.
+std::vector<int16_t> Fused::read_steps(Reader& ints, TileTables tiles) {
   std::vector<int16_t> numbered;
   for (size_t i = 0; i < inputs_.size(); ++i) numbered.push_back(static_cast<int16_t>(i));
   const int64_t n = ints.next("the number of steps", 0, kMaxRegisters);
@@ -112,9 +115,36 @@ void Fused::read_steps(Reader& ints, TileTables tiles) {
     if (round) made = add_step(cast_tile(tiles, DType::F32, result), &made, 1, result);
     numbered.push_back(made);
   }
+  return numbered;
+}
+
+void Fused::read_outputs(Reader& ints, const std::vector<int16_t>& numbered, FoldTables folds) {
   const int64_t n_outputs = ints.next("the number of outputs", 0, kMaxRegisters);
   for (int64_t i = 0; i < n_outputs; ++i) {
     outputs_.push_back(numbered[ints.next("an output", 0, static_cast<int64_t>(numbered.size()) - 1)]);
+  }
+  if (ints.done()) return;
+
+  constexpr int64_t kAny = INT64_MAX;
+  cut_.outer = ints.next("the outer size", 0, kAny);
+  cut_.n = ints.next("the reduced size", 0, kAny);
+  cut_.inner = ints.next("the inner size", 0, kAny);
+  int64_t size = 0;
+  if (__builtin_mul_overflow(cut_.outer, cut_.n, &size) || __builtin_mul_overflow(size, cut_.inner, &size) ||
+      __builtin_mul_overflow(cut_.outer, cut_.inner, &size) || size * cut_.n != size_) {
+    refuse("the outer, reduced and inner sizes do not make the loop's " + std::to_string(size_) + " elements");
+  }
+  const int64_t n = ints.next("the number of reductions", 1, kMaxReductions);
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t op = ints.next("an op id", 0, kOps - 1);
+    // A step's result: an input may lie where an output is written.
+    const int16_t from = numbered[ints.next("a reduced value", static_cast<int64_t>(inputs_.size()),
+                                            static_cast<int64_t>(numbered.size()) - 1)];
+    Register& r = registers_[from];
+    const Fold* fold = folds == nullptr || folds[op] == nullptr ? nullptr : folds[op][static_cast<int>(r.dtype)];
+    if (fold == nullptr) refuse("op " + std::to_string(op) + " folds no tiles of " + name_of(r.dtype));
+    r.last_read = static_cast<int32_t>(steps_.size());
+    reductions_.push_back({fold, from, static_cast<int16_t>(n_outputs + i), 0});
   }
 }
 

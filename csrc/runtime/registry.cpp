@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 
@@ -77,21 +78,22 @@ namespace {
 struct Column {
   cpu::Isa isa;
   const Kernel* const* kernels;
+  const FoldRow* folds;
 };
 
 constexpr Column kColumns[] = {
-    {cpu::Isa::Reference, reference::kColumn},
+    {cpu::Isa::Reference, reference::kColumn, nullptr},
 #if CKERAS_HAS_BASELINE
-    {cpu::Isa::Baseline, baseline::kColumn},
+    {cpu::Isa::Baseline, baseline::kColumn, baseline::folds},
 #endif
 #if CKERAS_HAS_AVX2
-    {cpu::Isa::Avx2, avx2::kColumn},
+    {cpu::Isa::Avx2, avx2::kColumn, avx2::folds},
 #endif
 #if CKERAS_HAS_AVX512
-    {cpu::Isa::Avx512, avx512::kColumn},
+    {cpu::Isa::Avx512, avx512::kColumn, avx512::folds},
 #endif
 #if CKERAS_HAS_NEON
-    {cpu::Isa::Neon, neon::kColumn},
+    {cpu::Isa::Neon, neon::kColumn, neon::folds},
 #endif
 };
 
@@ -135,6 +137,21 @@ TileTables tiles() {
   }();
   return table.data();
 }
+
+FoldTables folds_for(cpu::Isa isa) {
+  static const auto tables = [] {
+    std::array<std::array<const Fold* const*, kCount>, std::size(kColumns)> found{};
+    for (size_t c = 0; c < std::size(kColumns); ++c) {
+      for (int i = 0; i < (kColumns[c].folds ? kFoldRows : 0); ++i) {
+        found[c][op_id(kColumns[c].folds[i].op)] = kColumns[c].folds[i].of;
+      }
+    }
+    return found;
+  }();
+  return cpu::supported(isa) ? tables[find(isa) - kColumns].data() : nullptr;
+}
+
+FoldTables folds() { return folds_for(selected().isa); }
 
 const Kernel* kernel(int op) { return selected().kernels[op]; }
 

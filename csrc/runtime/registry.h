@@ -38,6 +38,10 @@ const Kernel* kernel_for(cpu::Isa isa, int op);
 // The tiles of all elementwise ops on the selected instruction set, for the fused loop.
 TileTables tiles();
 
+// The folds of all reductions likewise, and on another one: null when this build or this CPU lacks it.
+FoldTables folds();
+FoldTables folds_for(cpu::Isa isa);
+
 // The selected instruction set: what CKERAS_ISA names, or the best that the CPU has. The first call decides; it throws
 // std::runtime_error when CKERAS_ISA is unknown or not supported here.
 const char* isa();

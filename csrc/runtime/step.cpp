@@ -54,6 +54,7 @@ class FusedInts {
     if (at_ == ints_.size()) refuse("fused", "the ints end too early");
     return ints_[at_++];
   }
+  bool done() const { return at_ == ints_.size(); }
   // A count or an index below `limit`.
   size_t below(size_t limit, const char* what) {
     const int64_t value = next();
@@ -109,6 +110,20 @@ void check_fused_steps(FusedInts& ints, std::vector<DType>* registers) {
   }
 }
 
+// The loop's `size` elements as [outer, reduced, inner]: gives the number of results, outer * inner.
+int64_t check_fused_shape(FusedInts& ints, int64_t size) {
+  int64_t dims[3];
+  for (int64_t& d : dims) d = ints.next();
+  const auto [outer, n, inner] = dims;
+  int64_t results = 0, elements = 0;
+  if (outer < 0 || n < 0 || inner < 0 || __builtin_mul_overflow(outer, inner, &results) ||
+      __builtin_mul_overflow(results, n, &elements) || elements != size) {
+    refuse("fused", "a reduction over " + std::to_string(outer) + " x " + std::to_string(n) + " x " +
+                        std::to_string(inner) + " does not fit the loop's " + std::to_string(size) + " elements");
+  }
+  return results;
+}
+
 // The loop stays inside its arrays and reads values of the dtypes that they have.
 void check_fused(std::span<const View> in, std::span<const View> out, std::span<const int64_t> values) {
   if (std::max(in.size(), out.size()) >= kMaxFusedArrays) {
@@ -126,15 +141,31 @@ void check_fused(std::span<const View> in, std::span<const View> out, std::span<
   for (const View& view : in) registers.push_back(view.dtype);
   if (in.empty()) refuse("fused", "needs an input");
   check_fused_steps(ints, &registers);
-  if (ints.below(kMaxFusedArrays, "the number of outputs") != out.size()) {
-    refuse("fused", "the ints are for another number of outputs than " + std::to_string(out.size()));
+  const auto check_output = [](const View& view, int64_t size, DType dtype) {
+    if (view.size() == size && view.dtype == dtype) return;
+    refuse("fused",
+           describe(view) + " cannot hold the loop's " + std::to_string(size) + " values of " + name_of(dtype));
+  };
+  const size_t stored = ints.below(out.size() + 1, "the number of outputs");
+  for (size_t i = 0; i < stored; ++i) {
+    check_output(out[i], loop.size(), registers[ints.below(registers.size(), "an output")]);
   }
-  for (const View& view : out) {
-    const DType dtype = registers[ints.below(registers.size(), "an output")];
-    if (view.size() != loop.size() || view.dtype != dtype) {
-      refuse("fused", describe(view) + " cannot hold the loop's " + std::to_string(loop.size()) + " values of " +
-                          name_of(dtype));
+  size_t reduced = 0;
+  if (!ints.done()) {
+    const int64_t results = check_fused_shape(ints, loop.size());
+    reduced = ints.below(kMaxReductions + 1, "the number of reductions");
+    if (stored + reduced > out.size()) refuse("fused", "has more reductions than outputs are left");
+    for (size_t i = 0; i < reduced; ++i) {
+      const size_t op = ints.below(ops().size(), "an op id");
+      const DType dtype = registers[ints.below(registers.size(), "a reduced value")];
+      if (folds()[op] == nullptr || !ops()[op].allows(dtype)) {
+        refuse("fused", std::string(ops()[op].name) + " does not reduce " + name_of(dtype) + " at the end of a loop");
+      }
+      check_output(out[stored + i], results, dtype);
     }
+  }
+  if (stored + reduced != out.size()) {
+    refuse("fused", "the ints are for another number of outputs than " + std::to_string(out.size()));
   }
 }
 
@@ -156,7 +187,7 @@ Step::Step(int op, std::span<const View> in, std::span<const View> out, std::spa
     check_fused(in, out, ints);
     std::vector<DType> dtypes;
     for (const View& view : in) dtypes.push_back(view.dtype);
-    fused_ = Fused(ints_.data(), static_cast<int64_t>(ints_.size()), dtypes.data(), tiles());
+    fused_ = Fused(ints_.data(), static_cast<int64_t>(ints_.size()), dtypes.data(), tiles(), folds());
     workspace_bytes_ = fused_.workspace();
     return;
   }

@@ -1,24 +1,14 @@
 #include "ops/reduce/reduce.h"
 
-#include "cpu/ordered_sum.h"
 #include "cpu/parallel.h"
-#include "ops/storage.h"
+#include "ops/reduce/folds.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
 
 constexpr int64_t kPiece = 1 << 15;  // elements that a piece of parallel work reads, about
 constexpr int64_t kTile = 512;       // columns whose accumulators stay in the L1 cache
-
-template <class T>
-struct ProdFold {
-  using Total = double;
-  static CKERAS_MEMBER T start() { return 1; }
-  template <class V>
-  static CKERAS_MEMBER V fold(V a, V b) {
-    return a * b;
-  }
-};
+constexpr int64_t kWidest = 8;       // bytes of an accumulator, at most
 
 // ---- one reduced dimension: [outer, n, inner] -> [outer, inner]
 
@@ -29,179 +19,53 @@ struct Pass {
   CKERAS_MEMBER int64_t results() const { return outer * inner; }
 };
 
-// Folds of a float dtype, elements of storage S, accumulators of its T.
-template <template <class> class FoldOf, class S>
-struct Floats {
-  using Element = typename S::Element;
-  using T = typename S::T;
-  using V = typename S::V;
-  using F = FoldOf<T>;
-
-  static CKERAS_MEMBER T row(const Element* p, int64_t n) {
-    ChunkFold<F, T> chunk;
-    chunk.add(n, RowOf<S>{p});
-    return chunk.result();
-  }
-
-  // One chunk of n rows of `stride` elements, `width` columns, into `result`.
-  static CKERAS_MEMBER void columns(const Element* p, int64_t n, int64_t stride, int64_t width, T* result) {
-    for (int64_t j = 0; j < width; j += V::kLanes) V(F::start()).store(result + j, width - j);
-    int64_t i = 0;
-    for (; i + 4 <= n; i += 4, p += 4 * stride) {
-      int64_t j = 0;
-      for (; j + V::kLanes <= width; j += V::kLanes) {
-        const Element* q = p + j;
-        const V four = F::fold(F::fold(S::load(q), S::load(q + stride)),
-                               F::fold(S::load(q + 2 * stride), S::load(q + 3 * stride)));
-        F::fold(V::load(result + j), four).store(result + j);
-      }
-      if (j < width) {
-        const Element* q = p + j;
-        const int64_t rest = width - j;
-        const V four = F::fold(F::fold(S::load(q, rest), S::load(q + stride, rest)),
-                               F::fold(S::load(q + 2 * stride, rest), S::load(q + 3 * stride, rest)));
-        F::fold(V::load(result + j, rest), four).store(result + j, rest);
-      }
-    }
-    for (; i < n; ++i, p += stride) {
-      for (int64_t j = 0; j < width; j += V::kLanes) {
-        F::fold(V::load(result + j, width - j), S::load(p + j, width - j)).store(result + j, width - j);
-      }
-    }
-  }
-
-  // Chunk results `stride` apart, in rising order.
-  static CKERAS_MEMBER T join(const T* results, int64_t chunks, int64_t stride) {
-    typename F::Total total = static_cast<typename F::Total>(results[0]);
-    for (int64_t i = 1; i < chunks; ++i) total = F::fold(total, static_cast<typename F::Total>(results[i * stride]));
-    return static_cast<T>(total);
-  }
+// An array of elements or of accumulators: its bytes, and those of one of them.
+struct Place {
+  char* p;
+  int64_t size;
+  CKERAS_MEMBER char* at(int64_t i) const { return p + i * size; }
 };
 
-// Integers wrap: they are folded unsigned.
-struct SumRule {
-  template <class T>
-  static CKERAS_MEMBER T start() {
-    return 0;
-  }
-  template <class T>
-  static CKERAS_MEMBER T fold(T a, T b) {
-    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-  }
-};
-struct ProdRule {
-  template <class T>
-  static CKERAS_MEMBER T start() {
-    return 1;
-  }
-  template <class T>
-  static CKERAS_MEMBER T fold(T a, T b) {
-    return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
-  }
-};
-template <class T>
-inline constexpr bool kSigned = static_cast<T>(-1) < static_cast<T>(0);
-template <class T>
-inline constexpr T kGreatest = kSigned<T> ? static_cast<T>(~(uint64_t{1} << (8 * sizeof(T) - 1))) : static_cast<T>(-1);
-struct MaxRule {
-  template <class T>
-  static CKERAS_MEMBER T start() {
-    return kSigned<T> ? static_cast<T>(-kGreatest<T> - 1) : T{0};
-  }
-  template <class T>
-  static CKERAS_MEMBER T fold(T a, T b) {
-    return a > b ? a : b;
-  }
-};
-struct MinRule {
-  template <class T>
-  static CKERAS_MEMBER T start() {
-    return kGreatest<T>;
-  }
-  template <class T>
-  static CKERAS_MEMBER T fold(T a, T b) {
-    return a < b ? a : b;
-  }
-};
-struct AnyRule {
-  template <class T>
-  static CKERAS_MEMBER T start() {
-    return 0;
-  }
-  template <class T>
-  static CKERAS_MEMBER T fold(T a, T b) {
-    return a | b;
-  }
-};
-struct AllRule {
-  template <class T>
-  static CKERAS_MEMBER T start() {
-    return 1;
-  }
-  template <class T>
-  static CKERAS_MEMBER T fold(T a, T b) {
-    return a & b;
-  }
-};
-
-// Folds of an integer dtype: any order gives the same, so the compiler chooses the vectors.
-template <class Rule, class E>
-struct Integers {
-  using Element = E;
-  using T = E;
-  static CKERAS_MEMBER T row(const E* p, int64_t n) {
-    T total = Rule::template start<T>();
-    for (int64_t i = 0; i < n; ++i) total = Rule::fold(total, p[i]);
-    return total;
-  }
-  static CKERAS_MEMBER void columns(const E* p, int64_t n, int64_t stride, int64_t width, T* result) {
-    for (int64_t j = 0; j < width; ++j) result[j] = Rule::template start<T>();
-    int64_t i = 0;
-    for (; i + 4 <= n; i += 4, p += 4 * stride) {
-      const E *q = p + stride, *r = q + stride, *s = r + stride;
-      for (int64_t j = 0; j < width; ++j) {
-        result[j] = Rule::fold(result[j], Rule::fold(Rule::fold(p[j], q[j]), Rule::fold(r[j], s[j])));
-      }
-    }
-    for (; i < n; ++i, p += stride) {
-      for (int64_t j = 0; j < width; ++j) result[j] = Rule::fold(result[j], p[j]);
-    }
-  }
-  static CKERAS_MEMBER T join(const T* results, int64_t chunks, int64_t stride) {
-    T total = results[0];
-    for (int64_t i = 1; i < chunks; ++i) total = Rule::fold(total, results[i * stride]);
-    return total;
-  }
-};
-
-// x [outer, n, inner] into y [outer, inner]; `put` writes a result; `partial` holds pass.chunks() results for each.
-template <class R, class Out, class Put>
-void run_pass(const Pass& pass, const typename R::Element* x, Out* y, typename R::T* partial, const Put& put) {
+// x [outer, n, inner] into y [outer, inner]; `fold` reads x, `put` writes y; `partial` holds pass.chunks() results for
+// each.
+void run_pass(const Pass& pass, const Fold& fold, const Fold& put, Place x, Place y, char* memory) {
   const auto [outer, n, inner] = pass;
+  const Place partial = {memory, fold.result_size};
   const int64_t chunks = pass.chunks(), length = pass.length(), tiles = (inner + kTile - 1) / kTile;
+  if (inner == 1 && chunks == 1) {
+    parallel_for(outer, at_least_one(kPiece / at_least_one(n)), [&](int64_t begin, int64_t end) {
+      alignas(64) char local[kTile * kWidest];
+      for (int64_t o = begin; o < end; o += kTile) {
+        const int64_t rows = least(kTile, end - o);
+        fold.rows(x.at(o * n), rows, n, local);
+        put.join(local, 1, rows, rows, y.at(o));
+      }
+    });
+    return;
+  }
   const int64_t cost = at_least_one(least(n, length) * least(inner, kTile));
   parallel_for(outer * chunks * tiles, at_least_one(kPiece / cost), [&](int64_t begin, int64_t end) {
+    alignas(64) char local[kTile * kWidest];
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t tile = item % tiles, chunk = item / tiles % chunks, o = item / tiles / chunks;
+      const int64_t column = item % tiles * kTile, chunk = item / tiles % chunks, o = item / tiles / chunks;
       const int64_t first = chunk * length, count = least(length, n - first);
-      const typename R::Element* p = x + (o * n + first) * inner + tile * kTile;
-      const int64_t width = least(kTile, inner - tile * kTile);
-      typename R::T local[kTile];
-      typename R::T* result = chunks == 1 ? local : partial + (o * chunks + chunk) * inner + tile * kTile;
+      const int64_t width = least(kTile, inner - column);
+      const void* from = x.at((o * n + first) * inner + column);
+      void* result = chunks == 1 ? local : partial.at((o * chunks + chunk) * inner + column);
       if (inner == 1) {
-        result[0] = R::row(p, count);
+        fold.rows(from, 1, count, result);
       } else {
-        R::columns(p, count, inner, width, result);
+        fold.columns(from, count, inner, width, result, true);
       }
-      if (chunks == 1) {
-        for (int64_t j = 0; j < width; ++j) y[o * inner + tile * kTile + j] = put(result[j]);
-      }
+      if (chunks == 1) put.join(result, 1, width, width, y.at(o * inner + column));
     }
   });
   if (chunks == 1) return;
   parallel_for(outer * inner, at_least_one(kPiece / chunks), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      y[i] = put(R::join(partial + i / inner * chunks * inner + i % inner, chunks, inner));
+    for (int64_t i = begin; i < end;) {
+      const int64_t o = i / inner, count = least(end, (o + 1) * inner) - i;
+      put.join(partial.at(o * chunks * inner + i % inner), chunks, inner, count, y.at(i));
+      i += count;
     }
   });
 }
@@ -260,74 +124,55 @@ Layout layout(const Plan& plan, int64_t itemsize) {
   return {(most.results * itemsize + 63) / 64 * 64, (most.partial * itemsize + 63) / 64 * 64};
 }
 
-int64_t accumulator_size(DType dtype) {
-  int64_t size = 0;
-  if (!with_storage(dtype, [&](auto s) { size = sizeof(typename decltype(s)::T); })) {
-    with_integer(dtype, [&](auto t) { size = sizeof(t); });
-  }
-  return size;
-}
-
+template <class Folds>
 int64_t workspace(const Call& call) noexcept {
-  const Layout bytes = layout(make_plan(call), accumulator_size(call.in[0].dtype));
+  const Fold& elements = *kFolds<Folds>.of[static_cast<int>(call.in[0].dtype)];
+  const Layout bytes = layout(make_plan(call), elements.result_size);
   return 2 * bytes.results + bytes.partial;
 }
 
-// First folds the input's elements, Next the accumulators of the pass before.
-template <class First, class Next, class Put>
-void run_plan(const Call& call, const Put& put) {
-  using T = typename First::T;
-  using Element = typename First::Element;
+// The first pass folds the input's elements, the others the accumulators of the pass before; the last one rounds.
+template <class Folds>
+void reduce(const Call& call) noexcept {
+  const DType dtype = call.in[0].dtype;
+  const Fold& elements = *kFolds<Folds>.of[static_cast<int>(dtype)];
+  const Fold& accumulators = *kFolds<Folds>.of[static_cast<int>(is_half(dtype) ? DType::F32 : dtype)];
   const Plan plan = make_plan(call);
-  const Layout bytes = layout(plan, sizeof(T));
+  const Layout bytes = layout(plan, elements.result_size);
   char* memory = static_cast<char*>(call.workspace);
-  T* buffers[2] = {reinterpret_cast<T*>(memory), reinterpret_cast<T*>(memory + bytes.results)};
-  T* partial = reinterpret_cast<T*>(memory + 2 * bytes.results);
-  const auto keep = [](T v) { return v; };
-  const T* from = nullptr;
+  Place from = {call.in[0].as<char>(), elements.element_size};
   for (int i = 0; i < plan.count; ++i) {
-    const Pass& pass = plan.passes[i];
     const bool last = i + 1 == plan.count;
-    T* to = buffers[i % 2];
-    if (i == 0 && last) {
-      run_pass<First>(pass, call.in[0].as<const Element>(), call.out[0].as<Element>(), partial, put);
-    } else if (i == 0) {
-      run_pass<First>(pass, call.in[0].as<const Element>(), to, partial, keep);
-    } else if (last) {
-      run_pass<Next>(pass, from, call.out[0].as<Element>(), partial, put);
-    } else {
-      run_pass<Next>(pass, from, to, partial, keep);
-    }
+    const Place to = last ? Place{call.out[0].as<char>(), elements.element_size}
+                          : Place{memory + i % 2 * bytes.results, elements.result_size};
+    run_pass(plan.passes[i], i == 0 ? elements : accumulators, last ? elements : accumulators, from, to,
+             memory + 2 * bytes.results);
     from = to;
   }
 }
 
-template <class Rule>
-void reduce_integers(const Call& call) noexcept {
-  with_integer(call.in[0].dtype, [&](auto t) {
-    using R = Integers<Rule, decltype(t)>;
-    run_plan<R, R>(call, [](auto v) { return v; });
-  });
-}
-
-template <template <class> class FoldOf, class Rule>
-void reduce(const Call& call) noexcept {
-  const bool done = with_storage(call.in[0].dtype, [&](auto s) {
-    using S = decltype(s);
-    run_plan<Floats<FoldOf, S>, Floats<FoldOf, Plain<typename S::T>>>(call, [](auto v) { return S::put(v); });
-  });
-  if (!done) reduce_integers<Rule>(call);
-}
+using Sum = NumberFolds<SumFold, SumRule>;
+using Prod = NumberFolds<ProdFold, ProdRule>;
+using Max = NumberFolds<MaxFold, MaxRule>;
+using Min = NumberFolds<MinFold, MinRule>;
+using Any = IntegerFolds<AnyRule>;
+using All = IntegerFolds<AllRule>;
 
 }  // namespace
 
 extern const Kernel kernel_reduce_sum, kernel_reduce_prod, kernel_reduce_max, kernel_reduce_min, kernel_reduce_any,
     kernel_reduce_all;
-constinit const Kernel kernel_reduce_sum = {reduce<SumFold, SumRule>, workspace, nullptr};
-constinit const Kernel kernel_reduce_prod = {reduce<ProdFold, ProdRule>, workspace, nullptr};
-constinit const Kernel kernel_reduce_max = {reduce<MaxFold, MaxRule>, workspace, nullptr};
-constinit const Kernel kernel_reduce_min = {reduce<MinFold, MinRule>, workspace, nullptr};
-constinit const Kernel kernel_reduce_any = {reduce_integers<AnyRule>, workspace, nullptr};
-constinit const Kernel kernel_reduce_all = {reduce_integers<AllRule>, workspace, nullptr};
+constinit const Kernel kernel_reduce_sum = {reduce<Sum>, workspace<Sum>, nullptr};
+constinit const Kernel kernel_reduce_prod = {reduce<Prod>, workspace<Prod>, nullptr};
+constinit const Kernel kernel_reduce_max = {reduce<Max>, workspace<Max>, nullptr};
+constinit const Kernel kernel_reduce_min = {reduce<Min>, workspace<Min>, nullptr};
+constinit const Kernel kernel_reduce_any = {reduce<Any>, workspace<Any>, nullptr};
+constinit const Kernel kernel_reduce_all = {reduce<All>, workspace<All>, nullptr};
+
+extern const FoldRow folds[kFoldRows];
+constinit const FoldRow folds[kFoldRows] = {
+    {"reduce_sum", kFolds<Sum>.of}, {"reduce_prod", kFolds<Prod>.of}, {"reduce_max", kFolds<Max>.of},
+    {"reduce_min", kFolds<Min>.of}, {"reduce_any", kFolds<Any>.of},   {"reduce_all", kFolds<All>.of},
+};
 
 }  // namespace ckeras::CKERAS_ISA

@@ -12,6 +12,7 @@ from ckeras._core.tensor import Tensor
 _run = _engine.run
 _Fault = _engine.Fault
 OP_IDS = {row["name"]: i for i, row in enumerate(_engine.op_table())}
+FOLDS = frozenset(row["name"] for row in _engine.op_table() if row["folds"])
 
 # Every primitive by name; the records in `ops` fill it.
 PRIMITIVES = {}

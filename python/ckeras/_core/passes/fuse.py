@@ -1,32 +1,40 @@
-"""Elementwise equations of one shape become fused loops; broadcasts and transposes before them become strides."""
+"""Elementwise equations of one shape become fused loops; broadcasts and transposes before them become strides, and
+reductions after them fold the loop's values as they are made."""
 
 from ckeras._core.dtypes import CODES
 from ckeras._core.passes.simplify import live
+from ckeras._core.primitive import FOLDS
 from ckeras._core.tensor import Tensor
 from ckeras._core.trace import Equation
 
 MAX_STEPS = 48
 MAX_INPUTS = 24
+MAX_REDUCTIONS = 4
 
 
 class FusedLoop:
-    """The primitive of a fused equation: steps over one shape (docs/architecture.md, section 5)."""
+    """The primitive of a fused equation: steps over one shape, then reductions (docs/architecture.md, section 5).
+
+    Its outputs are the stored registers, then the reductions' results.
+    """
 
     elementwise = True
     alias = False
     multi = True
     op_id = -1
 
-    def __init__(self, shape, strides, steps, registers, names):
+    def __init__(self, shape, strides, steps, registers, names, cut=None, reductions=()):
         self.shape = shape
         self.strides = strides  # per input, in elements of its own memory; 0 repeats
         self.steps = steps  # (op id, key dtype, result dtype, (register, ...))
-        self.registers = registers  # of the outputs
+        self.registers = registers  # of the stored outputs
+        self.cut = cut  # (outer, reduced, inner): the loop's shape as the reductions see it
+        self.reductions = reductions  # (op id, register)
         self.name = "fused[" + " ".join(names) + "]"
 
-    def reads_in_place(self, i):
-        """Whether input `i` is read element for element in the order of the output."""
-        return self.strides[i] == contiguous(self.shape)
+    def may_overwrite(self, i, output):
+        """Whether `output` is made element for element in the order in which input `i` is read."""
+        return output < len(self.registers) and self.strides[i] == contiguous(self.shape)
 
     def pack(self):
         shape, strides = collapse(self.shape, self.strides)
@@ -37,6 +45,10 @@ class FusedLoop:
         for op_id, key, result, args in self.steps:
             ints += [op_id, CODES[key], CODES[result], len(args), *args]
         ints += [len(self.registers), *self.registers]
+        if self.reductions:
+            ints += [*self.cut, len(self.reductions)]
+            for reduction in self.reductions:
+                ints += reduction
         return tuple(ints), ()
 
 
@@ -66,20 +78,23 @@ def collapse(shape, strides):
 
 
 def fuse(equations, results):
-    """The equations with every elementwise one inside a fused loop."""
+    """The equations with every elementwise one, and the reductions of what they make, inside a fused loop."""
     made_by = {id(y): eq for eq in equations for y in eq.outputs}
     foldable = _foldable_views(equations, results)
     groups = _Groups(equations)
-    members, last = {}, {}
+    members, folds, last = {}, {}, {}
     for i, eq in enumerate(equations):
         if eq.primitive.elementwise:
             g = groups.find(i)
             members.setdefault(g, []).append(eq)
             last[g] = i
+        elif i in groups.folded:
+            folds.setdefault(groups.find(i), []).append(eq)
     readers = _external_readers(equations, results, groups)
-    nodes = [(eq, i) for i, eq in enumerate(equations) if not eq.primitive.elementwise]
+    nodes = [(eq, i) for i, eq in enumerate(equations) if not eq.primitive.elementwise and i not in groups.folded]
     for g, eqs in members.items():
-        nodes.append((_loop(eqs, made_by, foldable, readers.get(g, ())), last[g]))
+        loop = _loop(eqs, folds.get(g, ()), groups.cut[g], made_by, foldable, readers.get(g, ()))
+        nodes.append((loop, last[g]))
     return live([eq for eq, _ in sorted(nodes, key=lambda n: n[1])], results)
 
 
@@ -102,11 +117,13 @@ def _foldable_views(equations, results):
 
 
 class _Groups:
-    """Which elementwise equations run as one loop.
+    """Which elementwise equations, and which reductions of what they make, run as one loop.
 
     An equation joins the loops that make its operands, of one shape, as long as nothing outside has read them: so no
     cycle can arise, and a loop stands where its last equation stood. What a kernel has read already is in memory, and
     later readers are better off beside the equations that follow them.
+
+    A reduction depends on nothing but the loop it reads, so it always may join; what reads its result cannot.
     """
 
     def __init__(self, equations):
@@ -114,27 +131,58 @@ class _Groups:
         self.parent = list(range(n))
         self.steps = [1] * n
         self.inputs = [()] * n
-        home = {}  # id of an elementwise result -> its equation's number
+        self.cut = [None] * n  # (outer, reduced, inner) of the group's reductions
+        self.reductions = [0] * n
+        self.folded = set()  # numbers of the reductions inside loops
+        home = {}  # id of a group's value -> its equation's number
         closed = [False] * n
         for i, eq in enumerate(equations):
             makers = {self.find(home[id(x)]) for x in eq.inputs if id(x) in home}
             if eq.primitive.elementwise:
                 self.inputs[i] = {id(x) for x in eq.inputs}
+                for x in eq.inputs:
+                    if home.get(id(x)) in self.folded:
+                        closed[self.find(home[id(x)])] = True
                 shape = eq.outputs[0].shape
                 for g in makers:
                     if not closed[g] and equations[g].outputs[0].shape == shape and self._fits(g, i):
                         self.parent[g] = i
                         self.steps[i] += self.steps[g]
                         self.inputs[i] |= self.inputs[g]
+                        self.cut[i] = self.cut[i] or self.cut[g]
+                        self.reductions[i] += self.reductions[g]
                     else:
                         closed[g] = True
+                home[id(eq.outputs[0])] = i
+            elif (
+                eq.primitive.name in FOLDS
+                and makers
+                and home[id(eq.inputs[0])] not in self.folded
+                and self._takes(*makers, eq)
+            ):
+                self.parent[i] = makers.pop()
+                self.folded.add(i)
                 home[id(eq.outputs[0])] = i
             else:
                 for g in makers:
                     closed[g] = True
 
     def _fits(self, a, b):
-        return self.steps[a] + self.steps[b] <= MAX_STEPS and len(self.inputs[a] | self.inputs[b]) <= MAX_INPUTS
+        return (
+            self.steps[a] + self.steps[b] <= MAX_STEPS
+            and len(self.inputs[a] | self.inputs[b]) <= MAX_INPUTS
+            and self.reductions[a] + self.reductions[b] <= MAX_REDUCTIONS
+            and (self.cut[a] is None or self.cut[b] in (None, self.cut[a]))
+        )
+
+    def _takes(self, g, eq):
+        """Notes the reduction `eq` of a value that group `g` makes, if it can run there."""
+        cut = _cut(eq.inputs[0].shape, eq.attrs["axes"])
+        if cut is None or self.cut[g] not in (None, cut) or self.reductions[g] == MAX_REDUCTIONS:
+            return False
+        self.cut[g] = cut
+        self.reductions[g] += 1
+        return True
 
     def find(self, i):
         parent = self.parent
@@ -153,7 +201,7 @@ def _external_readers(equations, results, groups):
         for x in eq.inputs:
             if home.get(id(x), g) != g:
                 wanted.setdefault(home[id(x)], set()).add(id(x))
-        if eq.primitive.elementwise:
+        if eq.primitive.elementwise or i in groups.folded:
             home[id(eq.outputs[0])] = g
     for x in results:
         if id(x) in home:
@@ -161,8 +209,21 @@ def _external_readers(equations, results, groups):
     return wanted
 
 
-def _loop(eqs, made_by, foldable, wanted):
-    """The fused equation of some elementwise ones."""
+def _cut(shape, axes):
+    """`shape` as (outer, reduced, inner), or None when the reduced dimensions are no neighbours."""
+    runs, reduced = [1], False  # sizes of runs of kept and reduced dimensions, in turn
+    for i, d in enumerate(shape):
+        if d == 1:
+            continue
+        if (i in axes) != reduced:
+            runs.append(1)
+            reduced = not reduced
+        runs[-1] *= d
+    return (*runs, 1, 1)[:3] if len(runs) <= 3 else None
+
+
+def _loop(eqs, folds, cut, made_by, foldable, wanted):
+    """The fused equation of some elementwise ones and the reductions of their results."""
     shape = eqs[0].outputs[0].shape
     inner = {id(eq.outputs[0]) for eq in eqs}
     sources, strides, index, register = [], [], {}, {}
@@ -188,7 +249,13 @@ def _loop(eqs, made_by, foldable, wanted):
         if id(y) in wanted:
             outputs.append(y)
             registers.append(register[id(y)])
-    loop = FusedLoop(shape, tuple(strides), tuple(steps), tuple(registers), names)
+    reductions = []
+    for eq in folds:
+        if id(eq.outputs[0]) in wanted:
+            reductions.append((eq.primitive.op_id, register[id(eq.inputs[0])]))
+            outputs.append(eq.outputs[0])
+            names += ["->", eq.primitive.name] if len(reductions) == 1 else [eq.primitive.name]
+    loop = FusedLoop(shape, tuple(strides), tuple(steps), tuple(registers), names, cut, tuple(reductions))
     return Equation(loop, tuple(sources), {}, tuple(outputs))
 
 

@@ -239,5 +239,5 @@ def _in_place(eq, output, k):
     """Whether output number `output` may take the memory of input number `k`."""
     primitive = eq.primitive
     if isinstance(primitive, FusedLoop):
-        return primitive.reads_in_place(k) and eq.inputs[k].dtype == eq.outputs[output].dtype
+        return primitive.may_overwrite(k, output) and eq.inputs[k].dtype == eq.outputs[output].dtype
     return primitive.in_place is not None and primitive.in_place(eq.inputs, eq.attrs)[output] == k
