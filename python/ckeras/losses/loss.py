@@ -13,8 +13,8 @@ class Loss:
     """Base of losses: `loss(y_true, y_pred, sample_weight=None)` calls `call` and reduces its per-sample values.
 
     `reduction`: `"sum_over_batch_size"` or `"mean"` (the mean), `"sum"`, `"mean_with_sample_weight"` (divided by
-    the sum
-    of the weights), `None` or `"none"` (the values themselves). A mask that `y_pred` carries drops the masked entries.
+    the sum of the weights), `None` or `"none"` (the values themselves). A mask that `y_pred` carries drops the masked
+    entries.
     Raises `ValueError` for an unknown reduction.
 
     >>> class Absolute(ckeras.losses.Loss):
