@@ -366,7 +366,8 @@ class Layer(Tracked, LayerSaving, Operation):
         previous = masks_of(args[0])
         if previous is not None and not nest.leaves(previous):
             previous = None
-        if spec.has_mask and previous is not None and kwargs.get("mask") is None:
+        # As Keras: `mask` belongs to the only tensor argument; of several, each has a mask argument of its own name.
+        if spec.has_mask and previous is not None and kwargs.get("mask") is None and not _any_tensor(args[1:], kwargs):
             kwargs["mask"] = previous
         for name in spec.masked:
             if kwargs.get(f"{name}_mask") is None:
@@ -574,6 +575,10 @@ def _wrap_build(build):
     wrapped.__name__ = build.__name__
     wrapped.__wrapped__ = build
     return wrapped
+
+
+def _any_tensor(args, kwargs):
+    return any(isinstance(x, TensorBase) for x in nest.leaves((args, kwargs)))
 
 
 def _old_input_shape(where, kwargs):
