@@ -10,8 +10,12 @@
 namespace ckeras {
 namespace {
 
-constexpr int64_t kSegment = 256;  // elements of a row that are folded at once when four whole rows are no tile
-constexpr int64_t kWidest = 8;     // bytes of an element, at most
+// Elements of a row that are folded at once when four whole rows are no tile: long runs of memory where there are
+// chunks enough to share, short ones otherwise.
+constexpr int64_t kSegment = kMaxTile;
+constexpr int64_t kShortSegment = 256;
+constexpr int64_t kManyChunks = 8;
+constexpr int64_t kWidest = 8;  // bytes of an element, at most
 
 int64_t pieces(int64_t n, int64_t length) { return (n + length - 1) / length; }
 int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -50,7 +54,8 @@ void Fused::cut_reductions() {
     cut.way = 4 * cut.inner <= tile_ ? Cut::Columns : Cut::Segments;
     cut.rows = cut.way == Cut::Columns ? tile_ / cut.inner / 4 * 4 : 4;
     if (cut.way == Cut::Segments) {
-      cut.width = std::min({kSegment, tile_, cut.inner});
+      const int64_t most = std::min(tile_, cut.outer * cut.chunks < kManyChunks ? kShortSegment : kSegment);
+      cut.width = std::min(cut.inner, pieces(pieces(cut.inner, pieces(cut.inner, most)), 16) * 16);
       cut.segments = pieces(cut.inner, cut.width);
     }
     cut.items = cut.outer * cut.chunks * cut.segments;
