@@ -185,6 +185,14 @@ def test_separable_conv_is_two_convolutions():
     np.testing.assert_allclose(got, ops.conv(ops.depthwise_conv(images, d, padding="same"), p), rtol=1e-12)
 
 
+def test_output_padding_sets_the_size():
+    w = n(3, 3, 2, 3)
+    same = ops.conv_transpose(images, w, 2, "same")
+    np.testing.assert_array_equal(ops.conv_transpose(images, w, 2, "same", output_padding=1), same)
+    np.testing.assert_allclose(ops.conv_transpose(images, w, 2, "same", output_padding=0), same[:, 1:, 1:], rtol=1e-12)
+    assert ops.conv_transpose(images, w, 2, "valid", output_padding=1).shape == (2, 16, 12, 2)
+
+
 def test_channels_first_pools():
     first = images.transpose(0, 3, 1, 2)
     want = np.asarray(ops.average_pool(images, 2)).transpose(0, 3, 1, 2)

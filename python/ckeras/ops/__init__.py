@@ -25,6 +25,7 @@ from ckeras.ops.math import *
 from ckeras.ops.nn import *
 from ckeras.ops.normalization import *
 from ckeras.ops.padding import *
+from ckeras.ops.patches import *
 from ckeras.ops.pooling import *
 from ckeras.ops.predicates import *
 from ckeras.ops.products import *
@@ -37,6 +38,7 @@ from ckeras.ops.windows import *
 
 abs = absolute
 swish = silu
+hard_swish = hard_silu
 true_divide = divide
 
 from ckeras.ops import namespaces as namespaces  # noqa: E402  (last: it reads the names above)

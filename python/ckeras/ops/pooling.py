@@ -127,9 +127,9 @@ def _transposed(size, k, stride, padding, extra):
         out = size * stride + (max(k - stride, 0) if padding == "valid" else 0)
         total = max((size - 1) * stride + k - out, 0) if padding == "same" else 0
         return out, (total // 2, total - total // 2)
-    low = 0 if padding == "valid" else k // 2
-    out = (size - 1) * stride + k - 2 * low + extra
-    return out, (low, low - extra if low else 0)
+    pad = 0 if padding == "valid" else k // 2
+    total = max(2 * pad - extra, 0)
+    return (size - 1) * stride + k - 2 * pad + extra, (total // 2, total - total // 2)
 
 
 @public_op

@@ -1,16 +1,18 @@
-"""Sorting and what rests on order: largest elements, medians, quantiles."""
+"""Sorting and what rests on order: largest elements, medians, quantiles, distinct elements."""
 
 import math
+
+import numpy as np
 
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive
 from ckeras._core.symbolic import public_op
-from ckeras._core.tensor import scalar
+from ckeras._core.tensor import Tensor, scalar
 from ckeras.ops._common import as_dtype, axes_tuple, axis_index, float_operand, operand
 from ckeras.ops.elementwise import ceil, choose, floor, isnan
 from ckeras.ops.lookup import take_along_axis
 from ckeras.ops.reduce import any_p, reduce, sum_p
-from ckeras.ops.shape import inverse, moveaxis, permute, to_shape, widen
+from ckeras.ops.shape import gather_p, inverse, moveaxis, permute, to_shape, widen
 
 __all__ = [
     "argpartition",
@@ -23,6 +25,7 @@ __all__ = [
     "quantile",
     "sort",
     "top_k",
+    "unique",
 ]
 
 argsort_p = Primitive(
@@ -194,3 +197,52 @@ def median(x, axis=None, keepdims=False):
 def nanmedian(x, axis=None, keepdims=False):
     """The median over `axis` of the elements that are not NaN; NaN where none is left."""
     return _quantile("nanmedian", x, 0.5, axis, "linear", keepdims, True)
+
+
+@public_op
+def unique(
+    x,
+    sorted=True,
+    return_index=False,
+    return_inverse=False,
+    return_counts=False,
+    axis=None,
+    size=None,
+    fill_value=None,
+):
+    """The distinct elements of the raveled `x` (or its distinct slices along `axis`), from least to greatest.
+
+    Also, where asked and in this order, as int32: the place where each occurs first, which of them each element is, and
+    how often each occurs. They come sorted with `sorted=False` too. Their number depends on the values, so these must
+    be concrete; `size` cuts the result or fills it up with `fill_value` (the least element by default; 0 for counts).
+
+    >>> ops.unique([3, 1, 3]).numpy()
+    array([1, 3], dtype=int32)
+    """
+    x = operand(x)
+    if x.__class__ is not Tensor:
+        x._no_value("ops.unique, whose size depends on the values,")
+    places = x.shape if axis is None else (-1,)
+    if axis is None:
+        x, axis = to_shape(x, (x.size,)), 0
+    axis = axis_index("unique", axis, x.ndim)
+    values = x.numpy().astype("float32") if x.dtype == "bfloat16" else x.numpy()
+    _, first, which, counts = np.unique(values, return_index=True, return_inverse=True, return_counts=True, axis=axis)
+    missing = 0 if size is None else int(size) - len(first)
+    if missing < 0:
+        first, counts, missing = first[:size], counts[:size], 0
+    if missing and not len(first):
+        raise ShapeError(f"[unique] size={size}, but x of shape {x.shape} has no elements to begin with")
+    first, counts = (np.concatenate([v, [f] * missing]) for v, f in ((first, first[:1].sum()), (counts, 0)))
+    out = gather_p.bind(x, _whole(first), axis=axis)
+    if missing and fill_value is not None:
+        filled = np.arange(len(first)) >= len(first) - missing
+        shape = tuple([-1 if i == axis else 1 for i in range(x.ndim)])
+        out = choose(operand(filled.reshape(shape)), as_dtype(operand(fill_value), x.dtype), out)
+    extras = ((return_index, first), (return_inverse, which.reshape(places)), (return_counts, counts))
+    extras = [_whole(v) for wanted, v in extras if wanted]
+    return (out, *extras) if extras else out
+
+
+def _whole(a):
+    return operand(a.astype("int32"))
