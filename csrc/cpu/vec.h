@@ -230,19 +230,14 @@ CKERAS_INLINE void store_bf16(uint16_t* p, V16 v) { round_bf16(p, v); }
 
 // ---- one at a time, with the rounding of the vectors
 
-CKERAS_INLINE float fma(float a, float b, float c) {
 #if defined(__FMA__) || defined(__aarch64__)
-  return __builtin_fmaf(a, b, c);
+inline constexpr bool kFusedMultiplyAdd = true;
 #else
-  return a * b + c;
+inline constexpr bool kFusedMultiplyAdd = false;
 #endif
-}
+CKERAS_INLINE float fma(float a, float b, float c) { return kFusedMultiplyAdd ? __builtin_fmaf(a, b, c) : a * b + c; }
 CKERAS_INLINE double fma(double a, double b, double c) {
-#if defined(__FMA__) || defined(__aarch64__)
-  return __builtin_fma(a, b, c);
-#else
-  return a * b + c;
-#endif
+  return kFusedMultiplyAdd ? __builtin_fma(a, b, c) : a * b + c;
 }
 
 // NaN wins, of equals the second.

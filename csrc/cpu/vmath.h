@@ -2,13 +2,13 @@
 // AVX2, AVX-512 and NEON give the same bits. Only for .isa.cpp files.
 //
 // Each function says its greatest error in ULP, float32 / float64, over all finite inputs unless a range is given;
-// csrc/cpu/vmath.test.cpp enforces these numbers. Without a fused multiply-add (baseline) they are at most twice that;
-// but sin, cos and the float64 pow, which reduce by exact products, are then right for small arguments only. Denormal
-// inputs and results count as zero. NaN gives NaN; infinities and zeros are as in C, with their signs. The polynomials
-// are interpolations in Chebyshev points, found with 50 digits.
+// csrc/cpu/vmath.test.cpp enforces these numbers. Without a fused multiply-add (baseline) they are at most twice that.
+// Denormal inputs and results count as zero. NaN gives NaN; infinities and zeros are as in C, with their signs. The
+// polynomials are interpolations in Chebyshev points, found with 50 digits.
 #pragma once
 #include <cstdint>
 
+#include "cpu/reduce_large.h"
 #include "cpu/vec.h"
 
 namespace ckeras::CKERAS_ISA {
@@ -205,11 +205,15 @@ CKERAS_INLINE V log1p(V x) {
 
 // ---- sine and cosine
 
-// x = n pi/2 + r, |r| <= pi/4 and a little; pi/2 in three parts.
+// x = n pi/2 + r, |r| <= pi/4 and a little; pi/2 in three parts. Up to kSplitLimit, which needs exact products.
 template <class V>
 struct Quadrant {
   V n, r;
 };
+template <class V>
+inline constexpr typename V::Lane kSplitLimit = !kFusedMultiplyAdd              ? 2
+                                                : sizeof(typename V::Lane) == 4 ? 0x1p17
+                                                                                : 0x1p30;
 CKERAS_INLINE Quadrant<V16> quadrant(V16 x) {
   const V16 n = round(x * V16(0x1.45f306p-1f));
   V16 r = fnma(n, V16(0x1.921fb6p+0f), x);
@@ -247,14 +251,21 @@ CKERAS_INLINE V8 cos_near(V8 z) {
 template <class V>
 CKERAS_INLINE V sin_shifted(V x, V quarters) {
   Quadrant<V> q = quadrant(x);
-  q.r = max(min(q.r, V(0.8f)), V(-0.8f));  // beyond the range stated: no meaning, but a sine
+  if ((abs(x) > V(kSplitLimit<V>)).any()) {
+    typename V::Lane lanes[V::kLanes], n[V::kLanes], r[V::kLanes];
+    x.store(lanes);
+    q.n.store(n);
+    q.r.store(r);
+    reduce_large_lanes(lanes, kSplitLimit<V>, n, r);
+    q = {V::load(n), V::load(r)};
+  }
   const V turn = q.n + quarters;
   const V part = turn - V(4) * floor(turn * V(0.25f));  // 0, 1, 2, 3
   const V z = q.r * q.r;
   const V value = select((part == V(1)) | (part == V(3)), cos_near(z), sin_near(q.r, z));
   return select(part >= V(2), -value, value);
 }
-// Max 2 / 2 ULP for |x| <= 2^17 / 2^30. Beyond, the phase is lost little by little: the value stays in [-1, 1].
+// Max 2 / 2 ULP. NaN at infinity. Lanes beyond kSplitLimit are reduced one by one.
 template <class V>
 CKERAS_INLINE V sin(V x) {
   return select(x == V(0), x, sin_shifted(x, V(0)));
@@ -266,20 +277,23 @@ CKERAS_INLINE V cos(V x) {
 
 // ---- the error function
 
+// x + x p. Unfused, the product with a small x could be denormal: there it is formed 16 times as large.
+template <class V>
+CKERAS_INLINE V grown(V x, V p) {
+  if constexpr (kFusedMultiplyAdd) return fma(x, p, x);
+  x = x * V(16);
+  return fma(x, p, x) * V(0.0625f);
+}
 CKERAS_INLINE V16 erf_small(V16 x) {  // |x| <= 1
-  return fma(x,
-             polynomial(x * x, {1.2837917e-01f, -3.7612626e-01f, 1.1283594e-01f, -2.6854211e-02f, 5.1890872e-03f,
-                                -8.0168643e-04f, 7.875875e-05f}),
-             x);
+  return grown(x, polynomial(x * x, {1.2837917e-01f, -3.7612626e-01f, 1.1283594e-01f, -2.6854211e-02f, 5.1890872e-03f,
+                                     -8.0168643e-04f, 7.875875e-05f}));
 }
 CKERAS_INLINE V8 erf_small(V8 x) {
-  return fma(
-      x,
-      polynomial(x * x, {1.2837916709551257e-01, -3.7612638903183754e-01, 1.128379167095512e-01, -2.686617064512984e-02,
-                         5.2239776254232985e-03, -8.54832702193483e-04, 1.2055332902888736e-04, -1.4925647567519332e-05,
-                         1.6462045441468418e-06, -1.6364642158167616e-07, 1.4792401209404813e-08,
-                         -1.216456005728345e-09, 8.709045129053106e-11, -4.230945824295338e-12}),
-      x);
+  return grown(x, polynomial(x * x, {1.2837916709551257e-01, -3.7612638903183754e-01, 1.128379167095512e-01,
+                                     -2.686617064512984e-02, 5.2239776254232985e-03, -8.54832702193483e-04,
+                                     1.2055332902888736e-04, -1.4925647567519332e-05, 1.6462045441468418e-06,
+                                     -1.6364642158167616e-07, 1.4792401209404813e-08, -1.216456005728345e-09,
+                                     8.709045129053106e-11, -4.230945824295338e-12}));
 }
 CKERAS_INLINE V16 erfc_large(V16 a) {  // a >= 1; 0 from 4 on, as seen from 1: exp of a polynomial
   a = min(a, V16(4));
@@ -436,7 +450,12 @@ CKERAS_INLINE TwoDoubles add_smaller(V8 a, V8 b) {  // |a| >= |b|, or a = 0
 }
 CKERAS_INLINE TwoDoubles product(V8 a, V8 b) {
   const V8 high = a * b;
-  return {high, fma(a, b, -high)};
+  if constexpr (kFusedMultiplyAdd) return {high, fma(a, b, -high)};
+  // Dekker (1971): halves of 26 bits, whose products are exact.
+  const V8 far_a = a * V8(0x1.000002p+27), far_b = b * V8(0x1.000002p+27);
+  const V8 a1 = far_a - (far_a - a), b1 = far_b - (far_b - b);
+  const V8 a2 = a - a1, b2 = b - b1;
+  return {high, a2 * b2 - (((high - a1 * b1) - a2 * b1) - a1 * b2)};
 }
 CKERAS_INLINE TwoDoubles product(TwoDoubles a, TwoDoubles b) {
   const TwoDoubles p = product(a.high, b.high);
@@ -448,7 +467,8 @@ CKERAS_INLINE TwoDoubles log_in_two(V8 x) {
   const V8 f = p.m - V8(1);
   const TwoDoubles below = add_smaller(V8(2), f);
   const V8 ratio = f / below.high;
-  const TwoDoubles s = {ratio, (fnma(ratio, below.high, f) - ratio * below.low) / below.high};
+  const TwoDoubles back = product(ratio, below.high);
+  const TwoDoubles s = {ratio, (((f - back.high) - back.low) - ratio * below.low) / below.high};
   const TwoDoubles z = product(s, s);
   const V8 beyond = z.high * polynomial(z.high, {3.999999999999999e-01, 2.8571428571435364e-01, 2.2222222219857288e-01,
                                                  1.81818185938676e-01, 1.538457511576662e-01, 1.333563938635947e-01,

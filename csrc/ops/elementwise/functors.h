@@ -189,7 +189,9 @@ struct FloorDivide {
       const T whole = floor(q);
       const T nearest = select(q - whole > T(0.5f), whole + T(1), whole);
       const T value = select(q == T(0), copysign(T(0), a / b), nearest);
-      return select(b == T(0), a / b, value);
+      const T beyond = select((a != T(0)) & ((a < T(0)) ^ (b < T(0))), T(-1), a / b);  // b is infinite
+      const T infinity = T(TraitsOf<T>::kInf);
+      return select(b == T(0), a / b, select((abs(b) == infinity) & (abs(a) < infinity), beyond, value));
     }
   }
 };

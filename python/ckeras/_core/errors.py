@@ -47,10 +47,12 @@ _FAULTS = {
     "softmax_cross_entropy": "label {value} is out of range for {limit} classes; expected integers in [0, {limit})",
     "gather": "index {value} is out of range for an axis of size {limit}",
 }
+# Kernels whose name is not the one that a user writes.
+_NAMES = {"gather": "take"}
 
 
 def from_fault(fault):
     """The `DataError` for the engine's Fault (op name, code, value, limit)."""
     op, _, value, limit = fault.args
     text = _FAULTS.get(op.removesuffix("_grad"), "value {value} is out of range, the limit is {limit}")
-    return DataError(f"[{op}] {text.format(value=value, limit=limit)}")
+    return DataError(f"[{_NAMES.get(op, op)}] {text.format(value=value, limit=limit)}")

@@ -310,8 +310,16 @@ exp = unary("exp", "e to the power of x.", lambda ctx, g: (g * ctx.outputs[0],))
 expm1 = unary("expm1", "`exp(x) - 1`, accurate near 0.", lambda ctx, g: (g * (ctx.outputs[0] + 1),))
 log = unary("log", "The natural logarithm; -inf at 0, NaN below.", lambda ctx, g: (g / ctx.inputs[0],))
 log1p = unary("log1p", "`log(1 + x)`, accurate near 0.", lambda ctx, g: (g / (1 + ctx.inputs[0]),))
-sin = unary("sin", "The sine of x in radians.", lambda ctx, g: (g * cos(ctx.inputs[0]),))
-cos = unary("cos", "The cosine of x in radians.", lambda ctx, g: (-g * sin(ctx.inputs[0]),))
+sin = unary(
+    "sin",
+    "The sine of x in radians, within 2 ULP however large x is; NaN at infinity.",
+    lambda ctx, g: (g * cos(ctx.inputs[0]),),
+)
+cos = unary(
+    "cos",
+    "The cosine of x in radians, within 2 ULP however large x is; NaN at infinity.",
+    lambda ctx, g: (-g * sin(ctx.inputs[0]),),
+)
 tanh = unary("tanh", "The hyperbolic tangent.", lambda ctx, g: (g * (1 - square(ctx.outputs[0])),))
 sigmoid = unary("sigmoid", "`1 / (1 + exp(-x))`.", lambda ctx, g: (g * (ctx.outputs[0] * (1 - ctx.outputs[0])),))
 erf = unary(
