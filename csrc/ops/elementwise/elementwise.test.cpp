@@ -46,11 +46,16 @@ Big floor_divide(Big a, Big b) {
   const Big q = a / b;
   return q * b != a && (a < 0) != (b < 0) ? q - 1 : q;
 }
+// The low 128 bits: products of two uint64 do not fit a signed Big.
+Big product(Big a, Big b) {
+  return static_cast<Big>(static_cast<unsigned __int128>(a) * static_cast<unsigned __int128>(b));
+}
+
 template <class T>
 Big power(Big a, Big b) {
   if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 == 0 ? 1 : -1) : 0;
   T r = 1;  // wraps as T does, one factor at a time
-  for (Big i = 0; i < b % 64; ++i) r = static_cast<T>(static_cast<Big>(r) * a);
+  for (Big i = 0; i < b % 64; ++i) r = static_cast<T>(product(static_cast<Big>(r), a));
   return r;
 }
 
@@ -60,7 +65,7 @@ bool integer_reference(const std::string& op, Big a, Big b, Big* r) {
   static const std::vector<std::pair<std::string, std::function<Big(Big, Big)>>> all = {
       {"add", [](Big x, Big y) { return x + y; }},
       {"subtract", [](Big x, Big y) { return x - y; }},
-      {"multiply", [](Big x, Big y) { return x * y; }},
+      {"multiply", product},
       {"floor_divide", floor_divide},
       {"mod", [](Big x, Big y) { return y == 0 ? 0 : x - floor_divide(x, y) * y; }},
       {"maximum", [](Big x, Big y) { return x > y ? x : y; }},
@@ -69,7 +74,7 @@ bool integer_reference(const std::string& op, Big a, Big b, Big* r) {
       {"negative", [](Big x, Big) { return -x; }},
       {"absolute", [](Big x, Big) { return x < 0 ? -x : x; }},
       {"sign", [](Big x, Big) -> Big { return (x > 0) - (x < 0); }},
-      {"square", [](Big x, Big) { return x * x; }},
+      {"square", [](Big x, Big) { return product(x, x); }},
       {"equal", [](Big x, Big y) -> Big { return x == y; }},
       {"not_equal", [](Big x, Big y) -> Big { return x != y; }},
       {"less", [](Big x, Big y) -> Big { return x < y; }},
