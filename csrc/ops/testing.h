@@ -56,7 +56,7 @@ inline Outcome run(cpu::Isa isa, const char* op, const std::vector<const Array*>
   result.out.reserve(outs.size());
   for (const Out& o : outs) {
     result.out.emplace_back(o.dtype, o.shape);
-    std::fill(result.out.back().bytes.begin(), result.out.back().bytes.end(), char{-1});
+    std::fill(result.out.back().bytes.begin(), result.out.back().bytes.end(), '\xff');
     out_views.push_back(result.out.back().view);
   }
   Call call{views.data(),
