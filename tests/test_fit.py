@@ -282,7 +282,7 @@ def test_ctrl_c_stops_a_long_fit_soon():
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        m.fit(x, y, batch_size=4, epochs=100_000, verbose=0)
+        m.fit(x, y, batch_size=4, epochs=2_000, verbose=0)
     timer.join()
     assert np.isfinite(m.predict(x[:4], verbose=0)).all()
     m.fit(x[:32], y[:32], verbose=0)
