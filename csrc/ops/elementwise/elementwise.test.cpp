@@ -89,7 +89,8 @@ bool integer_reference(const std::string& op, Big a, Big b, Big* r) {
       {"bitwise_or", [](Big x, Big y) { return x | y; }},
       {"bitwise_xor", [](Big x, Big y) { return x ^ y; }},
       {"bitwise_not", [](Big x, Big) { return ~x; }},
-      {"left_shift", [](Big x, Big y) -> Big { return y < 0 || y >= Big(8 * sizeof(T)) ? 0 : product(x, Big{1} << y); }},
+      {"left_shift",
+       [](Big x, Big y) -> Big { return y < 0 || y >= Big(8 * sizeof(T)) ? 0 : product(x, Big{1} << y); }},
       {"right_shift", [](Big x, Big y) { return x >> (y < 0 || y > 64 ? 64 : y); }},
   };
   for (const auto& [name, f] : all) {
