@@ -338,10 +338,13 @@ def test_memory_is_flat_over_1_000_builds():
     for _ in range(200):
         build()
     keras.backend.clear_session()
-    before = rss()
-    for _ in range(1000):
-        build()
-    assert rss() - before < 8 << 20
+    growth = []  # the heap of a whole test run may settle in one round; a leak shows in every one
+    for _ in range(3):
+        before = rss()
+        for _ in range(350):
+            build()
+        growth.append(rss() - before)
+    assert min(growth) < 2 << 20, growth
 
 
 PROGRAM = """
