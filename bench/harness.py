@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 
 THREADS = int(os.environ.get("CKERAS_NUM_THREADS", 0)) or os.cpu_count() or 1
 OURS = "ckeras"
+SETTLE = 0.06  # seconds in which other libraries' threads stop spinning: OpenBLAS takes 2^26 cycles
 PEERS = ("numpy", "torch", "jax", "jaxlib", "keras", "tensorflow")
 
 
@@ -108,11 +109,13 @@ class Result:
 def measure(case, rounds, budget):
     """Median seconds a step. Each round gives every contestant about `budget` seconds, one after the other.
 
-    A contestant that needs more than a hundred budgets in all is out of the later rounds.
+    Between two contestants is a pause: the threads of most libraries wait for more work by spinning, and would take
+    half of a two-core machine from whoever comes next. A contestant that needs more than a hundred budgets in all is out of the later rounds.
     """
     result = Result(case.name, {}, case.flops, case.bytes, case.rate)
     repeats, times = {}, {}
     for name, call in case.contestants.items():
+        time.sleep(SETTLE)
         try:
             call()
             start = time.perf_counter()
@@ -127,8 +130,10 @@ def measure(case, rounds, budget):
             if sum(times_of) * case.steps * repeats[name] > 100 * budget:
                 continue
             call = case.contestants[name]
+            time.sleep(SETTLE)
             if repeats[name] > 1:
-                call()  # its caches and threads are awake
+                for _ in range(min(repeats[name], 3)):
+                    call()  # its caches and threads are awake
             start = time.perf_counter()
             for _ in range(repeats[name]):
                 call()

@@ -22,18 +22,19 @@ namespace {
 
 using Body = void (*)(void*, int64_t, int64_t) noexcept;
 
+// One thread's share of a job: a run of neighbouring pieces, from which whoever is free takes the next.
+struct alignas(64) Share {
+  std::atomic<int64_t> next{0};
+  int64_t end = 0;
+};
+
 struct Job {
   int64_t n, grain, pieces;
   int64_t threads;  // those that take part
   Body body;
   void* context;
 
-  // Thread t's share: a run of neighbouring pieces.
-  void run_share(int64_t t) const {
-    for (int64_t i = pieces * t / threads; i < pieces * (t + 1) / threads; ++i) {
-      body(context, i * grain, std::min(n, (i + 1) * grain));
-    }
-  }
+  void run_piece(int64_t i) const { body(context, i * grain, std::min(n, (i + 1) * grain)); }
 };
 
 void pause() {
@@ -44,8 +45,9 @@ void pause() {
 #endif
 }
 
-// One side waits until a word differs from what it saw: spins about 50 microseconds, then sleeps. The other side
-// changes the word and wakes. Sequential consistency makes "I sleep" and "it changed" visible to one of the two.
+// One side waits until a word differs from what it saw: spins about 50 microseconds, then sleeps. While it spins it
+// offers its processor, since the other side may be waiting for just that one. The other side changes the word and
+// wakes. Sequential consistency makes "I sleep" and "it changed" visible to one of the two.
 class alignas(64) Signal {
  public:
   uint32_t read() const { return word_.load(); }
@@ -57,6 +59,7 @@ class alignas(64) Signal {
         if (word_.load(std::memory_order_acquire) != seen) return;
         pause();
       }
+      std::this_thread::yield();
     } while (std::chrono::steady_clock::now() < deadline);
     std::unique_lock<std::mutex> lock(mutex_);
     sleeping_.store(true);
@@ -80,34 +83,41 @@ class alignas(64) Signal {
 
 thread_local bool inside_work = false;
 
+// Who runs a piece does not matter for the result, so nobody waits for a thread that has not come: the caller runs
+// whatever is left, closes the job, and waits only for those that are inside.
 class Pool {
  public:
   // False when another thread has the pool: the caller then works alone.
   bool run(const Job& job) {
     std::unique_lock<std::mutex> owner(owner_, std::try_to_lock);
     if (!owner.owns_lock()) return false;
-    Job shared = job;
-    shared.threads = std::min<int64_t>(shared.pieces, 1 + grow_to(static_cast<int>(shared.threads) - 1));
-    if (shared.threads == 1) return false;
-    job_ = &shared;
-    pending_.store(shared.threads - 1);
-    for (int64_t t = 1; t < shared.threads; ++t) workers_[t - 1]->start.change();
+    const int64_t threads = std::min<int64_t>(job.pieces, 1 + grow_to(static_cast<int>(job.threads) - 1));
+    if (threads == 1) return false;
+    job_ = job;
+    job_.threads = threads;
+    for (int64_t t = 0; t < threads; ++t) {
+      shares_[t].next.store(job.pieces * t / threads, std::memory_order_relaxed);
+      shares_[t].end = job.pieces * (t + 1) / threads;
+    }
+    open_.store(true);
+    for (int64_t t = 1; t < threads; ++t) workers_[t - 1]->start.change();
     inside_work = true;
-    shared.run_share(0);
+    take_pieces(0);
     inside_work = false;
-    for (uint32_t seen = done_.read(); pending_.load() != 0; seen = done_.read()) done_.wait_while(seen);
+    open_.store(false);
+    for (uint32_t seen = left_.read(); inside_.load() != 0; seen = left_.read()) left_.wait_while(seen);
     return true;
   }
 
   void stop() {
     std::lock_guard<std::mutex> owner(owner_);
-    stopping_ = true;
+    stopping_.store(true);
     for (auto& worker : workers_) {
       worker->start.change();
       worker->thread.join();
     }
     workers_.clear();
-    stopping_ = false;
+    stopping_.store(false);
   }
 
  private:
@@ -118,6 +128,7 @@ class Pool {
 
   // Starts workers until there are `count`; fewer when the system refuses one. Returns how many there are.
   int grow_to(int count) {
+    if (static_cast<int>(shares_.size()) <= count) shares_ = std::vector<Share>(static_cast<size_t>(count) + 1);
     while (static_cast<int>(workers_.size()) < count) {
       auto worker = std::make_unique<Worker>();
       Worker* self = worker.get();
@@ -132,23 +143,37 @@ class Pool {
     return static_cast<int>(workers_.size());
   }
 
+  // Its own share first, whose neighbours it has in its cache; then what others have not begun.
+  void take_pieces(int64_t thread) {
+    for (int64_t t = 0; t < job_.threads; ++t) {
+      Share& share = shares_[static_cast<size_t>((thread + t) % job_.threads)];
+      for (int64_t i; (i = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;) job_.run_piece(i);
+    }
+  }
+
   void serve(Worker* self, int64_t index) {
     const FlushDenormals flush;
     inside_work = true;
-    for (uint32_t seen = 0;; ++seen) {
+    for (uint32_t seen = 0;;) {
       self->start.wait_while(seen);
-      if (stopping_) return;
-      job_->run_share(index);
-      if (pending_.fetch_sub(1) == 1) done_.change();
+      seen = self->start.read();
+      if (stopping_.load()) return;
+      inside_.fetch_add(1);
+      if (open_.load()) take_pieces(index);
+      if (inside_.fetch_sub(1) == 1 && !open_.load()) left_.change();
     }
   }
 
   std::mutex owner_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  const Job* job_ = nullptr;  // written before a start signal, read after it
-  bool stopping_ = false;     // likewise
-  alignas(64) std::atomic<int64_t> pending_{0};
-  Signal done_;
+  // The job and its shares are written while the job is closed and nobody is inside, and read by those who saw it open
+  // after they came in.
+  Job job_{};
+  std::vector<Share> shares_;
+  std::atomic<bool> stopping_{false};
+  alignas(64) std::atomic<bool> open_{false};
+  alignas(64) std::atomic<int64_t> inside_{0};
+  Signal left_;
 };
 
 std::atomic<Pool*> the_pool{nullptr};  // never deleted: threads may still look at it while the process ends
@@ -174,9 +199,8 @@ void run_pieces(int64_t n, int64_t grain, Body body, void* context) noexcept {
   if (job.pieces > 1 && !inside_work) {
     job.threads = std::min<int64_t>(job.pieces, num_threads());
     if (job.threads > 1 && pool().run(job)) return;
-    job.threads = 1;
   }
-  job.run_share(0);
+  for (int64_t i = 0; i < job.pieces; ++i) job.run_piece(i);
 }
 
 int num_threads() {
