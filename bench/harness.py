@@ -110,7 +110,8 @@ def measure(case, rounds, budget):
     """Median seconds a step. Each round gives every contestant about `budget` seconds, one after the other.
 
     Between two contestants is a pause: the threads of most libraries wait for more work by spinning, and would take
-    half of a two-core machine from whoever comes next. A contestant that needs more than a hundred budgets in all is out of the later rounds.
+    half of a two-core machine from whoever comes next. A contestant that needs more than a hundred budgets in all is
+    out of the later rounds.
     """
     result = Result(case.name, {}, case.flops, case.bytes, case.rate)
     repeats, times = {}, {}
