@@ -108,3 +108,98 @@ def test_inputs_by_name():
 def test_data_that_does_not_fit_is_named(args, kwargs, words):
     with pytest.raises(ValueError, match=words):
         model().fit(*args, verbose=0, **kwargs)
+
+
+# ---- the next batch and the next order, made beside the present step
+
+WIDE = 1100  # 64 rows of it are enough for the engine to copy the next batch while a step runs
+
+
+def _wide():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(64 * 5 + 7, WIDE)).astype("float32")
+    return x, x[:, :3].copy()
+
+
+def _fit_wide(threads, **kwargs):
+    before = keras._engine.num_threads()
+    keras._engine.set_num_threads(threads)
+    try:
+        keras.utils.set_random_seed(5)
+        m = keras.Sequential([keras.Input((WIDE,)), layers.Dense(3)])
+        m.compile("sgd", "mse")
+        history = m.fit(*_wide(), batch_size=64, epochs=3, verbose=0, **kwargs)
+        return [w.tobytes() for w in m.get_weights()], history.history["loss"]
+    finally:
+        keras._engine.set_num_threads(before)
+
+
+def test_batches_copied_beside_the_step_give_the_same_bits():
+    alone = _fit_wide(1)
+    assert _fit_wide(2) == alone == _fit_wide(3)
+
+    class Counts(keras.callbacks.Callback):  # wants every batch: steps run one by one, nothing is copied ahead
+        def on_train_batch_end(self, batch, logs=None):
+            pass
+
+    assert _fit_wide(2, callbacks=[Counts()]) == alone
+
+
+def test_a_fault_in_a_copied_batch_stops_there():
+    x, _ = _wide()
+    labels = np.zeros(len(x), "int32")
+    labels[64 * 3] = 7
+    m = keras.Sequential([keras.Input((WIDE,)), layers.Dense(3)])
+    m.compile(keras.optimizers.SGD(0.0), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    with pytest.raises(ValueError, match="label 7 is out of range for 3 classes"):
+        m.fit(x, labels, batch_size=64, verbose=0)
+    assert 0 < int(m.optimizer.iterations) < 6
+    labels[64 * 3] = 0
+    m.fit(x, labels, batch_size=64, verbose=0)
+
+
+def test_an_interruption_while_batches_are_copied():
+    import signal
+    import threading
+
+    x = np.zeros((4096, WIDE), "float32")
+    m = keras.Sequential([keras.Input((WIDE,)), layers.Dense(1)])
+    m.compile("sgd", "mse")
+    m.fit(x[:128], x[:128, :1], batch_size=64, verbose=0)
+    timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            m.fit(x, x[:, :1], batch_size=64, epochs=100000, verbose=0)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
+    m.fit(x[:128], x[:128, :1], batch_size=64, verbose=0)
+
+
+@pytest.mark.parametrize("shuffle", [True, "batch"])
+def test_orders_drawn_ahead_are_those_drawn_in_turn(shuffle, monkeypatch):
+    from ckeras.trainers import data
+
+    def orders():
+        keras.utils.set_random_seed(11)
+        source = data.ArrayData(X, batch_size=7, shuffle=shuffle)
+        source.passes = 4
+        found = [source.order().tolist() for _ in range(4)]
+        return found, source._next_order
+
+    in_turn, left = orders()
+    assert left is None
+    monkeypatch.setattr(data, "SHUFFLED_BESIDE", 1)
+    ahead, left = orders()
+    assert left is None  # nothing is drawn that nobody asks for
+    assert ahead == in_turn and len({tuple(o) for o in ahead}) == 4
+
+
+def test_what_goes_wrong_beside_is_raised():
+    from ckeras.trainers.data import _Beside
+
+    assert _Beside(lambda: 3).result() == 3
+    with pytest.raises(ZeroDivisionError):
+        _Beside(lambda: 1 / 0).result()

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "cpu/cpu_count.h"
@@ -21,6 +22,7 @@ namespace ckeras::cpu {
 namespace {
 
 using Body = void (*)(void*, int64_t, int64_t) noexcept;
+using Piece = bool (*)(void*) noexcept;
 
 // One thread's share of a job: a run of neighbouring pieces, from which whoever is free takes the next.
 struct alignas(64) Share {
@@ -53,18 +55,22 @@ class alignas(64) Signal {
   uint32_t read() const { return word_.load(); }
 
   void wait_while(uint32_t seen) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+    wait_while(seen, [] { return false; });
+  }
+
+  // Meanwhile it calls idle(), which gives true when it found something to do.
+  template <class Idle>
+  void wait_while(uint32_t seen, const Idle& idle) {
     do {
-      for (int i = 0; i < 64; ++i) {
-        if (word_.load(std::memory_order_acquire) != seen) return;
-        pause();
-      }
-      std::this_thread::yield();
-    } while (std::chrono::steady_clock::now() < deadline);
-    std::unique_lock<std::mutex> lock(mutex_);
-    sleeping_.store(true);
-    changed_.wait(lock, [&] { return word_.load() != seen; });
-    sleeping_.store(false);
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+      do {
+        for (int i = 0; i < 64; ++i) {
+          if (word_.load(std::memory_order_acquire) != seen) return;
+          if (!idle()) pause();
+        }
+        std::this_thread::yield();
+      } while (std::chrono::steady_clock::now() < deadline);
+    } while (sleep(seen));
   }
 
   void change() {
@@ -74,7 +80,26 @@ class alignas(64) Signal {
     changed_.notify_one();
   }
 
+  // Ends the other side's sleep, so that it calls idle() again.
+  void poke() {
+    if (!sleeping_.load()) return;
+    std::lock_guard<std::mutex> lock(mutex_);
+    poked_ = true;
+    changed_.notify_one();
+  }
+
  private:
+  // True when it was poked, and the word is still the same.
+  bool sleep(uint32_t seen) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    sleeping_.store(true);
+    changed_.wait(lock, [&] { return word_.load() != seen || poked_; });
+    sleeping_.store(false);
+    poked_ = false;
+    return word_.load() == seen;
+  }
+
+  bool poked_ = false;  // under the mutex
   std::atomic<uint32_t> word_{0};
   std::atomic<bool> sleeping_{false};
   std::mutex mutex_;
@@ -107,6 +132,21 @@ class Pool {
     open_.store(false);
     for (uint32_t seen = left_.read(); inside_.load() != 0; seen = left_.read()) left_.wait_while(seen);
     return true;
+  }
+
+  bool offer(Piece piece, void* context) {
+    if (offered_.exchange(true)) return false;
+    context_ = context;
+    piece_.store(piece);
+    std::unique_lock<std::mutex> owner(owner_, std::try_to_lock);
+    if (owner.owns_lock() && !workers_.empty()) workers_.front()->start.poke();
+    return true;
+  }
+
+  void withdraw() {
+    piece_.store(nullptr);
+    while (visitors_.load() != 0) pause();
+    offered_.store(false);
   }
 
   void stop() {
@@ -151,11 +191,21 @@ class Pool {
     }
   }
 
+  // One piece of the work on offer. withdraw() waits for those that came in before it took the work away.
+  bool visit() {
+    if (piece_.load(std::memory_order_relaxed) == nullptr) return false;
+    visitors_.fetch_add(1);
+    const Piece piece = piece_.load();
+    const bool more = piece != nullptr && piece(context_);
+    visitors_.fetch_sub(1);
+    return more;
+  }
+
   void serve(Worker* self, int64_t index) {
     const FlushDenormals flush;
     inside_work = true;
     for (uint32_t seen = 0;;) {
-      self->start.wait_while(seen);
+      self->start.wait_while(seen, [this] { return visit(); });
       seen = self->start.read();
       if (stopping_.load()) return;
       inside_.fetch_add(1);
@@ -174,6 +224,10 @@ class Pool {
   alignas(64) std::atomic<bool> open_{false};
   alignas(64) std::atomic<int64_t> inside_{0};
   Signal left_;
+  std::atomic<bool> offered_{false};
+  void* context_ = nullptr;  // of piece_, written before it
+  alignas(64) std::atomic<Piece> piece_{nullptr};
+  std::atomic<int64_t> visitors_{0};
 };
 
 std::atomic<Pool*> the_pool{nullptr};  // never deleted: threads may still look at it while the process ends
@@ -202,6 +256,10 @@ void run_pieces(int64_t n, int64_t grain, Body body, void* context) noexcept {
   }
   for (int64_t i = 0; i < job.pieces; ++i) job.run_piece(i);
 }
+
+bool offer(Piece piece, void* context) { return num_threads() > 1 && pool().offer(piece, context); }
+
+void withdraw() { pool().withdraw(); }
 
 int num_threads() {
   int count = wanted_threads.load(std::memory_order_relaxed);

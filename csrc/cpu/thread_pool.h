@@ -16,4 +16,12 @@ bool set_num_threads(int n);
 // number of threads.
 bool choose_num_threads(const char* wish, std::string* error);
 
+// Work in small pieces for threads of the pool that have nothing to do: they call piece(context) until it gives false,
+// and look for a parallel_for between two calls. piece may run on several threads at once and uses no parallel_for.
+// False, and nothing happens, when there is one thread or other work is on offer.
+bool offer(bool (*piece)(void*) noexcept, void* context);
+
+// Takes back what offer() got true for; afterwards no thread is in it.
+void withdraw();
+
 }  // namespace ckeras::cpu

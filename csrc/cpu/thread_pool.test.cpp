@@ -3,7 +3,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -71,6 +73,40 @@ void nested_and_concurrent() {
   CHECK_EQ(covered.load(), 150);
 }
 
+// Idle threads work on what is offered, jobs go on meanwhile, and after withdraw() nobody is in it.
+void offers() {
+  struct Work {
+    std::atomic<int> left{0}, done{0}, inside{0};
+  } work;
+  const auto piece = [](void* context) noexcept {
+    Work& mine = *static_cast<Work*>(context);
+    ++mine.inside;
+    const bool found = mine.left.fetch_sub(1) > 0;
+    mine.done += found;
+    --mine.inside;
+    return found;
+  };
+  CHECK(covers(100, 1));  // starts the threads
+  for (int round = 0; round < 200; ++round) {
+    work.left = 1000;
+    work.done = 0;
+    CHECK_EQ(offer(piece, &work), num_threads() > 1);
+    if (num_threads() > 1) CHECK(!offer(piece, &work));
+    if (round % 50 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // they fall asleep
+    CHECK(covers(100, 1));
+    if (num_threads() == 1) continue;
+    withdraw();
+    CHECK_EQ(work.inside.load(), 0);
+    CHECK_EQ(work.done.load(), std::min(1000, 1000 - work.left.load()));
+  }
+  if (num_threads() == 1) return;
+  work.left = 1000000;
+  CHECK(offer(piece, &work));
+  for (int i = 0; i < 5000 && work.done == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  CHECK(work.done > 0);  // a sleeping thread was woken for it
+  withdraw();
+}
+
 void fork_in_use() {
 #if defined(__SANITIZE_THREAD__)
   return;  // the sanitizer cannot start threads after a fork
@@ -136,6 +172,10 @@ int main() {
   coverage();
   many_calls();
   nested_and_concurrent();
+  for (int threads : {1, 2, 4}) {
+    set_num_threads(threads);
+    offers();
+  }
   fork_in_use();
   wishes();
   quotas();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/cell.h"
+#include "runtime/feed.h"
 #include "runtime/step.h"
 
 namespace ckeras {
@@ -45,13 +46,6 @@ struct ProgramSpec {
 struct StepTime {
   const char* name;
   double microseconds;
-};
-
-// Row numbers of a data set in the order in which batches take them.
-struct Batches {
-  std::span<const Array> data;     // input i of a step is data[i] gathered at the batch's rows
-  std::span<const int64_t> order;  // batch b takes order[b * batch, (b + 1) * batch)
-  int64_t batch;
 };
 
 class Program {

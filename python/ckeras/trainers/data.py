@@ -1,5 +1,6 @@
 """Data of `fit`, `evaluate` and `predict`: arrays, iterables of batches, datasets; each gives (x, y, sample_weight)."""
 
+import threading
 import warnings
 
 import numpy as np
@@ -8,6 +9,7 @@ from ckeras._core import dtypes, nest, rng
 from ckeras._core.tensor import Tensor, TensorBase, convert
 
 NAMES = ("x", "y", "sample_weight")
+SHUFFLED_BESIDE = 1 << 17  # samples from which on the next epoch's order is drawn while the present one runs
 
 
 def unpack_x_y_sample_weight(data):
@@ -117,6 +119,28 @@ def class_weights_of(y, class_weight):
     return weights[inverse]
 
 
+class _Beside:
+    """`fn()` worked out by a thread of its own; `result()` waits for it, and raises what it raised."""
+
+    def __init__(self, fn):
+        self._fn = fn
+        self._found = self._error = None
+        self._thread = threading.Thread(target=self._work, name="ckeras-shuffle", daemon=True)
+        self._thread.start()
+
+    def _work(self):
+        try:
+            self._found = self._fn()
+        except BaseException as e:
+            self._error = e
+
+    def result(self):
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._found
+
+
 class ArrayData:
     """Arrays in memory, cut into batches along the first dimension; the last batch may be smaller.
 
@@ -147,7 +171,10 @@ class ArrayData:
         if shuffle not in (True, False, "batch"):
             raise ValueError(f"[fit] shuffle must be True, False or 'batch', got {shuffle!r}")
         self.shuffle = shuffle
+        self.passes = 1  # at most so many orders will be asked for
         self._shuffler = None
+        self._orders = 0  # handed out
+        self._next_order = None
         self.full = self.n // self.batch_size
         self.rest = self.n % self.batch_size
         self.steps = self.full + (self.rest > 0)
@@ -163,6 +190,13 @@ class ArrayData:
         if self._shuffler is None:
             seed = rng.global_seed_generator().next().numpy()
             self._shuffler = np.random.Generator(np.random.Philox(key=[int(seed[0]), int(seed[1])]))
+        found = self._next_order.result() if self._next_order is not None else self._shuffled()
+        self._orders += 1
+        more = self.n >= SHUFFLED_BESIDE and self._orders < self.passes
+        self._next_order = _Beside(self._shuffled) if more else None
+        return found
+
+    def _shuffled(self):
         if self.shuffle == "batch":
             whole = np.arange(self.full * self.batch_size, dtype=np.int64).reshape(self.full, self.batch_size)
             whole = whole[self._shuffler.permutation(self.full)].reshape(-1)

@@ -402,6 +402,8 @@ class Trainer:
                 raise ValueError("[fit] validation_split needs arrays; pass validation_data for batches")
             (x, y, sample_weight), validation_data = whole.split(validation_split)
         data = data_module.make(x, y, sample_weight, batch_size, shuffle, class_weight)
+        if isinstance(data, ArrayData):
+            data.passes = epochs - initial_epoch
         validation = None
         if validation_data is not None:
             validation = arguments.validation_data(validation_data, validation_batch_size or batch_size)
