@@ -43,4 +43,7 @@ inline constexpr int64_t kPackBytes = int64_t{8} << 20;
 // A piece of work for one thread has about this many multiply-adds or more.
 inline constexpr int64_t kPieceWork = int64_t{1} << 20;
 
+// The same for one row, which is bound by memory: about a megabyte of it.
+inline constexpr int64_t kRowWork = int64_t{1} << 18;
+
 }  // namespace ckeras::CKERAS_ISA

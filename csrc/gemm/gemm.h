@@ -19,6 +19,7 @@
 #include "cpu/parallel.h"
 #include "gemm/epilogue.h"
 #include "gemm/pack.h"
+#include "gemm/row.h"
 #include "gemm/tile.h"
 
 namespace ckeras::CKERAS_ISA {
@@ -28,6 +29,7 @@ struct GemmPlan {
   int64_t m, n, k;
   bool direct;          // whole panels of B are read where they lie
   bool fused;           // a piece packs its own strip of A
+  bool one_row;         // M = 1 and B readable: by gemm/row.h
   int64_t rows, width;  // of a row panel, a column panel
   int64_t strip;        // row panels in a strip
   int64_t stretch;      // column panels in a stretch
@@ -50,11 +52,12 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   plan.rows = ceil_div(m, row_panels);
   plan.width = least(tile_vectors(static_cast<int>(plan.rows)) * kLanes, round_up(n, kLanes));
   plan.direct = b_readable && row_panels <= 2;
+  plan.one_row = b_readable && m == 1;
 
   const int64_t room = pack_bytes / static_cast<int64_t>(sizeof(T));
   const int64_t strip_rows = most(1, kStripRows / plan.rows) * plan.rows;
   plan.k_part = least(k, kKBlock * 4);
-  plan.n_part = least(n, most(1, room / plan.k_part / plan.width) * plan.width);
+  plan.n_part = plan.one_row ? n : least(n, most(1, room / plan.k_part / plan.width) * plan.width);
   const int64_t packed_strip = strip_rows / plan.rows * kPackedRows * plan.k_part;
   plan.m_part = least(m, most(1, room / packed_strip) * strip_rows);
 
@@ -67,7 +70,7 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   plan.fused = plan.stretch >= panels;
 
   plan.a_bytes = round_up(ceil_div(plan.m_part, plan.rows) * kPackedRows * plan.k_part * sizeof(T), 64);
-  const int64_t packed_panels = !plan.direct ? panels : n % plan.width == 0 ? 0 : 1;
+  const int64_t packed_panels = plan.one_row ? 0 : !plan.direct ? panels : n % plan.width == 0 ? 0 : 1;
   plan.b_bytes = round_up(packed_panels * plan.width * plan.k_part * sizeof(T), 64);
   return plan;
 }
@@ -149,6 +152,23 @@ struct Gemm {
     });
   }
 
+  void multiply_one_row() {
+    const int64_t grain = most(1, kRowWork / (kRowStretch * (k1 - k0)));
+    parallel_for(ceil_div(plan.n, kRowStretch), grain, [this](int64_t begin, int64_t end) {
+      for (int64_t j = begin * kRowStretch; j < least(plan.n, end * kRowStretch); j += kRowStretch) {
+        const int64_t columns = least(kRowStretch, plan.n - j);
+        T* at = c.row(0) + j;
+        for (int64_t k = k0; k < k1; k += kKBlock) {
+          multiply_row(least(kKBlock, k1 - k), row_panel(0) + (k - k0) * kPackedRows, kPackedRows, b.at(j, k), b.stride,
+                       at, columns, k == 0);
+        }
+        if (k1 == plan.k && !ending.nothing()) {
+          end_block(Ending<T>{ending.bias != nullptr ? ending.bias + j : nullptr, ending.epilogue}, &at, 1, columns);
+        }
+      }
+    });
+  }
+
   // Panels [0, b_panels) of B, then those of A.
   void pack(int64_t b_panels, int64_t a_panels) {
     const int64_t grain = most(1, (int64_t{1} << 16) / (plan.width * (k1 - k0)));
@@ -170,6 +190,11 @@ struct Gemm {
         k1 = least(plan.k, k0 + plan.k_part);
         for (m0 = 0; m0 < plan.m; m0 = m1) {
           m1 = least(plan.m, m0 + plan.m_part);
+          if (plan.one_row) {
+            pack_a(0);
+            multiply_one_row();
+            continue;
+          }
           const bool packs_b = m0 == 0 && !(plan.direct && in_place(column_panels() - 1));
           pack(packs_b ? column_panels() : 0, plan.fused ? 0 : row_panels());
           multiply_part();
