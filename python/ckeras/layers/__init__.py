@@ -2,7 +2,15 @@
 
 from ckeras._catalog import Catalog
 from ckeras.layers.activation import Activation, Identity, ReLU, Rescaling, Softmax
-from ckeras.layers.conv import Conv2D
+from ckeras.layers.conv import (
+    Conv1D,
+    Conv2D,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
+from ckeras.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
 from ckeras.layers.dense import Dense
 from ckeras.layers.dropout import Dropout
 from ckeras.layers.embedding import Embedding
@@ -47,7 +55,21 @@ from ckeras.layers.merging import (
     subtract as subtract,
 )
 from ckeras.layers.normalization import BatchNormalization
-from ckeras.layers.pooling import MaxPooling2D
+from ckeras.layers.pooling import AveragePooling1D, AveragePooling2D, MaxPooling1D, MaxPooling2D
+from ckeras.layers.pooling_global import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+)
 from ckeras.layers.reshaping import Flatten, Reshape
 from ckeras.layers.rnn import (
     GRU,
@@ -63,7 +85,14 @@ from ckeras.layers.rnn import (
 )
 from ckeras.layers.wrapper import Wrapper
 
-Convolution2D, MaxPool2D = Conv2D, MaxPooling2D
+Convolution1D, Convolution2D = Conv1D, Conv2D
+Convolution1DTranspose, Convolution2DTranspose = Conv1DTranspose, Conv2DTranspose
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
+MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
+AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
+GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D
+GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
+GlobalAvgPool3D = GlobalAveragePooling3D
 
 _catalog = Catalog(
     "layer",
@@ -71,25 +100,45 @@ _catalog = Catalog(
     Layer,
     classes=(
         Activation,
+        AdaptiveAveragePooling1D,
+        AdaptiveAveragePooling2D,
+        AdaptiveAveragePooling3D,
+        AdaptiveMaxPooling1D,
+        AdaptiveMaxPooling2D,
+        AdaptiveMaxPooling3D,
         Add,
         Average,
+        AveragePooling1D,
+        AveragePooling2D,
         BatchNormalization,
         Bidirectional,
         Concatenate,
+        Conv1D,
+        Conv1DTranspose,
         Conv2D,
+        Conv2DTranspose,
         Dense,
+        DepthwiseConv1D,
+        DepthwiseConv2D,
         Dot,
         Dropout,
         Embedding,
         Flatten,
         GRU,
         GRUCell,
+        GlobalAveragePooling1D,
+        GlobalAveragePooling2D,
+        GlobalAveragePooling3D,
+        GlobalMaxPooling1D,
+        GlobalMaxPooling2D,
+        GlobalMaxPooling3D,
         Identity,
         InputLayer,
         LSTM,
         LSTMCell,
         Lambda,
         Masking,
+        MaxPooling1D,
         MaxPooling2D,
         Maximum,
         Minimum,
@@ -98,6 +147,8 @@ _catalog = Catalog(
         ReLU,
         Rescaling,
         Reshape,
+        SeparableConv1D,
+        SeparableConv2D,
         SimpleRNN,
         SimpleRNNCell,
         Softmax,

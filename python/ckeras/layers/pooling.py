@@ -1,52 +1,86 @@
-"""MaxPooling2D."""
+"""Pooling over windows: the maximum or the mean of each."""
 
 from ckeras import ops
-from ckeras._core.settings import standardize_data_format
-from ckeras.layers._arguments import padding_name, per_dim, window_output
-from ckeras.layers.input_spec import InputSpec
-from ckeras.layers.layer import Layer
+from ckeras.layers.spatial import SpatialLayer, given
 
 
-class MaxPooling2D(Layer):
-    """The maximum over windows of `pool_size`, `strides` apart (by default `pool_size`).
+class _Pooling(SpatialLayer):
+    """The body of the layers that pool windows; `_pool` is the operation."""
+
+    def _set_up(self, arguments):
+        self._keep(**arguments)
+        if self.strides is None:
+            self.strides = self.pool_size
+        self._require_rank()
+
+    def _checked(self, name, value):
+        return None if name == "strides" and value is None else super()._checked(name, value)
+
+    def call(self, inputs):
+        return self._pool(
+            inputs, self.pool_size, strides=self.strides, padding=self.padding, data_format=self.data_format
+        )
+
+    def compute_output_shape(self, input_shape):
+        out = self._windows_fit(input_shape, self.pool_size)
+        return self._with_channels(input_shape[0], out, input_shape[self._channel_axis])
+
+
+class _MaxPooling(_Pooling):
+    _pool = staticmethod(ops.max_pool)
+
+    def __init__(self, pool_size=(2,), strides=None, padding="valid", data_format=None, name=None, **kwargs):
+        super().__init__(name=name, **kwargs)
+        self._set_up(given(locals()))
+
+
+class _AveragePooling(_Pooling):
+    _pool = staticmethod(ops.average_pool)
+
+    def __init__(self, pool_size, strides=None, padding="valid", data_format=None, name=None, **kwargs):
+        super().__init__(name=name, **kwargs)
+        self._set_up(given(locals()))
+
+
+class MaxPooling1D(_MaxPooling, rank=1):
+    """The maximum over windows of `pool_size` steps, `strides` apart (by default `pool_size`).
+
+    Input `(batch, steps, channels)`, or `(batch, channels, steps)` with `data_format="channels_first"`. Raises
+    `ValueError` where no window fits.
+
+    >>> ckeras.layers.MaxPooling1D()(ckeras.ops.ones((1, 6, 2))).shape
+    (1, 3, 2)
+    """
+
+
+class MaxPooling2D(_MaxPooling, rank=2):
+    """The maximum over windows of `pool_size` pixels, `strides` apart (by default `pool_size`).
+
+    Input `(batch, height, width, channels)`, or `(batch, channels, height, width)` with
+    `data_format="channels_first"`. Raises `ValueError` where no window fits.
 
     >>> ckeras.layers.MaxPooling2D()(ckeras.ops.ones((1, 6, 6, 2))).shape
     (1, 3, 3, 2)
     """
 
-    def __init__(self, pool_size=(2, 2), strides=None, padding="valid", data_format=None, name=None, **kwargs):
-        super().__init__(name=name, **kwargs)
-        where = "MaxPooling2D"
-        self.pool_size = per_dim(where, "pool_size", pool_size, 2)
-        self.strides = self.pool_size if strides is None else per_dim(where, "strides", strides, 2)
-        self.padding = padding_name(where, padding)
-        self.data_format = standardize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=4)
 
-    def call(self, inputs):
-        return ops.max_pool(
-            inputs, self.pool_size, strides=self.strides, padding=self.padding, data_format=self.data_format
-        )
+class AveragePooling1D(_AveragePooling, rank=1):
+    """The mean over windows of `pool_size` steps, `strides` apart (by default `pool_size`); padding does not count.
 
-    def compute_output_shape(self, input_shape):
-        last = self.data_format == "channels_last"
-        spatial = input_shape[1:3] if last else input_shape[2:4]
-        out = tuple(window_output(n, k, s, self.padding) for n, k, s in zip(spatial, self.pool_size, self.strides))
-        if any(n is not None and n <= 0 for n in out):
-            raise ValueError(
-                f"Layer '{self.name}': a window of {self.pool_size} does not fit into input shape "
-                f"{tuple(input_shape)}; "
-                "use padding='same', a smaller window or larger images"
-            )
-        if last:
-            return (input_shape[0], *out, input_shape[3])
-        return (input_shape[0], input_shape[1], *out)
+    Input `(batch, steps, channels)`, or `(batch, channels, steps)` with `data_format="channels_first"`. Raises
+    `ValueError` where no window fits.
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "pool_size": self.pool_size,
-            "padding": self.padding,
-            "strides": self.strides,
-            "data_format": self.data_format,
-        }
+    >>> ckeras.layers.AveragePooling1D(2)(ckeras.ops.ones((1, 6, 2))).shape
+    (1, 3, 2)
+    """
+
+
+class AveragePooling2D(_AveragePooling, rank=2):
+    """The mean over windows of `pool_size` pixels, `strides` apart (by default `pool_size`); padding does not count.
+
+    Input `(batch, height, width, channels)`, or `(batch, channels, height, width)` with
+    `data_format="channels_first"`. Raises `ValueError` where no window fits.
+
+    >>> ckeras.layers.AveragePooling2D(2)(ckeras.ops.ones((1, 6, 6, 2))).shape
+    (1, 3, 3, 2)
+    """

@@ -118,7 +118,7 @@ def _per_dim(op, name, value, n):
 
 
 def _pads(op, padding, sizes, windows, strides):
-    """(low, high) a dimension for "valid" or "same"; same puts the odd one at the end."""
+    """(low, high) a dimension for "valid" or "same"; same puts the odd one at the end. "causal": one dimension, low."""
     name = padding.lower() if isinstance(padding, str) else padding
     if name == "valid":
         for size, k in zip(sizes, windows):
@@ -128,6 +128,8 @@ def _pads(op, padding, sizes, windows, strides):
                     "use padding='same' or a smaller window"
                 )
         return (0, 0) * len(sizes)
+    if name == "causal" and op == "conv" and len(sizes) == 1:
+        return (windows[0] - 1, 0)
     if name != "same":
         raise ArgumentError(f"[{op}] padding must be 'valid' or 'same', got {padding!r}")
     out = []
@@ -163,13 +165,40 @@ def _two(values, n, filler):
     return values if n == 2 else (filler, *values)
 
 
+def transposed_sizes(op, sizes, window, strides, padding, output_padding, dilation):
+    """Spatial sizes of a transposed convolution's result (None for None), and pads of the convolution it transposes.
+
+    Raises `ArgumentError` for a padding or output_padding that does not fit.
+    """
+    name = padding.lower() if isinstance(padding, str) else padding
+    if name not in ("valid", "same"):
+        raise ArgumentError(f"[{op}] padding must be 'valid' or 'same', got {padding!r}")
+    n = len(sizes)
+    extras = output_padding if isinstance(output_padding, (tuple, list)) else (output_padding,) * n
+    if len(extras) != n or any(e is not None and not 0 <= e < s for e, s in zip(extras, strides)):
+        raise ArgumentError(f"[{op}] output_padding must be below strides={strides}, got {output_padding}")
+    out, pads = [], []
+    for size, k, d, stride, extra in zip(sizes, window, dilation, strides, extras):
+        reach = (k - 1) * d + 1
+        if extra is None:
+            overhang = max(reach - stride, 0)
+            total = overhang if name == "same" else 0
+            out.append(None if size is None else size * stride + overhang - total)
+        else:
+            pad = 0 if name == "valid" else reach // 2
+            total = max(2 * pad - extra, 0)
+            out.append(None if size is None else (size - 1) * stride + reach - 2 * pad + extra)
+        pads += [total // 2, total - total // 2]
+    return tuple(out), tuple(pads)
+
+
 @public_op
 def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     """Convolution (cross-correlation) over one or two spatial dimensions.
 
     `inputs` [N, ..., C] (or [N, C, ...] with `data_format="channels_first"`), `kernel` [..., C / groups, O]; `padding`
-    is `"valid"` or `"same"`. Groups follow from the channel counts. Gives [N, ..., O]. Raises `ShapeError` when
-    channels or window do not fit.
+    is `"valid"` or `"same"`, or in one dimension `"causal"`: no place sees a later one. Groups follow from the channel
+    counts. Gives [N, ..., O]. Raises `ShapeError` when channels or window do not fit.
 
     >>> ops.conv(ops.ones((1, 8, 8, 3)), ops.ones((3, 3, 3, 16)), padding="same").shape
     (1, 8, 8, 16)
@@ -186,8 +215,6 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
             "must divide them, and the groups so made must divide its last"
         )
     strides, dilation = _per_dim("conv", "strides", strides, n), _per_dim("conv", "dilation_rate", dilation_rate, n)
-    if max(strides) > 1 and max(dilation) > 1:
-        raise ArgumentError(f"[conv] strides={strides} and dilation_rate={dilation} cannot both be above 1")
     windows = [(k - 1) * d + 1 for k, d in zip(w.shape[:n], dilation)]
     pads = _pads("conv", padding, x.shape[3 - n : 3], windows, strides)
     y = conv2d_p.bind(

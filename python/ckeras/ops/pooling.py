@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ckeras._core import dtypes
-from ckeras._core.errors import ArgumentError, ShapeError
+from ckeras._core.errors import ShapeError
 from ckeras._core.settings import standardize_data_format
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import from_numpy
@@ -20,6 +20,7 @@ from ckeras.ops.conv import (
     conv2d_grad_input_p,
     conv2d_p,
     depthwise_conv,
+    transposed_sizes,
 )
 from ckeras.ops.create import constant
 from ckeras.ops.linalg import tensordot
@@ -121,17 +122,6 @@ def adaptive_max_pool(inputs, output_size, data_format=None):
 # ---- convolutions
 
 
-def _transposed(size, k, stride, padding, extra):
-    """Size of the result of a transposed convolution, and (low, high) padding of the convolution it transposes."""
-    if extra is None:
-        out = size * stride + (max(k - stride, 0) if padding == "valid" else 0)
-        total = max((size - 1) * stride + k - out, 0) if padding == "same" else 0
-        return out, (total // 2, total - total // 2)
-    pad = 0 if padding == "valid" else k // 2
-    total = max(2 * pad - extra, 0)
-    return (size - 1) * stride + k - 2 * pad + extra, (total // 2, total - total // 2)
-
-
 @public_op
 def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1):
     """The transpose of convolution: what maps the result's gradient of `ops.conv` to its input's.
@@ -150,18 +140,11 @@ def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=No
         raise ShapeError(
             f"[conv_transpose] kernel must be [{n} window dimensions, outputs, {x.shape[-1]} channels], got {w.shape}"
         )
-    name = padding.lower() if isinstance(padding, str) else padding
-    if name not in ("valid", "same"):
-        raise ArgumentError(f"[conv_transpose] padding must be 'valid' or 'same', got {padding!r}")
     strides = _per_dim("conv_transpose", "strides", strides, n)
     dilation = _per_dim("conv_transpose", "dilation_rate", dilation_rate, n)
-    extras = output_padding if isinstance(output_padding, (tuple, list)) else (output_padding,) * n
-    if len(extras) != n or any(e is not None and not 0 <= e < s for e, s in zip(extras, strides)):
-        raise ArgumentError(f"[conv_transpose] output_padding must be below strides={strides}, got {output_padding}")
-    windows = [(k - 1) * d + 1 for k, d in zip(w.shape[:n], dilation)]
-    plans = [_transposed(d, k, s, name, e) for d, k, s, e in zip(x.shape[3 - n : 3], windows, strides, extras)]
-    out = tuple([p[0] for p in plans])
-    pads = tuple([v for p in plans for v in p[1]])
+    out, pads = transposed_sizes(
+        "conv_transpose", x.shape[3 - n : 3], w.shape[:n], strides, padding, output_padding, dilation
+    )
     y = conv2d_grad_input_p.bind(
         x,
         to_shape(w, (1, *w.shape)) if n == 1 else w,
