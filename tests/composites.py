@@ -124,3 +124,29 @@ def check_gradient(call, h=1e-6):
     got = sum(float(np.sum(np.asarray(g) * d)) for g, d in zip(grads, direction) if g is not None)
     ends = [float(f(*[convert(x + s * h * d) for x, d in zip(xs, direction)])) for s in (1, -1)]
     np.testing.assert_allclose(got, (ends[0] - ends[1]) / (2 * h), rtol=1e-5, atol=1e-6)
+
+
+def check_second_gradient(call, h=1e-5):
+    """The derivative of a directional derivative against central differences of it, in float64."""
+    flat = arrays(call.args)
+    at = [i for i, a in enumerate(flat) if a.dtype == np.float64]
+    rng = np.random.default_rng(8)
+    out = call.op(*with_tensors(call.args), **call.kwargs)
+    weights = [rng.normal(size=t.shape) for t in nest.leaves(out)]
+    xs = [flat[i] for i in at]
+    first, second = ([convert(rng.normal(size=x.shape)) for x in xs] for _ in range(2))
+
+    def f(*values):
+        it = iter(values)
+        full = iter([next(it) if i in at else convert(a) for i, a in enumerate(flat)])
+        out = call.op(*with_tensors(call.args, lambda a: next(full)), **call.kwargs)
+        pairs = zip(nest.leaves(out), weights)
+        return sum((ops.sum(t * convert(w)) for t, w in pairs if w.dtype.kind == "f"), convert(np.zeros(())))
+
+    def slope(*values):
+        grads = grad(f, tuple(range(len(xs))))(*values)
+        return sum((ops.sum(g * d) for g, d in zip(grads, first)), convert(np.zeros(())))
+
+    got = sum(float(ops.sum(g * d)) for g, d in zip(grad(slope, tuple(range(len(xs))))(*map(convert, xs)), second))
+    ends = [float(slope(*[convert(x) + s * h * d for x, d in zip(xs, second)])) for s in (1.0, -1.0)]
+    np.testing.assert_allclose(got, (ends[0] - ends[1]) / (2 * h), rtol=1e-4, atol=1e-5)

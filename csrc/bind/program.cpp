@@ -1,5 +1,6 @@
 #include "bind/program.h"
 
+#include <cstring>
 #include <memory>
 
 #include "bind/array.h"
@@ -47,6 +48,43 @@ Instruction to_instruction(PyObject* object) {
   return result;
 }
 
+// Calls `function(*arrays)` with copies of the inputs; it returns a tuple of Arrays, one an output. Runs without the
+// GIL come here, so it is taken; a signal that came meanwhile ends the run.
+void call_host(const std::string& name, PyObject* function, std::span<const View> in, std::span<const View> out) {
+  const py::gil_scoped_acquire acquire;
+  py::tuple arguments(in.size());
+  for (size_t i = 0; i < in.size(); ++i) arguments[i] = to_python(Array::copy_of(in[i]));
+  const py::object result = py::reinterpret_borrow<py::object>(function)(*arguments);
+  const Items items(result.ptr(), "Program: the result of a host function");
+  if (items.size() != out.size()) {
+    throw py::value_error("Program: " + name + " must return " + std::to_string(out.size()) + " Arrays, got " +
+                          std::to_string(items.size()));
+  }
+  for (size_t i = 0; i < out.size(); ++i) {
+    const Array& array = as_array(items[i], "Program: a result of a host function");
+    if (!same_type(array.view, out[i])) {
+      throw py::value_error("Program: " + name + " must return " + describe(out[i]) + ", got " + describe(array.view));
+    }
+    if (const int64_t bytes = out[i].nbytes()) std::memcpy(out[i].data, array.view.data, static_cast<size_t>(bytes));
+  }
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+HostFunction to_host(PyObject* object) {
+  const Items pair = fields(object, 2, "Program: host function (name, callable)");
+  if (!PyUnicode_Check(pair[0])) type_mismatch("Program: the name of a host function", "a str", pair[0]);
+  if (!PyCallable_Check(pair[1])) type_mismatch("Program: a host function", "callable", pair[1]);
+  const std::string name = py::cast<std::string>(py::handle(pair[0]));
+  Py_INCREF(pair[1]);
+  const std::shared_ptr<PyObject> function(pair[1], [](PyObject* p) {  // a refused spec is dropped without the GIL
+    const py::gil_scoped_acquire acquire;
+    Py_DECREF(p);
+  });
+  return {name, [name, function](std::span<const View> in, std::span<const View> out) {
+            call_host(name, function.get(), in, out);
+          }};
+}
+
 template <class F>
 auto each(const py::object& object, const char* what, F convert) {
   const Items items(object.ptr(), what);
@@ -62,8 +100,9 @@ std::vector<Array> to_arrays(const py::object& object, const char* what) {
 
 std::unique_ptr<Program> make(const py::object& slots, const py::object& constants, const py::object& cells,
                               const py::object& instructions, const py::object& writes, const py::object& outputs,
-                              const py::object& arena_bytes) {
+                              const py::object& arena_bytes, const py::object& hosts) {
   ProgramSpec spec;
+  spec.hosts = each(hosts, "Program: hosts", to_host);
   spec.slots = each(slots, "Program: slots", to_slot);
   spec.constants = to_arrays(constants, "Program: constants");
   spec.cells = each(cells, "Program: cells", [](PyObject* item) {
@@ -146,7 +185,7 @@ py::tuple run_steps(Program& program, const py::object& data, const py::object& 
 void bind_program(py::module_& module) {
   py::class_<Program>(module, "Program", "A traced program: decoded once, run without Python.")
       .def(py::init(&make), py::arg("slots"), py::arg("constants"), py::arg("cells"), py::arg("instructions"),
-           py::arg("writes"), py::arg("outputs"), py::arg("arena_bytes"))
+           py::arg("writes"), py::arg("outputs"), py::arg("arena_bytes"), py::arg("hosts") = py::tuple())
       .def("run", run, py::arg("inputs"), "Runs once; returns the outputs.")
       .def("profile", profile, py::arg("inputs"),
            "Runs once, writes included; returns (op name, microseconds) for each instruction.")

@@ -8,13 +8,13 @@
 
 namespace ckeras::cpu {
 
-// Flushes denormal inputs and results of this thread's floating point, until the end of the scope.
-class FlushDenormals {
+// Whether this thread's floating point flushes denormal inputs and results, until the end of the scope.
+class DenormalScope {
  public:
-  FlushDenormals() : saved_(get()) { set(saved_ | kFlush); }
-  ~FlushDenormals() { set(saved_); }
-  FlushDenormals(const FlushDenormals&) = delete;
-  FlushDenormals& operator=(const FlushDenormals&) = delete;
+  explicit DenormalScope(bool flush) : saved_(get()) { set(flush ? saved_ | kFlush : saved_ & ~kFlush); }
+  ~DenormalScope() { set(saved_); }
+  DenormalScope(const DenormalScope&) = delete;
+  DenormalScope& operator=(const DenormalScope&) = delete;
 
  private:
 #if defined(__x86_64__)
@@ -39,6 +39,18 @@ class FlushDenormals {
 #endif
 
   Word saved_;
+};
+
+// For our kernels.
+class FlushDenormals : public DenormalScope {
+ public:
+  FlushDenormals() : DenormalScope(true) {}
+};
+
+// For code of others that a kernel's thread calls.
+class KeepDenormals : public DenormalScope {
+ public:
+  KeepDenormals() : DenormalScope(false) {}
 };
 
 }  // namespace ckeras::cpu

@@ -174,6 +174,11 @@ void Program::decode() {
       }
       if (slot.kind == SlotKind::Cell) cell_uses_[slot.ref] = {true, true};
     }
+    if (instruction.op == kHostOp) {
+      decode_host(instruction);
+      continue;
+    }
+    hosts_.push_back(nullptr);
     steps_.emplace_back(instruction.op, in, out, instruction.ints, instruction.floats);
     workspace_bytes_ = std::max(workspace_bytes_, steps_.back().workspace_bytes());
   }
@@ -192,6 +197,13 @@ void Program::decode() {
     }
   }
   for (const int64_t slot : spec_.outputs) check_index(slot, spec_.slots.size(), "output slot");
+}
+
+void Program::decode_host(const Instruction& instruction) {
+  if (instruction.ints.size() != 1) refuse("a host step has one int, the number of its function");
+  check_index(instruction.ints[0], spec_.hosts.size(), "host function");
+  hosts_.push_back(&spec_.hosts[instruction.ints[0]]);
+  steps_.emplace_back();
 }
 
 void Program::check_inputs(std::span<const Array> inputs) const {
@@ -250,11 +262,18 @@ void Program::execute(Frame& frame, std::vector<StepTime>* times) const {
   for (size_t i = 0; i < steps_.size(); ++i) {
     const View* in = frame.arguments.data() + first_argument_[i];
     const View* out = in + spec_.instructions[i].in.size();
+    const HostFunction* host = hosts_[i];
     const auto start = times ? Clock::now() : Clock::time_point();
-    steps_[i].run(in, out, workspace, &fault);
-    if (fault.code) throw FaultError(steps_[i].name(), fault);
+    if (host) {
+      const cpu::KeepDenormals keep;
+      host->call({in, spec_.instructions[i].in.size()}, {out, spec_.instructions[i].out.size()});
+    } else {
+      steps_[i].run(in, out, workspace, &fault);
+      if (fault.code) throw FaultError(steps_[i].name(), fault);
+    }
     if (times) {
-      times->push_back({steps_[i].name(), std::chrono::duration<double, std::micro>(Clock::now() - start).count()});
+      const char* name = host ? host->name.c_str() : steps_[i].name();
+      times->push_back({name, std::chrono::duration<double, std::micro>(Clock::now() - start).count()});
     }
   }
 }

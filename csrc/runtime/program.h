@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "runtime/cell.h"
@@ -33,6 +34,16 @@ struct Write {
   int64_t cell, slot;
 };
 
+// The op id of a step that calls the host back: its only int is the function's number.
+inline constexpr int kHostOp = -2;
+
+// Code outside the engine that fills `out` from `in`; it may throw, which ends the run as a fault does. It must not
+// touch the cells of the program that calls it.
+struct HostFunction {
+  std::string name;
+  std::function<void(std::span<const View> in, std::span<const View> out)> call;
+};
+
 struct ProgramSpec {
   std::vector<Slot> slots;
   std::vector<Array> constants;
@@ -41,6 +52,7 @@ struct ProgramSpec {
   std::vector<Write> writes;
   std::vector<int64_t> outputs;
   int64_t arena_bytes = 0;
+  std::vector<HostFunction> hosts;
 };
 
 struct StepTime {
@@ -60,7 +72,7 @@ class Program {
 
   // Runs once. Several threads may run one Program; those that write the same cells take turns. Throws
   // std::invalid_argument for inputs of another shape or dtype, FaultError when a kernel meets a bad value (the
-  // instructions after it and all writes do not happen), OutOfMemory.
+  // instructions after it and all writes do not happen), OutOfMemory, and what a host function throws.
   std::vector<Array> run(std::span<const Array> inputs) { return run_frame(inputs, nullptr); }
 
   // The same, and how long each instruction took.
@@ -87,6 +99,7 @@ class Program {
 
   void check_slots();
   void decode();
+  void decode_host(const Instruction& instruction);
   void check_inputs(std::span<const Array> inputs) const;
   std::vector<Array> run_frame(std::span<const Array> inputs, std::vector<StepTime>* times);
   void execute(Frame& frame, std::vector<StepTime>* times) const;
@@ -98,7 +111,8 @@ class Program {
   std::vector<CellUse> cell_uses_;   // by cell number
   std::vector<int64_t> lock_order_;  // cell numbers by address, so that two Programs cannot wait for each other
   std::vector<int64_t> fresh_slots_;
-  std::vector<Step> steps_;
+  std::vector<Step> steps_;                     // a host function's place holds an empty step
+  std::vector<const HostFunction*> hosts_;      // of each step; null: a kernel
   std::vector<int64_t> first_argument_;         // of each step in Frame::arguments; inputs, then outputs
   std::vector<View> arguments_;                 // of all steps, without data
   std::vector<Patch> patches_, fixed_patches_;  // fixed: constants and arena, the same in every run of a frame

@@ -231,6 +231,29 @@ void test_fault_stops() {
   CHECK_EQ(value(*cell), 2.0f);
 }
 
+// y = (x + 1) * x where the host adds the one; what it throws ends the run before the write.
+void test_host_functions() {
+  const auto cell = std::make_shared<Cell>(filled({4}, 0));
+  ProgramSpec spec = example(cell, false);
+  spec.instructions[0] = {kHostOp, {0}, {2}, {0}, {}};
+  spec.hosts = {{"add_one", [](std::span<const View> in, std::span<const View> out) {
+                   const float x = in[0].as<const float>()[0];
+                   if (x < 0) throw std::runtime_error("negative");
+                   out[0].as<float>()[0] = x + 1;
+                 }}};
+  ProgramSpec wrong = spec;
+  wrong.instructions[0].ints = {1};
+  CHECK_THROWS(Program(std::move(wrong)), std::invalid_argument);
+  Program program(std::move(spec));
+  CHECK_EQ(first(program.run(std::vector{filled({4}, 3)})[0]), 12.0f);
+  CHECK_THROWS(program.run(std::vector{filled({4}, -3)}), std::runtime_error);
+  CHECK_EQ(value(*cell), 1.0f);
+  std::vector<StepTime> times;
+  program.profile(std::vector{filled({4}, 3)}, &times);
+  CHECK_EQ(std::string(times[0].name), "add_one");
+  CHECK_EQ(value(*cell), 2.0f);
+}
+
 void test_threads() {
   const auto cell = std::make_shared<Cell>(filled({4}, 0));
   Program writer(example(cell, true));
@@ -313,6 +336,7 @@ int main() {
   ckeras::test_nonsense_is_refused();
   ckeras::test_inputs_are_checked();
   ckeras::test_fault_stops();
+  ckeras::test_host_functions();
   ckeras::test_threads();
   ckeras::test_profile();
   ckeras::test_run_steps();

@@ -24,6 +24,7 @@ struct FaultError : std::exception {
 // An op with its attributes, decoded and checked: what an eager call makes once and a Program keeps.
 class Step {
  public:
+  Step() = default;  // not to be run
   // Throws std::invalid_argument for an unknown op, a dtype that the op lacks, operands that do not broadcast to the
   // output, or a fused loop that would leave its arrays. Shapes of structured ops are trusted: their records check
   // them.
@@ -45,8 +46,8 @@ class Step {
   void run_fused(const View* in, const View* out, void* workspace) const noexcept;
 
   Way way_ = Way::Kernel;
-  int op_;
-  int32_t n_in_, n_out_;
+  int op_ = kFusedOp;
+  int32_t n_in_ = 0, n_out_ = 0;
   const Kernel* kernel_ = nullptr;
   Fused fused_;
   std::vector<int64_t> ints_;

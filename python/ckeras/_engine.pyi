@@ -1,6 +1,6 @@
 """The engine of ckeras: arrays, ops, programs. No logic and no public names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, final
 
 import numpy as np
@@ -57,6 +57,7 @@ class Program:
         writes: Sequence[tuple[int, int]],
         outputs: Sequence[int],
         arena_bytes: int,
+        hosts: Sequence[tuple[str, Callable[..., tuple[Array, ...]]]] = (),
     ) -> None: ...
     def run(self, inputs: Sequence[Array]) -> list[Array]: ...
     def profile(self, inputs: Sequence[Array]) -> list[tuple[str, float]]: ...

@@ -57,6 +57,7 @@ class CompiledProgram:
             plan.writes,
             plan.outputs,
             plan.arena_bytes,
+            plan.hosts,
         )
 
     def run(self, inputs):

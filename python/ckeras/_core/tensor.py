@@ -4,7 +4,7 @@ import numpy as np
 
 from ckeras import _engine
 from ckeras._core import dtypes, hooks
-from ckeras._core.errors import ConcreteValueError, ShapeError, user_line
+from ckeras._core.errors import ConcreteValueError, DTypeError, ShapeError, user_line
 
 _Array = _engine.Array
 
@@ -209,6 +209,10 @@ def convert(x, dtype=None):
         except OverflowError:
             raise ValueError(f"[convert_to_tensor] {x} is out of the range of {name}; pass a wider dtype") from None
     if not isinstance(x, (np.ndarray, np.generic)):
+        if str(getattr(x, "dtype", "")).startswith("complex"):
+            raise DTypeError(
+                "[convert_to_tensor] there are no complex tensors: take ops.real, ops.imag or ops.absolute of it first"
+            )
         if isinstance(x, (list, tuple)) and any(_holds_tensor(item) for item in x):
             t = hooks.stack([convert(item) for item in x])
             return t if dtype is None or t.dtype == dtype else hooks.cast(t, dtype)

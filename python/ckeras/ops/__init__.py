@@ -9,10 +9,12 @@ from ckeras.ops import operators as operators
 from ckeras.ops.angles import *
 from ckeras.ops.attention import *
 from ckeras.ops.bits import *
+from ckeras.ops.complex import *
 from ckeras.ops.control import *
 from ckeras.ops.conv import *
 from ckeras.ops.create import *
 from ckeras.ops.cumulative import *
+from ckeras.ops.decompositions import *
 from ckeras.ops.diagonals import *
 from ckeras.ops.elementwise import *
 from ckeras.ops.encodings import *
@@ -32,6 +34,7 @@ from ckeras.ops.products import *
 from ckeras.ops.reduce import *
 from ckeras.ops.scatter import *
 from ckeras.ops.shape import *
+from ckeras.ops.solve import *
 from ckeras.ops.sorting import *
 from ckeras.ops.statistics import *
 from ckeras.ops.windows import *

@@ -10,7 +10,6 @@ from ckeras._core.tensor import Tensor, scalar
 from ckeras.ops._common import as_dtype, binary, cast_p, check_broadcast, float_operand, operand, promote
 
 __all__ = [
-    "absolute",
     "add",
     "cast",
     "ceil",

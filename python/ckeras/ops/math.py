@@ -7,7 +7,6 @@ from ckeras._core.errors import DTypeError
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import scalar
 from ckeras.ops._common import as_dtype, binary, cast_p, float_operand, operand
-from ckeras.ops.create import constant
 from ckeras.ops.elementwise import (
     absolute,
     choose,
@@ -33,9 +32,6 @@ from ckeras.ops.elementwise import (
 )
 
 __all__ = [
-    "angle",
-    "conj",
-    "conjugate",
     "cosh",
     "deg2rad",
     "divide_no_nan",
@@ -46,7 +42,6 @@ __all__ = [
     "fmod",
     "heaviside",
     "hypot",
-    "imag",
     "ldexp",
     "log2",
     "log10",
@@ -54,7 +49,6 @@ __all__ = [
     "logaddexp2",
     "nan_to_num",
     "rad2deg",
-    "real",
     "sinc",
     "sinh",
     "tan",
@@ -259,36 +253,3 @@ def divide_no_nan(x1, x2):
     none = equal(b, 0)
     zero, one = scalar(0, a.dtype), scalar(1, a.dtype)
     return choose(none, zero, a / choose(none, one, b))
-
-
-# ---- complex parts of real numbers
-
-
-@public_op
-def real(x):
-    """The real part: `x` itself, for there are no complex tensors."""
-    return operand(x)
-
-
-@public_op
-def imag(x):
-    """The imaginary part of real numbers: zeros."""
-    x = operand(x)
-    return constant(x.shape, 0, x.dtype)
-
-
-@public_op
-def conj(x):
-    """The complex conjugate: `x` itself, for there are no complex tensors."""
-    return operand(x)
-
-
-conjugate = conj
-
-
-@public_op
-def angle(x):
-    """The angle of real numbers in the complex plane: pi where negative, 0 elsewhere, NaN at NaN."""
-    x = float_operand(x)
-    turn = choose(less(x, 0), scalar(math.pi, x.dtype), scalar(0, x.dtype))
-    return choose(isnan(x), x, turn)

@@ -7,9 +7,10 @@ from ckeras._core.settings import epsilon as default_epsilon
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import scalar
 from ckeras.ops._common import as_dtype, axes_tuple, axis_index, float_operand, operand
+from ckeras.ops.decompositions import svd
 from ckeras.ops.elementwise import absolute, cast_p, maximum, not_equal, power, rsqrt, sqrt, square
 from ckeras.ops.reduce import max, mean, min, sum
-from ckeras.ops.shape import to_shape
+from ckeras.ops.shape import moveaxis, to_shape
 from ckeras.ops.statistics import moments
 
 __all__ = ["batch_normalization", "layer_normalization", "norm", "normalize", "rms_normalization"]
@@ -19,8 +20,8 @@ __all__ = ["batch_normalization", "layer_normalization", "norm", "normalize", "r
 def norm(x, ord=None, axis=None, keepdims=False):
     """The norm of vectors (`axis` an integer, or `None` for all elements) or matrices (`axis` two integers).
 
-    Vectors: `ord` a number, `inf`, `-inf`, or `None` for 2. Matrices: `None` or `"fro"`, 1, -1, `inf`, `-inf`. Raises
-    `ArgumentError` for others; the singular values that 2, -2 and `"nuc"` of a matrix need are not supported.
+    Vectors: `ord` a number, `inf`, `-inf`, or `None` for 2. Matrices: `None` or `"fro"`, 1, -1, `inf`, `-inf`, and of
+    the singular values 2 (the largest), -2 (the smallest) and `"nuc"` (their sum). Raises `ArgumentError` for others.
 
     >>> float(ops.norm([3.0, 4.0]))
     5.0
@@ -45,7 +46,11 @@ def norm(x, ord=None, axis=None, keepdims=False):
         pick = max if ord > 0 else min
         out = pick(sum(absolute(x), rows, True), columns, True)
         return out if keepdims else to_shape(out, tuple([d for i, d in enumerate(x.shape) if i not in axes]))
-    raise ArgumentError(f"[norm] ord of a matrix must be None, 'fro', 1, -1, inf or -inf, got {ord!r}")
+    if ord in (2, -2, "nuc"):
+        values = svd(moveaxis(x, axes, (-2, -1)), compute_uv=False)
+        out = {2: max, -2: min, "nuc": sum}[ord](values, -1)
+        return to_shape(out, tuple([1 if i in axes else d for i, d in enumerate(x.shape)])) if keepdims else out
+    raise ArgumentError(f"[norm] ord of a matrix must be None, 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}")
 
 
 def _vector_norm(x, ord, axis, keepdims):

@@ -7,6 +7,7 @@ write over an input that dies in it. A variable's new value is written over the 
 import math
 
 from ckeras._core.dtypes import CODES, SIZES
+from ckeras._core.host import Hosted
 from ckeras._core.passes.fuse import FusedLoop, contiguous
 from ckeras._core.primitive import OP_IDS
 from ckeras._core.tensor import Tensor
@@ -29,6 +30,7 @@ class Plan:
 
     def __init__(self, equations, inputs, reads, writes, results):
         self.slots, self.constants, self.cells, self.instructions, self.writes = [], [], [], [], []
+        self.hosts = []  # (name, function of engine arrays) of the steps that call NumPy
         self.arena_bytes = 0
         self.reused = {}  # id of an output that took an input's memory -> that input
         self.in_place = {}  # id of a value -> the variable whose memory it is written to
@@ -54,6 +56,9 @@ class Plan:
         for eq in self.equations:
             if isinstance(eq.primitive, FusedLoop):  # strides say how memory is read: its own shape does not matter
                 inputs, (ints, floats) = [self.root(x) for x in eq.inputs], eq.primitive.pack()
+            elif isinstance(eq.primitive, Hosted):
+                inputs, ints, floats = eq.inputs, (len(self.hosts),), ()
+                self.hosts.append((eq.primitive.name, eq.primitive.function(eq.inputs, eq.attrs)))
             else:
                 inputs, (ints, floats) = eq.inputs, eq.primitive.pack(*eq.inputs, **eq.attrs)
             outputs = [self.slot(y) for y in eq.outputs]
