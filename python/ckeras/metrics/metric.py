@@ -1,6 +1,6 @@
 """Metric: the base class, and the means and sums that most metrics are."""
 
-from ckeras import ops
+from ckeras import initializers, ops
 from ckeras._core import dtypes, scope
 from ckeras._core.symbolic import snake_case
 from ckeras._core.variable import Variable
@@ -53,7 +53,7 @@ class Metric:
         """Makes a variable of the metric's state."""
         with scope.name_scope(self.name):
             v = Variable(
-                initializer,
+                initializers.get(initializer),
                 shape=tuple(shape),
                 dtype=dtype or self._dtype,
                 trainable=False,
