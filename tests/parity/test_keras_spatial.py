@@ -1,22 +1,13 @@
 """Convolution and pooling layers beside Keras's: values, gradients, shapes, configs, files both ways."""
 
-import json
-import os
-import warnings
-
+import beside
 import numpy as np
 import pytest
+from beside import real
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    real = pytest.importorskip("keras", reason="Keras 3 is not installed (extra `parity`)")
 import ckeras
 
-pytestmark = [
-    pytest.mark.skipif(not real.__version__.startswith("3"), reason="the oracle is Keras 3"),
-    pytest.mark.filterwarnings("ignore"),  # the oracle's own
-]
+pytestmark = beside.MARKS
 
 # Class, arguments, input shape. Every argument of every class appears with a value that is not its default.
 SEQUENCE, IMAGE, VOLUME = (2, 9, 4), (2, 7, 8, 4), (2, 5, 6, 7, 2)
@@ -82,87 +73,25 @@ def pair(row, data_format=None):
         arguments = {**arguments, "data_format": data_format}
     if data_format == "channels_first":
         shape = (shape[0], shape[-1], *shape[1:-1])
-    both = [getattr(k.layers, name)(**arguments) for k in (real, ckeras)]
-    for layer in both:
-        layer.build(shape)
-    rng = np.random.default_rng(1)
-    weights = [rng.normal(size=w.shape).astype("float32") for w in both[0].get_weights()]
-    for layer in both:
-        layer.set_weights(weights)
-    return *both, rng.normal(size=shape).astype("float32")
+    return *beside.pair(name, arguments, shape), beside.numbers(shape, seed=2)
 
 
 @pytest.mark.parametrize(("row", "data_format"), FORMATS, ids=[f"{row[0]} {f[9:]}" for row, f in FORMATS])
 def test_values_gradients_and_shapes(row, data_format):
-    import jax
-
     theirs, ours, x = pair(row, data_format)
-
-    def values(w, inputs):
-        return theirs.stateless_call(w, [], inputs)[0]
-
-    @jax.jit  # one compilation is faster than one an operation
-    def value_and_gradients(w, inputs):
-        want, back = jax.vjp(values, w, inputs)
-        return want, back(v)
-
-    theirs_weights = [w.value for w in theirs.trainable_variables]
-    v = np.random.default_rng(2).normal(size=ours.compute_output_shape(x.shape)).astype("float32")
-    want, (want_w, want_x) = value_and_gradients(theirs_weights, x)
-    t = ckeras.ops.convert_to_tensor(x)
-    with ckeras.GradientTape() as tape:
-        tape.watch(t)
-        y = ours(t)
-        total = ckeras.ops.sum(y * v)
-    np.testing.assert_allclose(y.numpy(), want, rtol=1e-5, atol=2e-5)
-
-    got = tape.gradient(total, [*ours.trainable_variables, t])
-    for g, w in zip(got, [*want_w, want_x], strict=True):
-        np.testing.assert_allclose(np.asarray(g), np.asarray(w), rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(sum(map(float, ours.losses)), sum(map(float, theirs.losses)), rtol=1e-5)
-    unknown = tuple(None if data_format == "channels_last" and 0 < i < x.ndim - 1 else n for i, n in enumerate(x.shape))
-    for shape in (x.shape, (None, *x.shape[1:]), unknown):
-        assert tuple(ours.compute_output_shape(shape)) == tuple(theirs.compute_output_shape(shape))
-    assert ours(ckeras.Input(x.shape[1:])).shape == (None, *want.shape[1:])
-
-
-def plain(value):
-    if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items() if k not in ("module", "registered_name", "name")}
-    return list(value) if isinstance(value, tuple) else value
+    unknown = range(1, x.ndim - 1) if data_format == "channels_last" else ()
+    beside.check_values(theirs, ours, x, unknown)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=NAMES)
 def test_configs_are_equal_and_make_the_layer_again(row):
-    theirs, ours, x = pair(row)
-    want = json.loads(json.dumps(real.saving.serialize_keras_object(theirs)))
-    got = json.loads(json.dumps(ckeras.saving.serialize_keras_object(ours)))
-    assert plain(got["config"]) == plain(want["config"])
-    assert (got["module"], got["class_name"]) == (want["module"], want["class_name"])
-    for config in (got, want):
-        again = ckeras.saving.deserialize_keras_object(config)
-        if not again.built:
-            again.build(x.shape)
-        again.set_weights(ours.get_weights())
-        np.testing.assert_array_equal(again(x).numpy(), ours(x).numpy())
-    assert type(real.saving.deserialize_keras_object(got)) is type(theirs)
+    beside.check_configs(*pair(row))
 
 
 @pytest.mark.parametrize("shape", [SEQUENCE, IMAGE, VOLUME], ids=["1d", "2d", "3d"])
 def test_files_go_both_ways(shape, tmp_path):
-    rows = [row for row in ROWS if row[2] == shape]
-    x = np.random.default_rng(3).normal(size=shape).astype("float32")
-
-    def model(k):
-        i = k.Input(shape[1:])
-        return k.Model(i, [getattr(k.layers, name)(**arguments)(i) for name, arguments, _ in rows])
-
-    for writer, reader in ((real, ckeras), (ckeras, real)):
-        m = model(writer)
-        m.save(tmp_path / "m.keras")
-        again = reader.models.load_model(tmp_path / "m.keras")
-        for got, want in zip(again.predict(x, verbose=0), m.predict(x, verbose=0), strict=True):
-            np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+    rows = [(name, arguments) for name, arguments, s in ROWS if s == shape]
+    beside.check_files(rows, beside.numbers(shape, seed=3), tmp_path)
 
 
 def test_mask_of_a_global_average():

@@ -1,7 +1,8 @@
 """Layers, and `serialize`, `deserialize` for them."""
 
 from ckeras._catalog import Catalog
-from ckeras.layers.activation import Activation, Identity, ReLU, Rescaling, Softmax
+from ckeras.layers.activation import ELU, Activation, Identity, LeakyReLU, ReLU, Rescaling, Softmax
+from ckeras.layers.activity_regularization import ActivityRegularization
 from ckeras.layers.conv import (
     Conv1D,
     Conv2D,
@@ -12,13 +13,20 @@ from ckeras.layers.conv import (
 )
 from ckeras.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
 from ckeras.layers.dense import Dense
-from ckeras.layers.dropout import Dropout
+from ckeras.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from ckeras.layers.embedding import Embedding
-from ckeras.layers.input_layer import Input as Input
-from ckeras.layers.input_layer import InputLayer
-from ckeras.layers.input_spec import InputSpec as InputSpec
+from ckeras.layers.input_layer import Input, InputLayer
+from ckeras.layers.input_spec import InputSpec
 from ckeras.layers.lambda_layer import Lambda
 from ckeras.layers.layer import Layer
+from ckeras.layers.margins import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
+)
 from ckeras.layers.masking import Masking
 from ckeras.layers.merging import (
     Add,
@@ -29,31 +37,16 @@ from ckeras.layers.merging import (
     Minimum,
     Multiply,
     Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
 )
-from ckeras.layers.merging import (
-    add as add,
-)
-from ckeras.layers.merging import (
-    average as average,
-)
-from ckeras.layers.merging import (
-    concatenate as concatenate,
-)
-from ckeras.layers.merging import (
-    dot as dot,
-)
-from ckeras.layers.merging import (
-    maximum as maximum,
-)
-from ckeras.layers.merging import (
-    minimum as minimum,
-)
-from ckeras.layers.merging import (
-    multiply as multiply,
-)
-from ckeras.layers.merging import (
-    subtract as subtract,
-)
+from ckeras.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from ckeras.layers.normalization import BatchNormalization
 from ckeras.layers.pooling import AveragePooling1D, AveragePooling2D, MaxPooling1D, MaxPooling2D
 from ckeras.layers.pooling_global import (
@@ -70,7 +63,8 @@ from ckeras.layers.pooling_global import (
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
 )
-from ckeras.layers.reshaping import Flatten, Reshape
+from ckeras.layers.prelu import PReLU
+from ckeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from ckeras.layers.rnn import (
     GRU,
     LSTM,
@@ -83,6 +77,7 @@ from ckeras.layers.rnn import (
     StackedRNNCells,
     TimeDistributed,
 )
+from ckeras.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 from ckeras.layers.wrapper import Wrapper
 
 Convolution1D, Convolution2D = Conv1D, Conv2D
@@ -98,65 +93,7 @@ _catalog = Catalog(
     "layer",
     "layers",
     Layer,
-    classes=(
-        Activation,
-        AdaptiveAveragePooling1D,
-        AdaptiveAveragePooling2D,
-        AdaptiveAveragePooling3D,
-        AdaptiveMaxPooling1D,
-        AdaptiveMaxPooling2D,
-        AdaptiveMaxPooling3D,
-        Add,
-        Average,
-        AveragePooling1D,
-        AveragePooling2D,
-        BatchNormalization,
-        Bidirectional,
-        Concatenate,
-        Conv1D,
-        Conv1DTranspose,
-        Conv2D,
-        Conv2DTranspose,
-        Dense,
-        DepthwiseConv1D,
-        DepthwiseConv2D,
-        Dot,
-        Dropout,
-        Embedding,
-        Flatten,
-        GRU,
-        GRUCell,
-        GlobalAveragePooling1D,
-        GlobalAveragePooling2D,
-        GlobalAveragePooling3D,
-        GlobalMaxPooling1D,
-        GlobalMaxPooling2D,
-        GlobalMaxPooling3D,
-        Identity,
-        InputLayer,
-        LSTM,
-        LSTMCell,
-        Lambda,
-        Masking,
-        MaxPooling1D,
-        MaxPooling2D,
-        Maximum,
-        Minimum,
-        Multiply,
-        RNN,
-        ReLU,
-        Rescaling,
-        Reshape,
-        SeparableConv1D,
-        SeparableConv2D,
-        SimpleRNN,
-        SimpleRNNCell,
-        Softmax,
-        StackedRNNCells,
-        Subtract,
-        TimeDistributed,
-        Wrapper,
-    ),
+    classes=[c for c in list(globals().values()) if isinstance(c, type) and issubclass(c, Layer) and c is not Layer],
 )
 
 

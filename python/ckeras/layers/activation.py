@@ -1,4 +1,4 @@
-"""Layers that apply a function to each element: Activation, ReLU, Softmax, Identity, Rescaling."""
+"""Layers that apply a function to each element: Activation, ReLU, LeakyReLU, ELU, Softmax, Identity, Rescaling."""
 
 from ckeras import activations, ops
 from ckeras._core import dtypes, nest
@@ -55,6 +55,47 @@ class ReLU(Layer):
             "negative_slope": self.negative_slope,
             "threshold": self.threshold,
         }
+
+
+class LeakyReLU(Layer):
+    """`x`, or `negative_slope * x` where `x` is negative. Raises `ValueError` for a negative slope."""
+
+    def __init__(self, negative_slope=0.3, **kwargs):
+        negative_slope = kwargs.pop("alpha", negative_slope)  # its name in Keras 2
+        super().__init__(**kwargs)
+        if negative_slope is None or negative_slope < 0:
+            raise ValueError(f"[LeakyReLU] negative_slope must not be negative, got {negative_slope!r}")
+        self.negative_slope = negative_slope
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs):
+        return activations.leaky_relu(inputs, negative_slope=self.negative_slope)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "negative_slope": self.negative_slope}
+
+
+class ELU(Layer):
+    """`x`, or `alpha * (exp(x) - 1)` where `x` is negative (Clevert et al., 2016)."""
+
+    def __init__(self, alpha=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.alpha = alpha
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs):
+        return activations.elu(inputs, alpha=self.alpha)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "alpha": self.alpha}
 
 
 class Softmax(Layer):

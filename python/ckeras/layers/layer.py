@@ -256,7 +256,10 @@ class Layer(Tracked, LayerSaving, Operation):
         if self.activity_regularizer is not None:
             for out in nest.leaves(outputs):
                 if not isinstance(out, KerasTensor):
-                    self.add_loss(self.activity_regularizer(out))
+                    loss = self.activity_regularizer(out)
+                    if len(out.shape) > 0:  # a sample's, whatever the batch size
+                        loss = ops.divide_no_nan(loss, ops.cast(ops.shape(out)[0], loss.dtype))
+                    self.add_loss(loss)
         if previous is not None or self._supports_masking:
             self._pass_mask(args, outputs, previous)
         return outputs

@@ -1,4 +1,4 @@
-"""Layers that change shapes alone: Flatten, Reshape."""
+"""Layers that change shapes alone: Flatten, Reshape, Permute, RepeatVector."""
 
 import math
 
@@ -9,7 +9,14 @@ from ckeras.layers.input_spec import InputSpec
 from ckeras.layers.layer import Layer
 
 
-class Flatten(Layer):
+class Rearranging(Layer):
+    """Base of the layers that move or copy elements: the result has the input's dtype."""
+
+    def compute_output_spec(self, inputs):
+        return KerasTensor(self.compute_output_shape(inputs.shape), inputs.dtype)
+
+
+class Flatten(Rearranging):
     """All dimensions but the batch made one. Channels come last in the result, whatever `data_format` the input has.
 
     >>> ckeras.layers.Flatten()(ckeras.ops.ones((2, 3, 4))).shape
@@ -34,14 +41,11 @@ class Flatten(Layer):
         rest = input_shape[1:]
         return (input_shape[0], None if None in rest else math.prod(rest))
 
-    def compute_output_spec(self, inputs):
-        return KerasTensor(self.compute_output_shape(inputs.shape), inputs.dtype)
-
     def get_config(self):
         return {**super().get_config(), "data_format": self.data_format}
 
 
-class Reshape(Layer):
+class Reshape(Rearranging):
     """Every sample in the shape `target_shape`, in which one -1 stands for what is left.
 
     Raises `ValueError` when the sizes differ.
@@ -79,8 +83,58 @@ class Reshape(Layer):
     def compute_output_shape(self, input_shape):
         return (input_shape[0], *self._resolve(tuple(input_shape)[1:]))
 
-    def compute_output_spec(self, inputs):
-        return KerasTensor(self.compute_output_shape(inputs.shape), inputs.dtype)
-
     def get_config(self):
         return {**super().get_config(), "target_shape": self.target_shape}
+
+
+class Permute(Rearranging):
+    """The dimensions of each sample in the order `dims`, counted from 1: the batch stays first.
+
+    >>> ckeras.layers.Permute((2, 1))(ckeras.ops.ones((2, 3, 4))).shape
+    (2, 4, 3)
+    """
+
+    def __init__(self, dims, **kwargs):
+        super().__init__(**kwargs)
+        self.dims = tuple(dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(
+                f"[Permute] dims must name every dimension of a sample once, counted from 1; got {self.dims}"
+            )
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+
+    def call(self, inputs):
+        return ops.transpose(inputs, (0, *self.dims))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *(input_shape[d] for d in self.dims))
+
+    def get_config(self):
+        return {**super().get_config(), "dims": self.dims}
+
+
+class RepeatVector(Rearranging):
+    """Each vector `n` times in a row: `(batch, features)` becomes `(batch, n, features)`.
+
+    >>> ckeras.layers.RepeatVector(3)(ckeras.ops.ones((2, 4))).shape
+    (2, 3, 4)
+    """
+
+    def __init__(self, n, **kwargs):
+        super().__init__(**kwargs)
+        if isinstance(n, bool) or not isinstance(n, int):
+            raise TypeError(f"[RepeatVector] n must be an integer, got {type(n).__name__} {n!r}")
+        if n < 0:
+            raise ValueError(f"[RepeatVector] n must not be negative, got {n}")
+        self.n = n
+        self.input_spec = InputSpec(ndim=2)
+
+    def call(self, inputs):
+        batch, features = inputs.shape
+        return ops.broadcast_to(ops.expand_dims(inputs, 1), (batch, self.n, features))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.n, input_shape[1])
+
+    def get_config(self):
+        return {**super().get_config(), "n": self.n}
