@@ -16,8 +16,6 @@ def test_cond_runs_one_branch():
     assert ops.cond(ops.array(1) > 0, lambda: ran.append("yes") or 3, lambda: ran.append("no") or 4) == 3
     assert ops.cond(False, lambda: 1, lambda: 2) == 2 and ran == ["yes"]
     assert float(grad(lambda t: ops.cond(t > 0, lambda: t * t, lambda: -t))(ops.array(3.0))) == 6
-    with pytest.raises(ConcreteValueError, match=r"\[cond\] pred depends on the data.*ops\.where"):
-        ckeras.function(lambda t: ops.cond(ops.sum(t) > 0, lambda: t, lambda: -t))(x)
     with pytest.raises(ValueError, match="one element"):
         ops.cond(x > 0, lambda: 1, lambda: 2)
     assert ckeras.function(lambda t: ops.cond(True, lambda: t, lambda: -t))(x).shape == (4, 3)
@@ -32,8 +30,8 @@ def test_while_loop():
     i, total = ops.while_loop(lambda i, t: i < 5, lambda i, t: (i + 1, t + i), (0, ops.array(0.0)))
     assert (int(i), float(total)) == (5, 10.0)
     assert int(ops.while_loop(lambda i: True, lambda i: i + 1, 0, maximum_iterations=7)) == 7
-    with pytest.raises(ConcreteValueError, match=r"\[while_loop\]"):
-        ckeras.function(lambda t: ops.while_loop(lambda v: ops.sum(v) < 9, lambda v: v + 1, t))(x)
+    with pytest.raises(ConcreteValueError, match=r"\[while_loop\] maximum_iterations depends on the data"):
+        ckeras.function(lambda t: ops.while_loop(lambda v: v < 9, lambda v: v + 1, t, t))(ops.array(1))
     with pytest.raises(ValueError, match="must return 2 loop variables"):
         ops.while_loop(lambda a, b: True, lambda a, b: a, (1, 2))
 

@@ -3,7 +3,7 @@
 #include <new>
 #include <stdexcept>
 
-#include "runtime/step.h"
+#include "runtime/control.h"
 
 namespace ckeras::bind {
 namespace {
@@ -11,6 +11,7 @@ namespace {
 PyObject* fault_type = nullptr;
 
 void set_fault(const FaultError& error) {
+  if (error.fault.code == kInterrupted && PyErr_Occurred()) return;  // the signal's own exception
   py::object args = py::make_tuple(error.op, error.fault.code, error.fault.value, error.fault.limit);
   PyErr_SetObject(fault_type, args.ptr());
 }
@@ -35,7 +36,13 @@ void set_python_error() noexcept {
   }
 }
 
+bool signal_pending() {
+  const py::gil_scoped_acquire acquire;
+  return PyErr_CheckSignals() != 0;
+}
+
 void bind_errors(py::module_& module) {
+  set_interrupt_check(signal_pending);
   fault_type = PyErr_NewExceptionWithDoc(
       "ckeras._engine.Fault", "A kernel met a bad value. args: op name, code, value, limit.", nullptr, nullptr);
   if (!fault_type) throw py::error_already_set();

@@ -5,6 +5,7 @@
 
 #include "bind/array.h"
 #include "bind/convert.h"
+#include "bind/errors.h"
 #include "runtime/program.h"
 
 namespace ckeras::bind {
@@ -98,24 +99,46 @@ std::vector<Array> to_arrays(const py::object& object, const char* what) {
   return each(object, what, [&](PyObject* item) { return as_array(item, what); });
 }
 
-std::unique_ptr<Program> make(const py::object& slots, const py::object& constants, const py::object& cells,
-                              const py::object& instructions, const py::object& writes, const py::object& outputs,
-                              const py::object& arena_bytes, const py::object& hosts) {
-  ProgramSpec spec;
-  spec.hosts = each(hosts, "Program: hosts", to_host);
+constexpr int kMaxDepth = 100;  // of control flow inside control flow
+
+BlockSpec to_block(PyObject* object, int depth);
+
+void fill(BlockSpec& spec, const py::object& slots, const py::object& constants, const py::object& instructions,
+          const py::object& outputs, const py::object& arena_bytes, const py::object& hosts, const py::object& blocks,
+          int depth) {
+  if (depth > kMaxDepth) throw py::value_error("Program: blocks nest deeper than " + std::to_string(kMaxDepth));
   spec.slots = each(slots, "Program: slots", to_slot);
   spec.constants = to_arrays(constants, "Program: constants");
+  spec.instructions = each(instructions, "Program: instructions", to_instruction);
+  spec.outputs = int_vector(outputs.ptr(), "Program: outputs");
+  spec.arena_bytes = to_int(arena_bytes.ptr(), "Program: arena_bytes");
+  spec.hosts = each(hosts, "Program: hosts", to_host);
+  spec.blocks = each(blocks, "Program: blocks", [depth](PyObject* item) { return to_block(item, depth + 1); });
+}
+
+BlockSpec to_block(PyObject* object, int depth) {
+  const Items items =
+      fields(object, 7, "Program: block (slots, constants, instructions, outputs, arena_bytes, hosts, blocks)");
+  py::object parts[7];
+  for (size_t i = 0; i < 7; ++i) parts[i] = py::reinterpret_borrow<py::object>(items[i]);
+  BlockSpec spec;
+  fill(spec, parts[0], parts[1], parts[2], parts[3], parts[4], parts[5], parts[6], depth);
+  return spec;
+}
+
+std::unique_ptr<Program> make(const py::object& slots, const py::object& constants, const py::object& cells,
+                              const py::object& instructions, const py::object& writes, const py::object& outputs,
+                              const py::object& arena_bytes, const py::object& hosts, const py::object& blocks) {
+  ProgramSpec spec;
+  fill(spec, slots, constants, instructions, outputs, arena_bytes, hosts, blocks, 0);
   spec.cells = each(cells, "Program: cells", [](PyObject* item) {
     if (!py::isinstance<Cell>(item)) type_mismatch("Program: cells", "Cells", item);
     return py::cast<std::shared_ptr<Cell>>(py::handle(item));
   });
-  spec.instructions = each(instructions, "Program: instructions", to_instruction);
   spec.writes = each(writes, "Program: writes", [](PyObject* item) {
     const Items pair = fields(item, 2, "Program: write (cell, slot)");
     return Write{to_int(pair[0], "Program: cell of a write"), to_int(pair[1], "Program: slot of a write")};
   });
-  spec.outputs = int_vector(outputs.ptr(), "Program: outputs");
-  spec.arena_bytes = to_int(arena_bytes.ptr(), "Program: arena_bytes");
   const py::gil_scoped_release release;  // cells may be locked by a run that waits for the GIL
   return std::make_unique<Program>(std::move(spec));
 }
@@ -168,13 +191,7 @@ py::tuple run_steps(Program& program, const py::object& data, const py::object& 
   int64_t done = 0;
   {
     const py::gil_scoped_release release;
-    done = program.run_steps(
-        batches, first_step, count, limit,
-        [] {
-          const py::gil_scoped_acquire acquire;
-          return PyErr_CheckSignals() != 0;
-        },
-        &outputs);
+    done = program.run_steps(batches, first_step, count, limit, signal_pending, &outputs);
   }
   if (PyErr_Occurred()) throw py::error_already_set();
   return py::make_tuple(done, to_list(std::move(outputs)));
@@ -185,7 +202,8 @@ py::tuple run_steps(Program& program, const py::object& data, const py::object& 
 void bind_program(py::module_& module) {
   py::class_<Program>(module, "Program", "A traced program: decoded once, run without Python.")
       .def(py::init(&make), py::arg("slots"), py::arg("constants"), py::arg("cells"), py::arg("instructions"),
-           py::arg("writes"), py::arg("outputs"), py::arg("arena_bytes"), py::arg("hosts") = py::tuple())
+           py::arg("writes"), py::arg("outputs"), py::arg("arena_bytes"), py::arg("hosts") = py::tuple(),
+           py::arg("blocks") = py::tuple())
       .def("run", run, py::arg("inputs"), "Runs once; returns the outputs.")
       .def("profile", profile, py::arg("inputs"),
            "Runs once, writes included; returns (op name, microseconds) for each instruction.")

@@ -13,6 +13,7 @@ struct Fault {
   int32_t code = 0;  // 0: none; 1: index out of range
   int64_t value = 0;
   int64_t limit = 0;
+  const char* op = nullptr;  // noted by whoever runs a list of ops
 };
 
 struct Call {

@@ -45,6 +45,7 @@ class Primitive:
     """
 
     elementwise = False
+    partial = False  # `vjp` gets None for an output without a gradient, not zeros
     alias = False  # the output is the input's memory under another shape
 
     def __init__(self, name, spec, pack=no_attributes, vjp=None, doc="", multi=False, in_place=None):
@@ -97,6 +98,8 @@ class Primitive:
 
     def append(self, args, attrs):
         """Adds an equation to the trace of the first traced argument."""
+        if state.trace is not None and state.trace.env:
+            args = state.trace.mapped(args)
         for a in args:
             if a.__class__ is not Tensor:
                 outs = a.trace.append(self, args, attrs)

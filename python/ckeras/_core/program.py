@@ -3,14 +3,12 @@
 import numpy as np
 
 from ckeras import _engine
-from ckeras._core import nest
+from ckeras._core import control, nest
 from ckeras._core.errors import from_fault
-from ckeras._core.passes.epilogue import absorb_epilogues
-from ckeras._core.passes.fuse import fuse
+from ckeras._core.passes.optimize import optimize
 from ckeras._core.passes.plan import Plan, nbytes
-from ckeras._core.passes.simplify import simplify
 from ckeras._core.tensor import Tensor, convert
-from ckeras._core.trace import trace_function
+from ckeras._core.trace import Trace, trace_function
 
 
 def compile(fn, *avals):
@@ -33,9 +31,7 @@ class CompiledProgram:
         leaves = nest.leaves(result)
         writes = list(trace.writes)
         values = leaves + list(trace.writes.values())
-        equations, values = simplify(trace.equations, values)
-        equations = absorb_epilogues(equations, values)
-        equations = fuse(equations, values)
+        equations, values = optimize(trace.equations, values)
         found, written = values[: len(leaves)], dict(zip(writes, values[len(leaves) :]))
         dynamic = [x for x in found if x.__class__ is not Tensor]
         self._plan = plan = Plan(equations, inputs, trace.reads, written, dynamic)
@@ -47,7 +43,7 @@ class CompiledProgram:
         self._returned = [plan.root(x).shape for x in dynamic]
         self.variables = list(plan.cells)
         self.written_variables = writes
-        self.planned_bytes = plan.arena_bytes
+        self.planned_bytes = plan.planned_bytes
         self.n_kernels = len(plan.instructions)
         self._program = _engine.Program(
             plan.slots,
@@ -58,6 +54,7 @@ class CompiledProgram:
             plan.outputs,
             plan.arena_bytes,
             plan.hosts,
+            [b.block_tuple() for b in plan.blocks],
         )
 
     def run(self, inputs):
@@ -103,17 +100,35 @@ class CompiledProgram:
         return listing(self)
 
 
+def _compile_equations(equations, inputs, results):
+    trace = Trace()
+    trace.equations = equations
+    return CompiledProgram(trace, inputs, list(results)).run
+
+
+control.compile_equations = _compile_equations
+
+
 def listing(program):
-    """One line an instruction: the values it makes, its name, its operands, what it overwrites, and bytes made."""
+    """One line an instruction: the values it makes, its name, its operands, what it overwrites, and bytes made.
+
+    The parts of control flow follow their instruction, indented.
+    """
     plan = program._plan
-    names = {}
-    for i, x in enumerate(program._inputs):
-        names[id(x)] = f"in{i}"
-    for variable, x in program._reads.items():
-        names[id(x)] = variable.path
-    for eq in plan.equations:
-        for y in eq.outputs:
-            names[id(y)] = f"%{len(names) - len(program._inputs) - len(program._reads)}"
+    names = {id(x): variable.path for variable, x in program._reads.items()}
+    lines = [f"program of {program.n_kernels} kernels, {len(program._inputs)} inputs, {len(plan.cells)} variables"]
+    show = _list_plan(plan, program._inputs, names, lines, "  ")
+    results = [show(x) if t is None else "constant" for (t, _, _), x in zip(program._leaves, program._shown)]
+    lines.append(f"  return {', '.join(results)}" if results else "  return nothing")
+    lines.append(f"planned memory: {program.planned_bytes} bytes")
+    return "\n".join(lines)
+
+
+def _list_plan(plan, inputs, names, lines, indent):
+    """Appends the lines of a plan; gives the function that names its values."""
+    names.update({id(x): f"in{i}" for i, x in enumerate(inputs)})
+    made = [y for eq in plan.equations for y in eq.outputs]
+    names.update({id(y): f"%{i}" for i, y in enumerate(made)})
 
     def show(x):
         root = plan.root(x)
@@ -121,10 +136,11 @@ def listing(program):
             return repr(root.item()) if root.shape == () else f"constant{list(root.shape)}"
         return f"{names[id(root)]}{list(x.shape)}"
 
-    lines = [f"program of {program.n_kernels} kernels, {len(program._inputs)} inputs, {len(plan.cells)} variables"]
     for eq in plan.equations:
         made = ", ".join(f"{show(y)} {y.dtype}" for y in eq.outputs)
-        attrs = "".join(f", {k}={v}" for k, v in eq.attrs.items() if v not in (None, False))
+        parts = eq.primitive.parts(eq.attrs) if isinstance(eq.primitive, control.Control) else []
+        hidden = {"branches", "body", "cond"} if parts else ()
+        attrs = "".join(f", {k}={v}" for k, v in eq.attrs.items() if v not in (None, False) and k not in hidden)
         notes = []
         for y in eq.outputs:
             if id(y) in plan.in_place:
@@ -133,8 +149,12 @@ def listing(program):
                 notes.append(f"in place of {show(plan.reused[id(y)])}")
         size = sum(nbytes(y) for y in eq.outputs)
         note = f" ({'; '.join(notes)})" if notes else ""
-        lines.append(f"  {made} = {eq.primitive.name}({', '.join(map(show, eq.inputs))}{attrs}){note}  {size} bytes")
-    results = [show(x) if t is None else "constant" for (t, _, _), x in zip(program._leaves, program._shown)]
-    lines.append(f"  return {', '.join(results)}" if results else "  return nothing")
-    lines.append(f"planned memory: {program.planned_bytes} bytes")
-    return "\n".join(lines)
+        operands = ", ".join(map(show, eq.inputs))
+        lines.append(f"{indent}{made} = {eq.primitive.name}({operands}{attrs}){note}  {size} bytes")
+        for title, sub in parts:
+            inner = plan.blocks[next(i for i, s in enumerate(plan.subs) if s is sub)]
+            lines.append(f"{indent}  {title}, planned memory {inner.planned_bytes} bytes:")
+            show_inner = _list_plan(inner, sub.inputs, {}, lines, indent + "    ")
+            found = inner.results
+            lines.append(f"{indent}    return {', '.join(map(show_inner, found)) if found else 'nothing'}")
+    return show

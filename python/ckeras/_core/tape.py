@@ -119,6 +119,10 @@ class GradientTape:
                         tracked[id(y)] = y
                 return
 
+    def follows(self, tensor):
+        """Whether gradients may flow to this tensor."""
+        return id(tensor) in self._tracked
+
     @contextlib.contextmanager
     def stop_recording(self):
         """This tape records nothing inside."""
@@ -267,7 +271,8 @@ class GradientTape:
                     "or give one with ckeras.ops.custom_gradient"
                 )
             record.needs = needs
-            flowing = [hooks.full(y.shape, 0, y.dtype) if g is None else g for g, y in zip(flowing, record.outputs)]
+            if not primitive.partial:
+                flowing = [hooks.full(y.shape, 0, y.dtype) if g is None else g for g, y in zip(flowing, record.outputs)]
             for x, need, g in zip(record.inputs, needs, primitive.vjp(record, *flowing)):
                 if need and g is not None:
                     _accumulate(grads, x, g)
@@ -336,6 +341,8 @@ def grad(fn, argnums=0):
 class _Custom:
     """The record of a custom_gradient call: a primitive as far as a tape is concerned."""
 
+    partial = False
+
     def __init__(self, name, rule):
         self.name = name
         self._rule = rule
@@ -359,6 +366,14 @@ class _Custom:
         return checked
 
 
+def record_custom(record, inputs, outputs):
+    """Tells the tapes, and the trace for later replays, that `outputs` have a derivative of their own."""
+    for tape in state.tapes:
+        tape.record(record, inputs, {}, outputs)
+    if state.trace is not None:
+        state.trace.customs.append((len(state.trace.equations), record, inputs, outputs))
+
+
 def custom_gradient(f):
     """Gives `f` its own derivative: `f(*args)` returns `(outputs, grad_fn)`, and `grad_fn(*upstream)` the gradients.
 
@@ -375,8 +390,7 @@ def custom_gradient(f):
         result, rule = f(*inputs, **kwargs)
         with no_record():
             outputs = [identity_p.bind(convert(y)) for y in nest.leaves(result)]
-        for tape in state.tapes:
-            tape.record(_Custom(getattr(f, "__name__", "function"), rule), inputs, {}, tuple(outputs))
+        record_custom(_Custom(getattr(f, "__name__", "function"), rule), inputs, tuple(outputs))
         return nest.pack(result, outputs)
 
     return wrapper

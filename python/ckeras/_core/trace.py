@@ -48,6 +48,8 @@ class Trace:
         self.equations = []
         self.reads = {}  # variable -> the tracer of its value before the trace
         self.writes = {}  # variable -> its value after the trace, in order of the first assignment
+        self.customs = []  # custom gradients: (number of equations before, record, inputs, outputs)
+        self.env = {}  # id of a value of another trace -> (it, what stands for it in this one)
         self._saved = None
 
     def __enter__(self):
@@ -72,6 +74,11 @@ class Trace:
 
     def write(self, variable, value):
         self.writes[variable] = value
+
+    def mapped(self, args):
+        """The arguments with values that others stand for replaced."""
+        env = self.env
+        return tuple([env[id(a)][1] if id(a) in env else a for a in args])
 
     def append(self, primitive, args, attrs):
         """The outputs of a new equation."""

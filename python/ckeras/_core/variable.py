@@ -85,9 +85,8 @@ class Variable(TensorBase):
         self._tensor = tensor
         self._cell = _engine.Cell(tensor._array)
 
-    @property
-    def value(self):
-        """The current value, as a tensor."""
+    def raw(self):
+        """The current value as it is stored: not cast where variables are read in another dtype."""
         if state.trace is not None:
             t = state.trace.read(self)
         else:
@@ -97,6 +96,12 @@ class Variable(TensorBase):
         if self.trainable:
             for tape in state.tapes:
                 tape.saw_variable(self, t)
+        return t
+
+    @property
+    def value(self):
+        """The current value, as a tensor."""
+        t = self.raw()
         if (
             state.autocast is not None
             and self.autocast

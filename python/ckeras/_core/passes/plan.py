@@ -6,9 +6,11 @@ write over an input that dies in it. A variable's new value is written over the 
 
 import math
 
+from ckeras._core.control import Control
 from ckeras._core.dtypes import CODES, SIZES
 from ckeras._core.host import Hosted
 from ckeras._core.passes.fuse import FusedLoop, contiguous
+from ckeras._core.passes.optimize import optimize
 from ckeras._core.primitive import OP_IDS
 from ckeras._core.tensor import Tensor
 from ckeras._core.trace import Equation, Tracer
@@ -31,6 +33,7 @@ class Plan:
     def __init__(self, equations, inputs, reads, writes, results):
         self.slots, self.constants, self.cells, self.instructions, self.writes = [], [], [], [], []
         self.hosts = []  # (name, function of engine arrays) of the steps that call NumPy
+        self.blocks, self.subs = [], []  # the plans of control flow's functions, and those functions
         self.arena_bytes = 0
         self.reused = {}  # id of an output that took an input's memory -> that input
         self.in_place = {}  # id of a value -> the variable whose memory it is written to
@@ -59,11 +62,34 @@ class Plan:
             elif isinstance(eq.primitive, Hosted):
                 inputs, ints, floats = eq.inputs, (len(self.hosts),), ()
                 self.hosts.append((eq.primitive.name, eq.primitive.function(eq.inputs, eq.attrs)))
+            elif isinstance(eq.primitive, Control):
+                inputs, ints, floats = eq.inputs, eq.primitive.instruction(eq.attrs, self._block), ()
             else:
                 inputs, (ints, floats) = eq.inputs, eq.primitive.pack(*eq.inputs, **eq.attrs)
             outputs = [self.slot(y) for y in eq.outputs]
             self.instructions.append((eq.primitive.op_id, [self.slot(x) for x in inputs], outputs, ints, floats))
+        self.results = results
         self.outputs = [self.slot(self.root(x)) for x in results]
+
+    def _block(self, sub):
+        """The number of the block that runs a function of control flow."""
+        for i, known in enumerate(self.subs):
+            if known is sub:
+                return i
+        self.subs.append(sub)
+        self.blocks.append(sub.memo("plan", lambda: block_plan(sub)))
+        return len(self.blocks) - 1
+
+    def block_tuple(self):
+        """What the engine takes for a block."""
+        constants = [t._array for t in self.constants]
+        blocks = [b.block_tuple() for b in self.blocks]
+        return self.slots, constants, self.instructions, self.outputs, self.arena_bytes, self.hosts, blocks
+
+    @property
+    def planned_bytes(self):
+        """The arena, and the greatest block of control flow, whose memory is taken when its turn comes."""
+        return self.arena_bytes + max([b.planned_bytes for b in self.blocks], default=0)
 
     def root(self, x):
         """The value whose memory `x` is: itself, unless it is a reshape."""
@@ -238,6 +264,13 @@ class Plan:
             n = self._slot_numbers[key] = len(self.slots)
             self.slots.append((kind, 0 if kind == FRESH else ref, CODES[x.dtype], x.shape))
         return n
+
+
+def block_plan(sub):
+    """The plan of a traced function that is a part of control flow."""
+    copies = [Equation(eq.primitive, eq.inputs, eq.attrs, eq.outputs) for eq in sub.equations]
+    equations, outputs = optimize(copies, list(sub.outputs))
+    return Plan(equations, sub.inputs, {}, {}, outputs)
 
 
 def _in_place(eq, output, k):

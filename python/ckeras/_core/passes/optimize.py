@@ -1,0 +1,12 @@
+"""The passes in their order: what turns a trace's equations into those that a plan places in memory."""
+
+from ckeras._core.passes.epilogue import absorb_epilogues
+from ckeras._core.passes.fuse import fuse
+from ckeras._core.passes.simplify import simplify
+
+
+def optimize(equations, values):
+    """The equations that `values` need, simplified and fused, and the values in terms of them."""
+    equations, values = simplify(equations, values)
+    equations = absorb_epilogues(equations, values)
+    return fuse(equations, values), values
