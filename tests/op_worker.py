@@ -31,9 +31,9 @@ def all_cases(row, dtype):
         "reduce_sum": (((300, 701),), [{"axes": (0,)}, {"axes": (1,)}, {"axes": (0, 1)}]),
         "matmul": (((257, 611), (611, 193)), [{}]),
         "softmax": (((300, 701),), [{}]),
-        "conv2d": (((4, 17, 17, 9), (3, 3, 9, 33)), [_conv()]),
-        "conv2d_grad_input": (((4, 15, 15, 33), (3, 3, 9, 33)), [_conv(shape=(4, 17, 17, 9))]),
-        "conv2d_grad_filter": (((4, 17, 17, 9), (4, 15, 15, 33)), [_conv(shape=(3, 3, 9, 33))]),
+        "conv": (((4, 17, 17, 9), (3, 3, 9, 33)), [_conv()]),
+        "conv_grad_input": (((4, 15, 15, 33), (3, 3, 9, 33)), [_conv(shape=(4, 17, 17, 9))]),
+        "conv_grad_filter": (((4, 17, 17, 9), (4, 15, 15, 33)), [_conv(shape=(3, 3, 9, 33))]),
     }
     shapes, attrs = more.get(row.name, ((), []))
     args = [rng.normal(size=s).astype(dtype) for s in shapes]

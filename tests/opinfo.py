@@ -153,23 +153,27 @@ def _matmul_cases(rng):
     return plain + turned + [((_n(rng, 3, 5, 8), _n(rng, 3, 8, 4)), {})]
 
 
-_CONVS = [  # n, h, w, channels, filter, strides, dilation, pads, groups
-    (2, 5, 6, 3, (3, 3, 3, 4), (1, 1), (1, 1), (1, 1, 1, 1), 1),
-    (1, 9, 8, 1, (3, 2, 1, 17), (2, 1), (1, 1), (0, 0, 0, 1), 1),
-    (2, 7, 7, 4, (1, 1, 4, 5), (1, 1), (1, 1), (0, 0, 0, 0), 1),
-    (1, 8, 9, 6, (3, 3, 2, 9), (1, 2), (1, 1), (1, 0, 2, 1), 3),
-    (1, 9, 9, 5, (3, 3, 1, 5), (1, 1), (2, 2), (2, 2, 2, 2), 5),
-    (0, 4, 4, 2, (3, 3, 2, 3), (1, 1), (1, 1), (0, 0, 0, 0), 1),
+_CONVS = [  # image, filter, strides, dilation, pads, groups
+    ((2, 5, 6, 3), (3, 3, 3, 4), (1, 1), (1, 1), (1, 1, 1, 1), 1),
+    ((1, 9, 8, 1), (3, 2, 1, 17), (2, 1), (1, 1), (0, 0, 0, 1), 1),
+    ((2, 7, 7, 4), (1, 1, 4, 5), (1, 1), (1, 1), (0, 0, 0, 0), 1),
+    ((1, 8, 9, 6), (3, 3, 2, 9), (1, 2), (1, 1), (1, 0, 2, 1), 3),
+    ((1, 9, 9, 5), (3, 3, 1, 5), (1, 1), (2, 2), (2, 2, 2, 2), 5),
+    ((0, 4, 4, 2), (3, 3, 2, 3), (1, 1), (1, 1), (0, 0, 0, 0), 1),
+    ((2, 11, 3), (3, 3, 5), (1,), (2,), (4, 0), 1),
+    ((1, 13, 4), (4, 2, 6), (3,), (1,), (1, 2), 2),
+    ((1, 4, 5, 6, 3), (2, 3, 3, 3, 4), (1, 1, 1), (1, 1, 1), (0, 1, 1, 1, 1, 1), 1),
+    ((1, 5, 5, 7, 4), (2, 3, 2, 1, 4), (2, 1, 3), (1, 2, 1), (0, 0, 2, 2, 1, 0), 4),
 ]
 
 
 def _conv_cases(which):
     def cases(rng):
         out = []
-        for n, h, w, c, filters, strides, dilation, pads, groups in _CONVS:
+        for image, filters, strides, dilation, pads, groups in _CONVS:
             attrs = {"strides": strides, "dilation": dilation, "pads": pads, "groups": groups}
-            x, k = _n(rng, n, h, w, c), _n(rng, *filters)
-            dy = _n(rng, *opref.conv2d(x, k, **attrs).shape)
+            x, k = _n(rng, *image), _n(rng, *filters)
+            dy = _n(rng, *opref.conv(x, k, **attrs).shape)
             out.append(
                 {
                     "forward": ((x, k), attrs),
@@ -190,11 +194,21 @@ def _pool_cases(which):
             ((1, 7, 5, 17), (3, 3), (2, 2), (1, 1, 1, 1)),
             ((1, 5, 9, 1), (3, 2), (1, 3), (0, 0, 0, 0)),
             ((0, 4, 4, 2), (2, 2), (2, 2), (0, 0, 0, 0)),
+            ((2, 9, 5), (3,), (2,), (1, 1)),
+            ((1, 4, 5, 6, 3), (2, 3, 2), (1, 2, 2), (1, 0, 1, 1, 0, 0)),
         ]:
             x = rng.permutation(int(np.prod(shape))).reshape(shape) / 8.0  # no ties, exact in halves
             attrs = {"size": size, "strides": strides, "pads": pads}
-            dy = _n(rng, *opref.max_pool2d(x, **attrs).shape)
-            out.append(({"forward": (x,), "grad": (x, dy), "pick": (x, _n(rng, *shape))}[which], attrs))
+            dy = _n(rng, *opref.max_pool(x, **attrs).shape)
+            out.append(
+                {
+                    "forward": ((x,), attrs),
+                    "grad": ((x, dy), attrs),
+                    "pick": ((x, _n(rng, *shape)), attrs),
+                    "average": ((_n(rng, *shape),), attrs),
+                    "average grad": ((dy,), {**attrs, "shape": shape}),
+                }[which]
+            )
         return out
 
     return cases
@@ -307,12 +321,14 @@ RECURRENT = (("lstm", 2), ("gru", 1), ("simple_rnn", 0))
 STRUCTURED = [
     _row("cast", _cast_ref, 2, cases=_cast_cases),
     _row("matmul", opref.matmul, rtol=2e-6, cases=_matmul_cases),
-    _row("conv2d", opref.conv2d, rtol=2e-6, cases=_conv_cases("forward")),
-    _row("conv2d_grad_input", opref.conv2d_grad_input, rtol=2e-6, cases=_conv_cases("input")),
-    _row("conv2d_grad_filter", opref.conv2d_grad_filter, rtol=2e-6, cases=_conv_cases("filter")),
-    _row("max_pool2d", opref.max_pool2d, cases=_pool_cases("forward")),
-    _row("max_pool2d_grad", opref.max_pool2d_grad, rtol=1e-6, cases=_pool_cases("grad")),
-    _row("max_pool2d_pick", opref.max_pool2d_pick, cases=_pool_cases("pick")),
+    _row("conv", opref.conv, rtol=2e-6, cases=_conv_cases("forward")),
+    _row("conv_grad_input", opref.conv_grad_input, rtol=2e-6, cases=_conv_cases("input")),
+    _row("conv_grad_filter", opref.conv_grad_filter, rtol=2e-6, cases=_conv_cases("filter")),
+    _row("max_pool", opref.max_pool, cases=_pool_cases("forward")),
+    _row("max_pool_grad", opref.max_pool_grad, rtol=1e-6, cases=_pool_cases("grad")),
+    _row("max_pool_pick", opref.max_pool_pick, cases=_pool_cases("pick")),
+    _row("avg_pool", opref.avg_pool, rtol=5e-7, cases=_pool_cases("average")),
+    _row("avg_pool_grad", opref.avg_pool_grad, rtol=5e-7, cases=_pool_cases("average grad")),
     _row("reduce_sum", _reduction(np.sum), rtol=1e-6, cases=_reduce_cases),
     _row("reduce_prod", _reduction(np.prod), rtol=4e-5, cases=_reduce_cases),
     _row("reduce_max", _reduction(np.max), cases=_reduce_cases),

@@ -1,5 +1,6 @@
 """Plain float64 references of the structured primitives, in NumPy: one definition each, with no eye to speed."""
 
+import itertools
 import math
 import statistics
 
@@ -27,72 +28,94 @@ def matmul(a, b, bias=None, transpose_a=False, transpose_b=False, activation=Non
     return {None: lambda v: v, "relu": lambda v: np.maximum(v, 0), "sigmoid": sigmoid, "tanh": np.tanh}[activation](y)
 
 
-def _taps(h, w, kh, kw, strides, dilation, pads):
-    """For every filter tap, its place and the rows and columns of the padded image it reads, one an output pixel."""
-    (sh, sw), (dh, dw) = strides, dilation
-    oh = (h + pads[0] + pads[1] - (kh - 1) * dh - 1) // sh + 1
-    ow = (w + pads[2] + pads[3] - (kw - 1) * dw - 1) // sw + 1
-    for i in range(kh):
-        for j in range(kw):
-            rows = slice(i * dh, i * dh + (oh - 1) * sh + 1, sh)
-            cols = slice(j * dw, j * dw + (ow - 1) * sw + 1, sw)
-            yield i, j, (slice(None), rows, cols), (oh, ow)
+def _taps(sizes, window, strides, dilation, pads):
+    """For every tap of a window, its place and the places of the padded image it reads, one an output pixel."""
+    for tap in itertools.product(*map(range, window[: len(sizes)])):
+        reads = [slice(None)]
+        for i, n, k, s, d, low, high in zip(tap, sizes, window, strides, dilation, pads[::2], pads[1::2]):
+            results = (n + low + high - (k - 1) * d - 1) // s + 1
+            reads.append(slice(i * d, i * d + (results - 1) * s + 1, s))
+        yield tap, tuple(reads)
 
 
 def _padded(x, pads, value=0.0):
-    return np.pad(x, ((0, 0), pads[:2], pads[2:], (0, 0)), constant_values=value)
+    return np.pad(x, ((0, 0), *zip(pads[::2], pads[1::2]), (0, 0)), constant_values=value)
+
+
+def _inner(xp, shape, pads):
+    """The part of a padded array that is not padding."""
+    return xp[(slice(None), *[slice(low, low + n) for low, n in zip(pads[::2], shape[1:])])]
 
 
 def _split(v, groups):
     return v.reshape(*v.shape[:-1], groups, v.shape[-1] // groups)
 
 
-def conv2d(x, w, bias=None, strides=(1, 1), dilation=(1, 1), pads=(0, 0, 0, 0), groups=1):
-    kh, kw, _, out = w.shape
+def conv(x, w, bias=None, *, strides, dilation, pads, groups=1):
     xp, y = _split(_padded(x, pads), groups), 0.0
-    for i, j, at, _ in _taps(*x.shape[1:3], kh, kw, strides, dilation, pads):
-        y = y + np.einsum("nhwgc,cgo->nhwgo", xp[at], _split(w[i, j], groups))
-    y = y.reshape(*y.shape[:3], out)
+    for tap, at in _taps(x.shape[1:-1], w.shape, strides, dilation, pads):
+        y = y + np.einsum("...gc,cgo->...go", xp[at], _split(w[tap], groups))
+    y = y.reshape(*y.shape[:-2], w.shape[-1])
     return y if bias is None else y + bias
 
 
-def conv2d_grad_input(dy, w, shape, strides=(1, 1), dilation=(1, 1), pads=(0, 0, 0, 0), groups=1):
+def conv_grad_input(dy, w, shape, *, strides, dilation, pads, groups=1):
     dx = _split(_padded(np.zeros(shape), pads), groups)
-    for i, j, at, _ in _taps(*shape[1:3], *w.shape[:2], strides, dilation, pads):
-        dx[at] += np.einsum("nhwgo,cgo->nhwgc", _split(dy, groups), _split(w[i, j], groups))
-    return dx.reshape(*dx.shape[:3], shape[3])[:, pads[0] : pads[0] + shape[1], pads[2] : pads[2] + shape[2]]
+    for tap, at in _taps(shape[1:-1], w.shape, strides, dilation, pads):
+        dx[at] += np.einsum("...go,cgo->...gc", _split(dy, groups), _split(w[tap], groups))
+    return _inner(dx.reshape(*dx.shape[:-2], shape[-1]), shape, pads)
 
 
-def conv2d_grad_filter(x, dy, shape, strides=(1, 1), dilation=(1, 1), pads=(0, 0, 0, 0), groups=1):
+def conv_grad_filter(x, dy, shape, *, strides, dilation, pads, groups=1):
     dw, xp = np.zeros(shape), _split(_padded(x, pads), groups)
-    for i, j, at, _ in _taps(*x.shape[1:3], *shape[:2], strides, dilation, pads):
-        dw[i, j] = np.einsum("nhwgc,nhwgo->cgo", xp[at], _split(dy, groups)).reshape(shape[2:])
+    for tap, at in _taps(x.shape[1:-1], shape, strides, dilation, pads):
+        a, b = xp[at].reshape(-1, groups, shape[-2]), dy.reshape(-1, groups, shape[-1] // groups)
+        dw[tap] = np.einsum("ngc,ngo->cgo", a, b).reshape(shape[-2:])
     return dw
+
+
+def _window_taps(x, size, strides, pads):
+    return [at for _, at in _taps(x.shape[1:-1], size, strides, (1,) * len(size), pads)]
 
 
 def _first_maxima(x, size, strides, pads):
     """The maxima, which tap attains each first, and the taps; NaN counts as maximum."""
-    taps = list(_taps(*x.shape[1:3], *size, strides, (1, 1), pads))
-    stacked = np.stack([_padded(x, pads, -np.inf)[at] for _, _, at, _ in taps])
-    return stacked.max(0), stacked.argmax(0), [at for _, _, at, _ in taps]
+    taps = _window_taps(x, size, strides, pads)
+    stacked = np.stack([_padded(x, pads, -np.inf)[at] for at in taps])
+    return stacked.max(0), stacked.argmax(0), taps
 
 
-def max_pool2d(x, size, strides, pads):
+def max_pool(x, size, strides, pads):
     return _first_maxima(x, size, strides, pads)[0]
 
 
-def max_pool2d_grad(x, dy, size, strides, pads):
+def max_pool_grad(x, dy, size, strides, pads):
     _, first, taps = _first_maxima(x, size, strides, pads)
     dx = _padded(np.zeros(x.shape), pads)
     for k, at in enumerate(taps):
         dx[at] += np.where(first == k, dy, 0)
-    return dx[:, pads[0] : pads[0] + x.shape[1], pads[2] : pads[2] + x.shape[2]]
+    return _inner(dx, x.shape, pads)
 
 
-def max_pool2d_pick(x, v, size, strides, pads):
+def max_pool_pick(x, v, size, strides, pads):
     _, first, taps = _first_maxima(x, size, strides, pads)
     vp = _padded(v, pads)
     return sum(np.where(first == k, vp[at], 0) for k, at in enumerate(taps))
+
+
+def avg_pool(x, size, strides, pads):
+    """Windows' sums over the sums of ones, so that padding does not count."""
+    taps, xp, ones = _window_taps(x, size, strides, pads), _padded(x, pads), _padded(np.ones(x.shape), pads)
+    return sum(xp[at] for at in taps) / sum(ones[at] for at in taps)
+
+
+def avg_pool_grad(dy, shape, size, strides, pads):
+    ones, dx = _padded(np.ones(shape), pads), _padded(np.zeros(shape), pads)
+    taps = _window_taps(np.zeros(shape), size, strides, pads)
+    count = sum(ones[at] for at in taps)
+    for at in taps:
+        dx[at] += dy / count
+    return _inner(dx, shape, pads)
 
 
 def log_softmax(x):

@@ -49,6 +49,13 @@ ROWS = [
     ("AveragePooling1D", {"pool_size": 2}, SEQUENCE),
     ("AveragePooling2D", {"pool_size": (3, 2), "strides": (1, 2), "padding": "same"}, IMAGE),
     ("AveragePooling2D", {"pool_size": 3}, IMAGE),
+    ("Conv3D", {"filters": 4, "kernel_size": (2, 3, 3), "strides": (1, 2, 1), "padding": "same", **KERNEL}, VOLUME),
+    ("Conv3D", {"filters": 4, "kernel_size": 2, "dilation_rate": 2, "groups": 2, "activation": "tanh"}, VOLUME),
+    ("Conv3DTranspose", {"filters": 3, "kernel_size": 3, "strides": (2, 1, 2), "padding": "same"}, VOLUME),
+    ("Conv3DTranspose", {"filters": 3, "kernel_size": (3, 2, 3), "strides": 2, "output_padding": (1, 0, 1)}, VOLUME),
+    ("MaxPooling3D", {"pool_size": (2, 3, 2), "strides": (1, 2, 2), "padding": "same"}, VOLUME),
+    ("MaxPooling3D", {}, VOLUME),
+    ("AveragePooling3D", {"pool_size": (2, 3, 2), "strides": (1, 2, 2), "padding": "same"}, VOLUME),
     *[
         (f"Global{kind}Pooling{n}D", arguments, shape)
         for kind in ("Max", "Average")

@@ -6,12 +6,13 @@ from ckeras.layers.activity_regularization import ActivityRegularization
 from ckeras.layers.conv import (
     Conv1D,
     Conv2D,
+    Conv3D,
     DepthwiseConv1D,
     DepthwiseConv2D,
     SeparableConv1D,
     SeparableConv2D,
 )
-from ckeras.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
+from ckeras.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from ckeras.layers.dense import Dense
 from ckeras.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from ckeras.layers.embedding import Embedding
@@ -48,7 +49,14 @@ from ckeras.layers.merging import (
 )
 from ckeras.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from ckeras.layers.normalization import BatchNormalization
-from ckeras.layers.pooling import AveragePooling1D, AveragePooling2D, MaxPooling1D, MaxPooling2D
+from ckeras.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+)
 from ckeras.layers.pooling_global import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -80,11 +88,12 @@ from ckeras.layers.rnn import (
 from ckeras.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 from ckeras.layers.wrapper import Wrapper
 
-Convolution1D, Convolution2D = Conv1D, Conv2D
+Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
 Convolution1DTranspose, Convolution2DTranspose = Conv1DTranspose, Conv2DTranspose
+Convolution3DTranspose = Conv3DTranspose
 SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
-MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
-AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
+MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
+AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
 GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D
 GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
 GlobalAvgPool3D = GlobalAveragePooling3D

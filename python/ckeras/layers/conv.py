@@ -78,6 +78,18 @@ class Conv2D(Conv, rank=2):
     """
 
 
+class Conv3D(Conv, rank=3):
+    """Convolution of volumes with `filters` kernels of `kernel_size`, plus bias, then activation.
+
+    Input `(batch, depth, height, width, channels)`, or `(batch, channels, depth, height, width)` with
+    `data_format="channels_first"`; output the same with `filters` channels. `groups` splits the channels into as many
+    independent convolutions. Raises `ValueError` for arguments that do not fit each other or the input.
+
+    >>> ckeras.layers.Conv3D(8, 3, padding="same")(ckeras.ops.ones((1, 4, 6, 6, 2))).shape
+    (1, 4, 6, 6, 8)
+    """
+
+
 class _Depthwise(ConvolutionLayer):
     """The body of `DepthwiseConv1D` and `DepthwiseConv2D`."""
 

@@ -84,3 +84,37 @@ class Conv2DTranspose(ConvTranspose, rank=2):
     >>> ckeras.layers.Conv2DTranspose(8, 3, strides=2, padding="same")(ckeras.ops.ones((1, 6, 6, 2))).shape
     (1, 12, 12, 8)
     """
+
+
+class Conv3DTranspose(ConvTranspose, rank=3):
+    """The transpose of a convolution of volumes: it goes from what `Conv3D` gives to the shape of what it takes.
+
+    Input `(batch, depth, height, width, channels)`, or channels first; output the same with `filters` channels and
+    about `strides` times each size. `output_padding`, below `strides`, picks the size where several fit. Raises
+    `ValueError` for arguments that do not fit each other or the input.
+
+    >>> ckeras.layers.Conv3DTranspose(8, 3, strides=2, padding="same")(ckeras.ops.ones((1, 2, 3, 4, 2))).shape
+    (1, 4, 6, 8, 8)
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=(1, 1, 1),
+        padding="valid",
+        data_format=None,
+        output_padding=None,  # of all three classes, only here behind data_format: as Keras has it
+        dilation_rate=(1, 1, 1),
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(**given(locals()), activity_regularizer=activity_regularizer, **kwargs)

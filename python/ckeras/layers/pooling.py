@@ -64,6 +64,17 @@ class MaxPooling2D(_MaxPooling, rank=2):
     """
 
 
+class MaxPooling3D(_MaxPooling, rank=3):
+    """The maximum over windows of `pool_size` voxels, `strides` apart (by default `pool_size`).
+
+    Input `(batch, depth, height, width, channels)`, or `(batch, channels, depth, height, width)` with
+    `data_format="channels_first"`. Raises `ValueError` where no window fits.
+
+    >>> ckeras.layers.MaxPooling3D()(ckeras.ops.ones((1, 4, 6, 6, 2))).shape
+    (1, 2, 3, 3, 2)
+    """
+
+
 class AveragePooling1D(_AveragePooling, rank=1):
     """The mean over windows of `pool_size` steps, `strides` apart (by default `pool_size`); padding does not count.
 
@@ -83,4 +94,15 @@ class AveragePooling2D(_AveragePooling, rank=2):
 
     >>> ckeras.layers.AveragePooling2D(2)(ckeras.ops.ones((1, 6, 6, 2))).shape
     (1, 3, 3, 2)
+    """
+
+
+class AveragePooling3D(_AveragePooling, rank=3):
+    """The mean over windows of `pool_size` voxels, `strides` apart (by default `pool_size`); padding does not count.
+
+    Input `(batch, depth, height, width, channels)`, or `(batch, channels, depth, height, width)` with
+    `data_format="channels_first"`. Raises `ValueError` where no window fits.
+
+    >>> ckeras.layers.AveragePooling3D(2)(ckeras.ops.ones((1, 4, 6, 6, 2))).shape
+    (1, 2, 3, 3, 2)
     """

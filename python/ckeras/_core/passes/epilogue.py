@@ -8,7 +8,7 @@ from ckeras._core.passes.simplify import count_uses, equation
 from ckeras._core.tensor import Tensor
 from ckeras._core.trace import Tracer
 
-_KERNELS = ("matmul", "conv2d")
+_KERNELS = ("matmul", "conv")
 
 
 def absorb_epilogues(equations, results):

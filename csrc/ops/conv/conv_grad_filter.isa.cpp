@@ -1,11 +1,11 @@
-// conv2d_grad_filter: a product whose K is all pixels of y. Where M and N leave few pieces of work, the pixels are cut
+// conv_grad_filter: a product whose K is all pixels of y. Where M and N leave few pieces of work, the pixels are cut
 // by the shape alone into parts that are summed side by side, and the parts' results are added in rising order.
 #include "gemm/batch.h"
 #include "gemm/gemm.h"
 #include "gemm/widen.h"
-#include "ops/conv2d/conv2d.h"
-#include "ops/conv2d/depthwise.h"
-#include "ops/conv2d/panels.h"
+#include "ops/conv/conv.h"
+#include "ops/conv/depthwise.h"
+#include "ops/conv/panels.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
@@ -25,14 +25,14 @@ struct FilterGradient {
 
   explicit FilterGradient(const Call& call) noexcept
       : s(conv_shape(call.in[0], call.out[0], call.in[1], call.ints)),
-        pixels(s.n * s.oh * s.ow),
-        size(s.kh * s.kw * s.cg * (depthwise(s) ? s.c : s.og)) {
+        pixels(s.results()),
+        size(s.taps() * s.cg * (depthwise(s) ? s.c : s.og)) {
     const int64_t most_parts = most(1, least(kMaxParts, kAllPartsElements / most(1, size)));
     part = most(kPartPixels, round_up(ceil_div(pixels, most_parts), kKBlock));
     parts = most(1, ceil_div(pixels, part));
     const int64_t pack_bytes = parts > 1 ? kPartBytes : kPackBytes;
-    plan = plan_gemm<T>(s.kh * s.kw * s.cg, s.og, least(part, pixels), true, pack_bytes);
-    last = plan_gemm<T>(s.kh * s.kw * s.cg, s.og, pixels - (parts - 1) * part, true, pack_bytes);
+    plan = plan_gemm<T>(s.taps() * s.cg, s.og, least(part, pixels), true, pack_bytes);
+    last = plan_gemm<T>(s.taps() * s.cg, s.og, pixels - (parts - 1) * part, true, pack_bytes);
     groups = {s.groups, size * pixels, group_bytes()};
   }
 
@@ -45,7 +45,7 @@ struct FilterGradient {
   int64_t bytes() const noexcept { return depthwise(s) ? results_bytes() : groups.total_bytes(); }
 
   Image<T> image(const T* x, int64_t g) const noexcept {
-    return {x + g * s.cg, s.c, s.cg, {s.h, s.oh, s.kh, -s.top, s.sh, s.dh}, {s.w, s.ow, s.kw, -s.left, s.sw, s.dw}};
+    return {x + g * s.cg, s.c, s.cg, axis_of(s.z), axis_of(s.y), axis_of(s.x)};
   }
 
   // dw's rows of `columns` elements, `stride` apart, from the parts' results in rising order.
@@ -97,16 +97,16 @@ struct FilterGradient {
   }
 };
 
-void conv2d_grad_filter(const Call& call) noexcept {
+void conv_grad_filter(const Call& call) noexcept {
   run_float(call, [](const Call& c, auto t) { FilterGradient<decltype(t)>(c).run(c); });
 }
-int64_t conv2d_grad_filter_bytes(const Call& call) noexcept {
+int64_t conv_grad_filter_bytes(const Call& call) noexcept {
   return bytes_float(call, [](const Call& c, auto t) { return FilterGradient<decltype(t)>(c).bytes(); });
 }
 
 }  // namespace
 
-extern const Kernel kernel_conv2d_grad_filter;
-constinit const Kernel kernel_conv2d_grad_filter = {conv2d_grad_filter, conv2d_grad_filter_bytes, nullptr};
+extern const Kernel kernel_conv_grad_filter;
+constinit const Kernel kernel_conv_grad_filter = {conv_grad_filter, conv_grad_filter_bytes, nullptr};
 
 }  // namespace ckeras::CKERAS_ISA

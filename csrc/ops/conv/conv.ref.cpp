@@ -1,4 +1,4 @@
-#include "ops/conv2d/conv2d.h"
+#include "ops/conv/conv.h"
 
 #include <vector>
 
@@ -10,21 +10,25 @@ namespace {
 // body(index in x, index in w, index in y) for every product of the convolution.
 template <class Body>
 void for_products(const ConvShape& s, const Body& body) {
+  const auto inside = [](const Dim& d, int64_t place) { return place >= 0 && place < d.size; };
   for (int64_t n = 0; n < s.n; ++n)
-    for (int64_t i = 0; i < s.oh; ++i)
-      for (int64_t j = 0; j < s.ow; ++j)
-        for (int64_t u = 0; u < s.kh; ++u)
-          for (int64_t v = 0; v < s.kw; ++v) {
-            const int64_t row = s.row(i, u), column = s.column(j, v);
-            if (row < 0 || row >= s.h || column < 0 || column >= s.w) continue;
-            for (int64_t g = 0; g < s.groups; ++g)
-              for (int64_t c = 0; c < s.cg; ++c)
-                for (int64_t o = 0; o < s.og; ++o) {
-                  body(((n * s.h + row) * s.w + column) * s.c + g * s.cg + c,
-                       ((u * s.kw + v) * s.cg + c) * s.o + g * s.og + o,
-                       ((n * s.oh + i) * s.ow + j) * s.o + g * s.og + o);
-                }
-          }
+    for (int64_t h = 0; h < s.z.result; ++h)
+      for (int64_t i = 0; i < s.y.result; ++i)
+        for (int64_t j = 0; j < s.x.result; ++j)
+          for (int64_t t = 0; t < s.z.window; ++t)
+            for (int64_t u = 0; u < s.y.window; ++u)
+              for (int64_t v = 0; v < s.x.window; ++v) {
+                const int64_t plane = s.z.place(h, t), row = s.y.place(i, u), column = s.x.place(j, v);
+                if (!inside(s.z, plane) || !inside(s.y, row) || !inside(s.x, column)) continue;
+                const int64_t from = ((n * s.z.size + plane) * s.y.size + row) * s.x.size + column;
+                const int64_t tap = (t * s.y.window + u) * s.x.window + v;
+                const int64_t to = ((n * s.z.result + h) * s.y.result + i) * s.x.result + j;
+                for (int64_t g = 0; g < s.groups; ++g)
+                  for (int64_t c = 0; c < s.cg; ++c)
+                    for (int64_t o = 0; o < s.og; ++o) {
+                      body(from * s.c + g * s.cg + c, (tap * s.cg + c) * s.o + g * s.og + o, to * s.o + g * s.og + o);
+                    }
+              }
 }
 
 void forward(const Call& call) noexcept {
@@ -68,9 +72,9 @@ void grad_filter(const Call& call) noexcept {
 
 }  // namespace
 
-extern const Kernel kernel_conv2d, kernel_conv2d_grad_input, kernel_conv2d_grad_filter;
-constinit const Kernel kernel_conv2d = {forward, nullptr, nullptr};
-constinit const Kernel kernel_conv2d_grad_input = {grad_input, nullptr, nullptr};
-constinit const Kernel kernel_conv2d_grad_filter = {grad_filter, nullptr, nullptr};
+extern const Kernel kernel_conv, kernel_conv_grad_input, kernel_conv_grad_filter;
+constinit const Kernel kernel_conv = {forward, nullptr, nullptr};
+constinit const Kernel kernel_conv_grad_input = {grad_input, nullptr, nullptr};
+constinit const Kernel kernel_conv_grad_filter = {grad_filter, nullptr, nullptr};
 
 }  // namespace ckeras::reference

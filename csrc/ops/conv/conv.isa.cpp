@@ -1,0 +1,127 @@
+// conv and conv_grad_input: both are products whose A is packed from an image (ops/conv/panels.h).
+#include "ops/conv/conv.h"
+
+#include "gemm/batch.h"
+#include "gemm/gemm.h"
+#include "gemm/widen.h"
+#include "ops/conv/depthwise.h"
+#include "ops/conv/phases.h"
+
+namespace ckeras::CKERAS_ISA {
+namespace {
+
+// A batch of products, one a group.
+template <class T>
+struct Convolution {
+  ConvShape s;
+  GemmPlan plan;
+  Batch batch;
+
+  explicit Convolution(const Call& call) noexcept
+      : s(conv_shape(call.in[0], call.in[1], call.out[0], call.ints)),
+        plan(plan_gemm<T>(s.results(), s.og, s.taps() * s.cg, true)),
+        batch{s.groups, plan.m * plan.n * plan.k, plan.bytes()} {}
+
+  int64_t bytes() const noexcept { return depthwise(s) ? 0 : batch.total_bytes(); }
+
+  // Whether each result is made of one pixel, in order.
+  static bool pointwise(const Dim& d) noexcept {
+    return d.window == 1 && d.stride == 1 && d.low == 0 && d.result == d.size;
+  }
+
+  void run(const Call& call) const noexcept {
+    const T* x = call.in[0].as<const T>();
+    const T* w = call.in[1].as<const T>();
+    const T* bias = call.n_in == 3 ? call.in[2].as<const T>() : nullptr;
+    T* y = call.out[0].as<T>();
+    const auto epilogue = static_cast<Epilogue>(s.activation);
+    const Axis planes = axis_of(s.z), rows = axis_of(s.y), columns = axis_of(s.x);
+    if (depthwise(s)) {
+      return depthwise_apply(
+          Image<T>{x, s.c, s.c, planes, rows, columns}, plan.m,
+          [&](int64_t t, int64_t u, int64_t v) { return w + ((t * rows.taps + u) * columns.taps + v) * s.c; },
+          Rows<T>{y, s.o}, Ending<T>{bias, epilogue});
+    }
+    batch.run(call.workspace, [&](int64_t g, void* workspace) {
+      const Matrix<T> filters{w + g * s.og, s.o, false};
+      const Ending<T> ending{bias != nullptr ? bias + g * s.og : nullptr, epilogue};
+      const Rows<T> results{y + g * s.og, s.o};
+      if (pointwise(s.z) && pointwise(s.y) && pointwise(s.x)) {
+        multiply_matrices(plan, Matrix<T>{x + g * s.cg, s.c, true}, filters, results, ending, workspace);
+      } else {
+        const ImagePixels<T> pixels{{x + g * s.cg, s.c, s.cg, planes, rows, columns}};
+        multiply_matrices(plan, pixels, filters, results, ending, workspace);
+      }
+    });
+  }
+};
+
+// A batch of products, one a phase of the strides and group.
+template <class T>
+struct InputGradient {
+  ConvShape s;
+  int64_t phases;
+  Batch batch;
+
+  explicit InputGradient(const Call& call) noexcept
+      : s(conv_shape(call.out[0], call.in[1], call.in[0], call.ints)),
+        phases(s.z.stride * s.y.stride * s.x.stride),
+        batch{phases * s.groups, 0, 0} {
+    for (int64_t phase = 0; phase < phases; ++phase) {
+      const GemmPlan plan = plan_of(Phases(phase, s));
+      batch.bytes = most(batch.bytes, plan.bytes());
+      batch.work = most(batch.work, plan.m * plan.n * plan.k);
+    }
+  }
+
+  GemmPlan plan_of(const Phases& phase) const noexcept {
+    return plan_gemm<T>(s.n * phase.pixels(), s.cg, phase.taps() * s.og, false);
+  }
+
+  int64_t bytes() const noexcept { return depthwise(s) ? 0 : batch.total_bytes(); }
+
+  void run(const Call& call) const noexcept {
+    const T* dy = call.in[0].as<const T>();
+    const T* w = call.in[1].as<const T>();
+    T* dx = call.out[0].as<T>();
+    const Ending<T> nothing{nullptr, Epilogue::None};
+    if (depthwise(s)) {
+      for (int64_t number = 0; number < phases; ++number) {
+        const Phases phase(number, s);
+        depthwise_apply(
+            Image<T>{dy, s.o, s.o, phase.z.axis, phase.y.axis, phase.x.axis}, s.n * phase.pixels(),
+            [&](int64_t t, int64_t u, int64_t v) { return w + phase.tap(t, u, v) * s.c; }, PhaseRows<T>{dx, s.c, phase},
+            nothing);
+      }
+      return;
+    }
+    batch.run(call.workspace, [&](int64_t i, void* workspace) {
+      const int64_t g = i / phases;
+      const Phases phase(i % phases, s);
+      const ImagePixels<T> pixels{{dy + g * s.og, s.o, s.og, phase.z.axis, phase.y.axis, phase.x.axis}};
+      const TurnedFilters<T> filters{w + g * s.og, s.cg, s.o, s.og, phase};
+      multiply_matrices(plan_of(phase), pixels, filters, PhaseRows<T>{dx + g * s.cg, s.c, phase}, nothing, workspace);
+    });
+  }
+};
+
+void conv(const Call& call) noexcept {
+  run_float(call, [](const Call& c, auto t) { Convolution<decltype(t)>(c).run(c); });
+}
+int64_t conv_bytes(const Call& call) noexcept {
+  return bytes_float(call, [](const Call& c, auto t) { return Convolution<decltype(t)>(c).bytes(); });
+}
+void conv_grad_input(const Call& call) noexcept {
+  run_float(call, [](const Call& c, auto t) { InputGradient<decltype(t)>(c).run(c); });
+}
+int64_t conv_grad_input_bytes(const Call& call) noexcept {
+  return bytes_float(call, [](const Call& c, auto t) { return InputGradient<decltype(t)>(c).bytes(); });
+}
+
+}  // namespace
+
+extern const Kernel kernel_conv, kernel_conv_grad_input;
+constinit const Kernel kernel_conv = {conv, conv_bytes, nullptr};
+constinit const Kernel kernel_conv_grad_input = {conv_grad_input, conv_grad_input_bytes, nullptr};
+
+}  // namespace ckeras::CKERAS_ISA

@@ -1,0 +1,103 @@
+// conv and its gradients against their references: one to three dimensions, strides, dilations, paddings, groups, few
+// and many channels, sizes of 0.
+#include "gemm/testing.h"
+
+using namespace ckeras;
+using namespace ckeras::testing;
+
+namespace {
+
+// Per spatial dimension.
+struct Axis {
+  int64_t size, window, stride, dilation, low, high;
+
+  int64_t result() const {
+    const int64_t room = size + low + high - (window - 1) * dilation - 1;
+    return room < 0 ? 0 : room / stride + 1;
+  }
+};
+
+struct Case {
+  int64_t n, c, o, groups;
+  std::vector<Axis> axes;
+};
+
+void check_case(const Case& t, DType dtype, bool bias, int64_t activation) {
+  std::vector<int64_t> x_shape = {t.n}, w_shape, y_shape = {t.n}, ints;
+  int64_t taps = 1, results = t.n;
+  for (const Axis& a : t.axes) {
+    x_shape.push_back(a.size);
+    w_shape.push_back(a.window);
+    y_shape.push_back(a.result());
+    taps *= a.window;
+    results *= a.result();
+  }
+  x_shape.push_back(t.c);
+  w_shape.push_back(t.c / t.groups);
+  w_shape.push_back(t.o);
+  y_shape.push_back(t.o);
+  for (const Axis& a : t.axes) ints.push_back(a.stride);
+  for (const Axis& a : t.axes) ints.push_back(a.dilation);
+  for (const Axis& a : t.axes) {
+    ints.push_back(a.low);
+    ints.push_back(a.high);
+  }
+  ints.push_back(t.groups);
+  ints.push_back(activation);
+  const Array x = random_array(dtype, x_shape, 1), w = random_array(dtype, w_shape, 2);
+  const Array dy = random_array(dtype, y_shape, 3), add = random_array(dtype, {t.o}, 4);
+  std::string what = name_of(dtype);
+  for (int64_t value : x_shape) what += ' ' + std::to_string(value);
+  for (int64_t value : w_shape) what += ' ' + std::to_string(value);
+  for (int64_t value : ints) what += ' ' + std::to_string(value);
+  std::vector<const Array*> in = {&x, &w};
+  if (bias) in.push_back(&add);
+  check_op("conv " + what, "conv", in, dtype, y_shape, ints, taps * t.c);
+  ints.back() = 0;
+  check_op("conv_grad_input " + what, "conv_grad_input", {&dy, &w}, dtype, x_shape, ints, taps * t.o);
+  check_op("conv_grad_filter " + what, "conv_grad_filter", {&x, &dy}, dtype, w_shape, ints, results);
+}
+
+}  // namespace
+
+int main() {
+  // n, channels, filters, groups; size, window, stride, dilation, low, high of each dimension
+  const Case cases[] = {
+      {2, 1, 32, 1, {{8, 3, 1, 1, 1, 1}, {8, 3, 1, 1, 1, 1}}},                      // digits
+      {3, 3, 8, 1, {{7, 3, 1, 1, 0, 0}, {9, 3, 1, 1, 0, 0}}},                       // valid
+      {2, 3, 5, 1, {{9, 3, 2, 1, 1, 0}, {10, 2, 3, 1, 0, 1}}},                      // strided, uneven padding
+      {1, 17, 33, 1, {{11, 3, 2, 1, 1, 1}, {12, 3, 2, 1, 1, 1}}},                   // strided, odd channels
+      {2, 5, 7, 1, {{13, 3, 1, 2, 2, 2}, {11, 3, 1, 3, 3, 3}}},                     // dilated
+      {1, 4, 6, 1, {{17, 3, 2, 3, 2, 1}, {16, 4, 3, 2, 4, 2}}},                     // strided and dilated
+      {1, 3, 4, 1, {{14, 2, 4, 2, 0, 0}, {14, 2, 4, 2, 0, 0}}},                     // pixels that no tap reaches
+      {2, 40, 50, 1, {{6, 1, 1, 1, 0, 0}, {7, 1, 1, 1, 0, 0}}},                     // 1x1
+      {2, 20, 24, 1, {{7, 1, 2, 1, 0, 0}, {7, 1, 2, 1, 0, 0}}},                     // 1x1 strided
+      {1, 64, 64, 1, {{5, 3, 1, 1, 1, 1}, {5, 3, 1, 1, 1, 1}}},                     // K of several blocks
+      {2, 12, 18, 3, {{8, 3, 1, 1, 1, 1}, {6, 3, 1, 1, 1, 1}}},                     // groups
+      {1, 8, 24, 8, {{8, 3, 2, 1, 1, 1}, {6, 3, 1, 1, 1, 1}}},                      // depth multiplier
+      {2, 37, 37, 37, {{9, 3, 1, 1, 1, 1}, {8, 3, 1, 1, 1, 1}}},                    // depthwise
+      {1, 130, 130, 130, {{9, 3, 2, 1, 1, 0}, {8, 2, 2, 2, 1, 0}}},                 // depthwise, strided
+      {1, 2, 3, 1, {{4, 6, 1, 1, 3, 2}, {4, 5, 1, 1, 2, 2}}},                       // filter larger than the image
+      {8, 2, 3, 1, {{24, 3, 1, 1, 1, 1}, {24, 3, 1, 1, 1, 1}}},                     // filter gradient in parts
+      {6, 20, 20, 20, {{30, 3, 1, 1, 1, 1}, {30, 3, 1, 1, 1, 1}}},                  // the same, depthwise
+      {0, 3, 4, 1, {{6, 3, 1, 1, 0, 0}, {6, 3, 1, 1, 0, 0}}},                       // no images
+      {2, 0, 4, 1, {{6, 3, 1, 1, 0, 0}, {6, 3, 1, 1, 0, 0}}},                       // no channels
+      {2, 3, 0, 1, {{6, 3, 1, 1, 0, 0}, {6, 3, 1, 1, 0, 0}}},                       // no filters
+      {2, 3, 4, 1, {{2, 3, 1, 1, 0, 0}, {6, 3, 1, 1, 0, 0}}},                       // no results
+      {2, 5, 9, 1, {{17, 3, 1, 2, 4, 0}}},                                          // one dimension, causal and dilated
+      {3, 4, 6, 2, {{18, 4, 3, 1, 1, 2}}},                                          // one dimension, strided, groups
+      {2, 7, 7, 7, {{19, 5, 2, 1, 2, 2}}},                                          // one dimension, depthwise
+      {2, 3, 5, 1, {{5, 3, 1, 1, 1, 1}, {6, 2, 1, 1, 0, 1}, {7, 3, 1, 1, 1, 1}}},   // three dimensions
+      {1, 17, 9, 1, {{6, 2, 2, 1, 0, 1}, {7, 3, 3, 2, 2, 2}, {8, 3, 2, 1, 1, 1}}},  // three, strided and dilated
+      {2, 6, 4, 2, {{4, 3, 1, 1, 1, 1}, {5, 3, 2, 1, 1, 0}, {4, 1, 1, 1, 0, 0}}},   // three, groups
+      {1, 19, 19, 19, {{4, 2, 2, 1, 0, 0}, {5, 3, 1, 2, 2, 2}, {6, 3, 2, 1, 1, 1}}},  // three, depthwise
+      {2, 8, 16, 1, {{3, 1, 1, 1, 0, 0}, {3, 1, 1, 1, 0, 0}, {4, 1, 1, 1, 0, 0}}},    // three, single pixels
+  };
+  int64_t turn = 0;
+  for (const Case& t : cases)
+    for (DType dtype : {DType::F32, DType::F64, DType::BF16, DType::F16}) {
+      check_case(t, dtype, turn % 3 != 0, turn % 4);
+      ++turn;
+    }
+  return CHECK_RESULT();
+}
