@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import ckeras as keras
+import loss_table as table
 from ckeras import losses
 
 RNG = np.random.default_rng(0)
@@ -129,6 +130,17 @@ def test_vector_targets_against_a_column():
         (lambda: losses.CategoricalCrossentropy()(np.ones((4, 1)), PROBS), ["sparse_categorical_crossentropy"]),
         (lambda: losses.SparseCategoricalCrossentropy()([0, 1, 2, 3], PROBS), ["label 3", "3 classes"]),
         (lambda: losses.MeanSquaredError()(T, P, sample_weight=np.ones(3)), ["sample_weight", "(3,)"]),
+        (lambda: losses.CategoricalFocalCrossentropy()(LABELS, PROBS), ["sparse_categorical_crossentropy"]),
+        (lambda: losses.CategoricalCrossentropy()(ONE_HOT[:, :2], PROBS), ["(4, 2)", "(4, 3)"]),
+        (lambda: losses.SparseCategoricalCrossentropy()(ONE_HOT, PROBS), ["categorical_crossentropy"]),
+        (lambda: losses.CategoricalGeneralizedCrossEntropy()(ONE_HOT, PROBS), ["argmax"]),
+        (lambda: losses.CategoricalGeneralizedCrossEntropy()([0, 1, 2, 3], PROBS), ["out of range"]),
+        (lambda: losses.CategoricalGeneralizedCrossEntropy(q=1.5), ["q must be", "1.5"]),
+        (lambda: losses.Dice()(BITS[:, :2], P), ["dice", "(4, 2)", "(4, 3)"]),
+        (lambda: losses.Circle()([0, 1], P), ["(2,)", "(4, 3)"]),
+        (lambda: losses.CTC()(LABELS, PROBS), ["[batch, steps, classes]"]),
+        (lambda: losses.BinaryFocalCrossentropy(label_smoothing=2), ["label_smoothing"]),
+        (lambda: losses.get("tverski"), ["'tversky'"]),
     ],
 )
 def test_messages(make, words):
@@ -136,3 +148,32 @@ def test_messages(make, words):
         make()
     for word in words:
         assert word in str(e.value)
+
+
+@pytest.mark.parametrize("row", table.ROWS, ids=table.ids())
+def test_traced_calls_gradients_and_configs(row):
+    name, options, y, p = row
+    if name == "CTC" and not hasattr(keras.ops, "ctc_loss"):
+        pytest.skip("ops.ctc_loss is not there yet")
+    loss = getattr(losses, name)(**options)
+    weight = None if table.of_all(options, name) else table.WEIGHTS
+    expected = loss(y, p, weight)
+    again = losses.deserialize(losses.serialize(loss))
+    assert again.get_config() == {k: list(v) if isinstance(v, tuple) else v for k, v in loss.get_config().items()}
+    np.testing.assert_array_equal(keras.function(lambda y, p: again(y, p, weight))(y, p).numpy(), expected.numpy())
+    x, v = keras.ops.convert_to_tensor(p.astype("float64")), RNG.normal(size=p.shape)
+    exact = getattr(losses, name)(dtype="float64", **options)
+    with keras.GradientTape() as tape:
+        tape.watch(x)
+        value = exact(y, x)
+    h = 1e-6
+    slope = (float(exact(y, x + h * v)) - float(exact(y, x - h * v))) / (2 * h)
+    np.testing.assert_allclose((tape.gradient(value, x).numpy() * v).sum(), slope, rtol=1e-4, atol=1e-7)
+
+
+def test_embeddings_without_a_partner_count_nothing():
+    alone = losses.Circle()([0, 0, 1], table.UNIT[:3])
+    values = losses.circle([0, 0, 1], table.UNIT[:3]).numpy()
+    assert values[2] == 0 and float(alone) == pytest.approx(values[:2].mean(), rel=1e-6)
+    others = losses.circle([0, 1], table.UNIT[:2], [0, 1, 0], table.UNIT[2:5], remove_diagonal=False)
+    assert others.shape == (2,) and (others.numpy() > 0).all()

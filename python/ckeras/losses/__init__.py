@@ -3,9 +3,13 @@
 from ckeras._catalog import Catalog
 from ckeras.losses.functions import (
     binary_crossentropy,
+    binary_focal_crossentropy,
     categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
     categorical_hinge,
     cosine_similarity,
+    ctc,
     hinge,
     huber,
     kl_divergence,
@@ -20,10 +24,16 @@ from ckeras.losses.functions import (
 )
 from ckeras.losses.loss import Loss
 from ckeras.losses.losses import (
+    CTC,
     BinaryCrossentropy,
+    BinaryFocalCrossentropy,
     CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     CategoricalHinge,
+    Circle,
     CosineSimilarity,
+    Dice,
     Hinge,
     Huber,
     KLDivergence,
@@ -35,10 +45,12 @@ from ckeras.losses.losses import (
     Poisson,
     SparseCategoricalCrossentropy,
     SquaredHinge,
+    Tversky,
 )
 from ckeras.losses.losses import (
     LossFunctionWrapper as LossFunctionWrapper,
 )
+from ckeras.losses.overlap import circle, dice, tversky
 
 ALIASES = {
     "mse": "mean_squared_error",
@@ -63,6 +75,13 @@ _catalog = Catalog(
     "losses",
     Loss,
     functions=(
+        binary_focal_crossentropy,
+        categorical_focal_crossentropy,
+        categorical_generalized_cross_entropy,
+        ctc,
+        circle,
+        dice,
+        tversky,
         binary_crossentropy,
         categorical_crossentropy,
         categorical_hinge,
@@ -80,6 +99,13 @@ _catalog = Catalog(
         squared_hinge,
     ),
     classes=(
+        BinaryFocalCrossentropy,
+        CTC,
+        CategoricalFocalCrossentropy,
+        CategoricalGeneralizedCrossEntropy,
+        Circle,
+        Dice,
+        Tversky,
         BinaryCrossentropy,
         CategoricalCrossentropy,
         CategoricalHinge,

@@ -138,13 +138,7 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     `label_smoothing` gives that share of the probability to all classes alike.
     """
     _check_axis("categorical_crossentropy", axis)
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
-    if y_true.shape and y_true.shape[-1] == 1 and y_pred.shape[-1] != 1:
-        raise ValueError(
-            f"[categorical_crossentropy] y_true has one number per sample (shape {y_true.shape}) and y_pred "
-            f"{y_pred.shape[-1]} classes: use sparse_categorical_crossentropy for class numbers, or one-hot rows"
-        )
+    y_true, y_pred = _distributions("categorical_crossentropy", y_true, y_pred)
     if label_smoothing:
         n = y_pred.shape[axis]
         y_true = ops.add(ops.multiply(y_true, 1.0 - label_smoothing), label_smoothing / n)
@@ -174,6 +168,105 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     mask = get_mask(y_pred)
     set_mask(values, kept if mask is None else ops.logical_and(mask, kept))
     return values
+
+
+def binary_focal_crossentropy(
+    y_true,
+    y_pred,
+    apply_class_balancing=False,
+    alpha=0.25,
+    gamma=2.0,
+    from_logits=False,
+    label_smoothing=0.0,
+    axis=-1,
+):
+    """The binary cross-entropy times `(1 - p)^gamma`, p the probability given to the truth (Lin et al., 2017).
+
+    `apply_class_balancing` weighs positives by `alpha` and negatives by `1 - alpha`.
+    """
+    y_true, y_pred = _pair("binary_focal_crossentropy", y_true, y_pred)
+    if label_smoothing:
+        y_true = ops.add(ops.multiply(y_true, 1.0 - label_smoothing), 0.5 * label_smoothing)
+    p = ops.sigmoid(y_pred) if from_logits else y_pred
+    values = ops.binary_crossentropy(y_true, p)
+    truth = ops.add(ops.multiply(y_true, p), ops.multiply(ops.subtract(1.0, y_true), ops.subtract(1.0, p)))
+    values = ops.multiply(ops.power(ops.subtract(1.0, truth), gamma), values)
+    if apply_class_balancing:
+        share = ops.add(ops.multiply(y_true, 2.0 * alpha - 1.0), 1.0 - alpha)
+        values = ops.multiply(share, values)
+    return _mean(values, axis)
+
+
+def categorical_focal_crossentropy(
+    y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
+):
+    """The sum over `axis` of `-alpha * (1 - p)^gamma * y_true * log(p)` (Lin et al., 2017).
+
+    `alpha` is a number, or one per class. Raises `ValueError` for an axis that is no integer.
+    """
+    _check_axis("categorical_focal_crossentropy", axis)
+    y_true, y_pred = _distributions("categorical_focal_crossentropy", y_true, y_pred)
+    if label_smoothing:
+        y_true = ops.add(ops.multiply(y_true, 1.0 - label_smoothing), label_smoothing / y_pred.shape[-1])
+    p = ops.softmax(y_pred, axis=axis) if from_logits else y_pred
+    p = ops.divide(p, ops.sum(p, axis=axis, keepdims=True))
+    p = ops.clip(p, epsilon(), 1.0 - epsilon())
+    focus = ops.multiply(ops.power(ops.subtract(1.0, p), gamma), alpha)
+    return ops.sum(ops.multiply(ops.multiply(focus, ops.negative(ops.log(p))), y_true), axis=axis)
+
+
+def categorical_generalized_cross_entropy(y_true, y_pred, q):
+    """`(1 - p^q) / q` of the probability p of the true class number, robust to wrong labels (Zhang and Sabuncu, 2018).
+
+    `q` near 0 is the cross-entropy, 1 the absolute error. Raises `ValueError` for class numbers outside [0, classes).
+    """
+    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
+        y_true = ops.squeeze(y_true, -1)
+    if y_true.shape != y_pred.shape[:-1]:
+        raise ValueError(
+            f"[categorical_generalized_cross_entropy] expected one class number per sample, {y_pred.shape[:-1]}, for "
+            f"y_pred of shape {y_pred.shape}; got y_true of shape {y_true.shape}. Of one-hot rows take argmax"
+        )
+    place = ops.expand_dims(ops.cast(y_true, "int32"), -1)
+    p = ops.squeeze(ops.take_along_axis(y_pred, place, axis=-1), -1)
+    p = ops.clip(p, epsilon(), 1.0 - epsilon())
+    return ops.divide(ops.subtract(1.0, ops.power(p, q)), q)
+
+
+def ctc(y_true, y_pred):
+    """The connectionist temporal classification loss of label sequences and logits (Graves et al., 2006).
+
+    `y_true`: class numbers `[batch, labels]`, 0 is padding and the blank. `y_pred`: logits `[batch, steps, classes]`.
+    """
+    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    if len(y_true.shape) != 2 or len(y_pred.shape) != 3 or y_true.shape[0] != y_pred.shape[0]:
+        raise ValueError(
+            "[ctc] expected y_true [batch, labels] and y_pred [batch, steps, classes]; got shapes "
+            f"{y_true.shape} and {y_pred.shape}"
+        )
+    y_true = ops.cast(y_true, "int32")
+    lengths = ops.sum(ops.cast(ops.not_equal(y_true, 0), "int32"), axis=-1)
+    steps = ops.full((y_pred.shape[0],), y_pred.shape[1], "int32")
+    return ops.ctc_loss(y_true, y_pred, lengths, steps, mask_index=0)
+
+
+def _distributions(name, y_true, y_pred):
+    """One-hot rows (or distributions) and predictions; class numbers are told apart."""
+    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
+    numbers = len(y_true.shape) < len(y_pred.shape) or (y_true.shape and y_true.shape[-1] == 1 != y_pred.shape[-1])
+    if numbers:
+        raise ValueError(
+            f"[{name}] y_true has one number per sample (shape {y_true.shape}) and y_pred "
+            f"{y_pred.shape[-1]} classes: use sparse_categorical_crossentropy for class numbers, or one-hot rows"
+        )
+    if y_true.shape != y_pred.shape:
+        raise ValueError(
+            f"[{name}] y_true and y_pred must have one shape; got y_true of shape {y_true.shape} and y_pred of shape "
+            f"{y_pred.shape}"
+        )
+    return y_true, y_pred
 
 
 def _mean(x, axis=-1):

@@ -1,6 +1,6 @@
 """Losses as classes: each wraps a function of `functions.py` with its options."""
 
-from ckeras.losses import functions
+from ckeras.losses import functions, overlap
 from ckeras.losses.loss import Loss
 from ckeras.saving import registry
 
@@ -145,6 +145,125 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         super().__init__(
             functions.sparse_categorical_crossentropy, reduction=reduction, name=name, dtype=dtype, **options
         )
+
+
+class BinaryFocalCrossentropy(LossFunctionWrapper):
+    """The cross-entropy of yes-or-no targets, less for samples that are predicted well already.
+
+    `gamma`: how much less. `apply_class_balancing` weighs positives by `alpha`, negatives by `1 - alpha`.
+    """
+
+    def __init__(
+        self,
+        apply_class_balancing=False,
+        alpha=0.25,
+        gamma=2.0,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="binary_focal_crossentropy",
+        dtype=None,
+    ):
+        _check_smoothing("BinaryFocalCrossentropy", label_smoothing)
+        options = {
+            "from_logits": from_logits,
+            "label_smoothing": label_smoothing,
+            "axis": axis,
+            "apply_class_balancing": apply_class_balancing,
+            "alpha": alpha,
+            "gamma": gamma,
+        }
+        super().__init__(functions.binary_focal_crossentropy, reduction=reduction, name=name, dtype=dtype, **options)
+
+
+class CategoricalFocalCrossentropy(LossFunctionWrapper):
+    """The cross-entropy of one-hot targets, less for samples that are predicted well already.
+
+    `gamma`: how much less; `alpha`: a weight, or one per class.
+    """
+
+    def __init__(
+        self,
+        alpha=0.25,
+        gamma=2.0,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="categorical_focal_crossentropy",
+        dtype=None,
+    ):
+        _check_smoothing("CategoricalFocalCrossentropy", label_smoothing)
+        options = {
+            "from_logits": from_logits,
+            "label_smoothing": label_smoothing,
+            "axis": axis,
+            "alpha": alpha,
+            "gamma": gamma,
+        }
+        fn = functions.categorical_focal_crossentropy
+        super().__init__(fn, reduction=reduction, name=name, dtype=dtype, **options)
+
+
+class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
+    """`(1 - p^q) / q` of the true class's probability p, robust to wrong labels; `q` in (0, 1)."""
+
+    integer_targets = True
+
+    def __init__(
+        self,
+        q=0.5,
+        reduction="sum_over_batch_size",
+        name="categorical_generalized_cross_entropy",
+        dtype=None,
+    ):
+        if not 0 < q < 1:
+            raise ValueError(f"[CategoricalGeneralizedCrossEntropy] q must be in (0, 1), got {q!r}")
+        fn = functions.categorical_generalized_cross_entropy
+        super().__init__(fn, reduction=reduction, name=name, dtype=dtype, q=q)
+
+
+class CTC(LossFunctionWrapper):
+    """The connectionist temporal classification loss of label sequences and logits; see `ckeras.losses.ctc`."""
+
+    integer_targets = True
+
+    def __init__(self, reduction="sum_over_batch_size", name="ctc", dtype=None):
+        super().__init__(functions.ctc, reduction=reduction, name=name, dtype=dtype)
+
+
+class Dice(LossFunctionWrapper):
+    """One minus twice the overlap over the sum of both masses, over `axis` or over everything."""
+
+    def __init__(self, reduction="sum_over_batch_size", name="dice", axis=None, dtype=None):
+        super().__init__(overlap.dice, reduction=reduction, name=name, dtype=dtype, axis=axis)
+
+
+class Tversky(LossFunctionWrapper):
+    """One minus the overlap over itself and what is missed (times `alpha`) and false (times `beta`)."""
+
+    def __init__(self, alpha=0.5, beta=0.5, reduction="sum_over_batch_size", name="tversky", axis=None, dtype=None):
+        options = {"alpha": alpha, "beta": beta, "axis": axis}
+        super().__init__(overlap.tversky, reduction=reduction, name=name, dtype=dtype, **options)
+
+
+class Circle(LossFunctionWrapper):
+    """The circle loss of a batch of embeddings of length 1 and their class numbers; see `ckeras.losses.circle`."""
+
+    integer_targets = True
+
+    def __init__(
+        self,
+        gamma=80.0,
+        margin=0.4,
+        remove_diagonal=True,
+        reduction="sum_over_batch_size",
+        name="circle",
+        dtype=None,
+    ):
+        options = {"gamma": gamma, "margin": margin, "remove_diagonal": remove_diagonal}
+        super().__init__(overlap.circle, reduction=reduction, name=name, dtype=dtype, **options)
 
 
 def _check_smoothing(where, value):
