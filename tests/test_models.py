@@ -201,3 +201,13 @@ def test_messages(make, words):
         make()
     for word in words:
         assert word in str(e.value)
+
+
+def test_a_frozen_layer_of_a_nested_model_stays_frozen():
+    inner = keras.Sequential([keras.Input((3,)), layers.Dense(3), layers.Dense(2)])
+    inner.layers[0].trainable = False
+    i = keras.Input((3,))
+    again = keras.Model.from_config(keras.Model(i, inner(i)).get_config())
+    assert [layer.trainable for layer in again.layers[1].layers] == [False, True]
+    again.trainable = False
+    assert not keras.Model.from_config(again.get_config()).trainable_weights

@@ -105,7 +105,7 @@ def test_weights_that_do_not_fit_are_named_and_nothing_is_assigned(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("m.h5", "legacy"), ("m.txt", r"\.keras"), ("m", r"\.keras")],
+    [("m.txt", r"\.keras"), ("m", r"\.keras")],
 )
 def test_another_ending_is_refused(tmp_path, name, words):
     with pytest.raises(ValueError, match=words):

@@ -30,7 +30,12 @@ def numbers(m):
     before = m.predict(x, verbose=0)
     m.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0)
     return before, m.predict(x, verbose=0)
-if sys.argv[2] == "read":
+if sys.argv[2] == "read h5":
+    m = keras.saving.load_model(folder + "/m.h5", compile=False)
+    before = m.predict(x, verbose=0)
+    m.load_weights(folder + "/m.h5")
+    np.savez(folder + "/out.npz", before=before, reloaded=m.predict(x, verbose=0))
+elif sys.argv[2] == "read":
     m = keras.saving.load_model(folder + "/m.keras")
     steps = int(m.optimizer.iterations)
     before, after = numbers(m)
@@ -44,6 +49,7 @@ else:
     m.fit(x, y, batch_size=8, shuffle=False, verbose=0)
     m.save(folder + "/m.keras")
     m.save_weights(folder + "/m.weights.h5")
+    m.save(folder + "/m.h5")
     before, after = numbers(m)
     np.savez(folder + "/out.npz", before=before, after=after, steps=4)
 """
@@ -92,4 +98,30 @@ def test_we_read_the_file_of_keras_and_train_on(tmp_path, xy):
     m.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0)
     np.testing.assert_allclose(m.predict(x, verbose=0), theirs["after"], atol=2e-5)
     m.load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_allclose(m.predict(x, verbose=0), theirs["before"], atol=1e-6)
+
+
+def test_keras_reads_our_older_format(tmp_path, xy):
+    x, y = xy
+    i = ckeras.Input((6, 6, 1))
+    inner = ckeras.Sequential([ckeras.Input((4, 4, 1)), layers.Flatten(), layers.Dense(5, activation="tanh")])
+    h = layers.BatchNormalization()(inner(layers.Conv2D(1, 3, activation="relu")(i)))
+    m = ckeras.Model(i, layers.Dense(3, activation="softmax")(h))
+    m.compile("adam", "sparse_categorical_crossentropy")
+    m.fit(x, y, batch_size=8, shuffle=False, verbose=0)
+    m.save(tmp_path / "m.h5")
+    theirs = run(tmp_path, "read h5")
+    for key in ("before", "reloaded"):
+        np.testing.assert_allclose(theirs[key], m.predict(x, verbose=0), atol=1e-6)
+
+
+def test_we_read_the_older_format_of_keras_and_train_on(tmp_path, xy):
+    x, y = xy
+    theirs = run(tmp_path, "write")
+    m = ckeras.models.load_model(tmp_path / "m.h5")
+    assert int(m.optimizer.iterations) == 4
+    np.testing.assert_allclose(m.predict(x, verbose=0), theirs["before"], atol=1e-6)
+    m.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    np.testing.assert_allclose(m.predict(x, verbose=0), theirs["after"], atol=2e-5)
+    m.load_weights(tmp_path / "m.h5")
     np.testing.assert_allclose(m.predict(x, verbose=0), theirs["before"], atol=1e-6)

@@ -127,10 +127,11 @@ def replaced(name, make):
     return edit
 
 
-KERNEL = "layers/dense/vars/0"
+def weights_attacks(secret, other, layer="layers/dense", kernel="vars/0", bias="vars/1", owner="vars"):
+    """Edits of an open weights file; `kernel`, `bias` and `owner`, whose attributes count, lie in the group `layer`."""
+    top = layer.split("/")[0]
+    at_kernel, at_bias, at_owner = f"{layer}/{kernel}", f"{layer}/{bias}", f"{layer}/{owner}"
 
-
-def weights_attacks(secret, other):
     def external(f, name):
         f.create_dataset(name, (4, 3), "f4", external=[(str(secret), 0, 48)])
 
@@ -152,30 +153,30 @@ def weights_attacks(secret, other):
         return lambda f, name: f.create_dataset(name, data=array)
 
     return {
-        "external storage": replaced(KERNEL, external),
-        "external link, dataset": replaced(KERNEL, link(h5py.ExternalLink(str(other), "data"))),
-        "external link, group": replaced("layers/dense", link(h5py.ExternalLink(str(other), "/"))),
-        "external link, top": replaced("layers", link(h5py.ExternalLink(str(other), "/"))),
-        "soft link": replaced(KERNEL, link(h5py.SoftLink("/layers/dense_1/vars/0"))),
-        "soft link cycle": replaced("layers/dense", link(h5py.SoftLink("/layers/dense"))),
-        "virtual": replaced(KERNEL, virtual),
-        "4 TiB": replaced(KERNEL, big((1 << 40,))),
-        "1 GiB": replaced(KERNEL, big((1 << 28,))),
-        "2^62": replaced(KERNEL, big((1 << 62,))),
-        "rank 17": replaced(KERNEL, values(np.zeros((1,) * 17, "f4"))),
-        "reference": replaced(KERNEL, lambda f, n: f.create_dataset(n, data=f["layers"].ref, dtype=h5py.ref_dtype)),
-        "complex": replaced(KERNEL, values(np.zeros((4, 3), "c8"))),
-        "text": replaced(KERNEL, values(np.full((4, 3), b"abc"))),
-        "integers": replaced(KERNEL, values(np.zeros((4, 3), "i4"))),
-        "transposed": replaced(KERNEL, values(np.zeros((3, 4), "f4"))),
-        "an axis more": replaced(KERNEL, values(np.zeros((4, 3, 1), "f4"))),
-        "group for dataset": replaced(KERNEL, lambda f, n: f.create_group(n)),
-        "dataset for group": replaced("layers/dense", values(np.zeros(3, "f4"))),
-        "missing": lambda f: f.__delitem__("layers/dense/vars/1"),
-        "missing layer": lambda f: f.__delitem__("layers/dense"),
-        "surplus": lambda f: f.create_dataset("layers/dense/vars/2", data=np.zeros(3, "f4")),
-        "changed data": lambda f: f[KERNEL].write_direct(np.ones((4, 3), "f4")),
-        "checksum is a reference": lambda f: f["layers/dense/vars"].attrs.create("ckeras_crc32", f["layers"].ref),
+        "external storage": replaced(at_kernel, external),
+        "external link, dataset": replaced(at_kernel, link(h5py.ExternalLink(str(other), "data"))),
+        "external link, group": replaced(layer, link(h5py.ExternalLink(str(other), "/"))),
+        "external link, top": replaced(top, link(h5py.ExternalLink(str(other), "/"))),
+        "soft link": replaced(at_kernel, link(h5py.SoftLink(f"/{at_bias}"))),
+        "soft link cycle": replaced(layer, link(h5py.SoftLink(f"/{layer}"))),
+        "virtual": replaced(at_kernel, virtual),
+        "4 TiB": replaced(at_kernel, big((1 << 40,))),
+        "1 GiB": replaced(at_kernel, big((1 << 28,))),
+        "2^62": replaced(at_kernel, big((1 << 62,))),
+        "rank 17": replaced(at_kernel, values(np.zeros((1,) * 17, "f4"))),
+        "reference": replaced(at_kernel, lambda f, n: f.create_dataset(n, data=f[top].ref, dtype=h5py.ref_dtype)),
+        "complex": replaced(at_kernel, values(np.zeros((4, 3), "c8"))),
+        "text": replaced(at_kernel, values(np.full((4, 3), b"abc"))),
+        "integers": replaced(at_kernel, values(np.zeros((4, 3), "i4"))),
+        "transposed": replaced(at_kernel, values(np.zeros((3, 4), "f4"))),
+        "an axis more": replaced(at_kernel, values(np.zeros((4, 3, 1), "f4"))),
+        "group for dataset": replaced(at_kernel, lambda f, n: f.create_group(n)),
+        "dataset for group": replaced(layer, values(np.zeros(3, "f4"))),
+        "missing": lambda f: f.__delitem__(at_bias),
+        "missing layer": lambda f: f.__delitem__(layer),
+        "surplus": lambda f: f.create_dataset(f"{at_owner}/2", data=np.zeros(3, "f4")),
+        "changed data": lambda f: f[at_kernel].write_direct(np.ones((4, 3), "f4")),
+        "checksum is a reference": lambda f: f[at_owner].attrs.create("ckeras_crc32", f[top].ref),
     }
 
 
@@ -272,13 +273,14 @@ def test_truncated_files_and_flipped_bytes_never_give_wrong_weights(tmp_path):
     rng = np.random.default_rng(0)
 
     def load(path):
-        if path.suffix == ".keras":
+        if not path.name.endswith(".weights.h5"):
             return keras.models.load_model(path)
         fresh = make_model()
         fresh.load_weights(path)
         return fresh
 
-    for name in ("good.keras", "good.weights.h5"):
+    m.save(tmp_path / "good.h5")
+    for name in ("good.keras", "good.weights.h5", "good.h5"):
         data = (tmp_path / name).read_bytes()
         bad = tmp_path / name.replace("good", "bad")
         damaged = [data[: len(data) * i // 16] for i in range(16)]

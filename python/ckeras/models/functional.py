@@ -205,7 +205,7 @@ class Functional(Model):
     def from_functional_config(cls, config, custom_objects=None):
         """An object of `cls` of the config of a graph."""
         inputs, outputs = functional_config.to_graph(config, custom_objects)
-        rest = {k: v for k, v in config.items() if k in ("name", "trainable")}
+        rest = {k: v for k, v in config.items() if k == "name" or (k == "trainable" and not v)}  # layers have their own
         target = Functional if cls is Model or not _takes_graph(cls) else cls
         return target(inputs, outputs, **rest)
 

@@ -12,7 +12,13 @@ import numpy as np
 from ckeras.saving.errors import FileError
 
 MAX_OBJECTS = 1_000_000
-_CHECKSUM = "ckeras_crc32"
+CHECKSUM = "ckeras_crc32"
+
+
+def data_and_mark(value):
+    """An array as HDF5 keeps it, and what its attribute `dtype` says (`None`: nothing)."""
+    value = np.asarray(value, order="C")  # keeps rank 0
+    return (value.view(np.dtype("V2")), "bfloat16") if value.dtype.name == "bfloat16" else (value, None)
 
 
 class Writer:
@@ -43,14 +49,12 @@ class _WriteEntry:
         self._crc = 0
 
     def __setitem__(self, key, value):
-        value = np.asarray(value, order="C")  # keeps rank 0
-        if value.dtype.name == "bfloat16":
-            dataset = self._group.create_dataset(key, data=value.view(np.dtype("V2")))
-            dataset.attrs["dtype"] = "bfloat16"
-        else:
-            self._group.create_dataset(key, data=value)
+        value, mark = data_and_mark(value)
+        dataset = self._group.create_dataset(key, data=value)
+        if mark:
+            dataset.attrs["dtype"] = mark
         self._crc = zlib.crc32(value.tobytes(), zlib.crc32(key.encode(), self._crc))
-        self._group.attrs[_CHECKSUM] = np.uint32(self._crc)
+        self._group.attrs[CHECKSUM] = np.uint32(self._crc)
 
     def keys(self):
         return self._group.keys()
@@ -104,26 +108,77 @@ class Reader:
 
         `limit`: the bytes that reading the entry may take in all, those of the object's own variables.
         """
-        group = self._file
-        done = ""
-        for part in f"{path}/vars".strip("/").split("/"):
-            if part not in self._keys(group, done):
-                return None
-            group = self._child(group, part, done)
-            done = f"{done}/{part}"
-            if not isinstance(group, self._h5.Group):
-                raise FileError(f"[{self.where}] {done!r} should be a group, and is a dataset")
-        return Entry(self, group, done, limit)
+        path = f"{path}/vars".strip("/")
+        group = self.group(path)
+        return None if group is None else Entry(self, group, f"/{path}", limit)
 
-    def child_names(self, path):
-        """Names of the groups inside the group at `path`."""
+    def group(self, path):
+        """The group at `path`, every link on the way checked; `None` when there is none."""
         group, done = self._file, ""
         for part in [p for p in path.split("/") if p]:
             if part not in self._keys(group, done):
-                return []
-            group = self._child(group, part, done)
-            done = f"{done}/{part}"
-        return self._keys(group, done) if isinstance(group, self._h5.Group) else []
+                return None
+            group, done = self.step(group, part, done)
+        return group
+
+    def step(self, group, part, done):
+        """The group `part` inside the one at `done`, and its path."""
+        child = self._child(group, part, done)
+        done = f"{done}/{part}"
+        if not isinstance(child, self._h5.Group):
+            raise FileError(f"[{self.where}] {done!r} should be a group, and is a dataset")
+        return child, done
+
+    def child_names(self, path):
+        """Names of what is inside the group at `path`; none where there is no such group."""
+        group = self.group(path)
+        return [] if group is None else self._keys(group, path)
+
+    # ---- attributes
+
+    def _attribute(self, path, name):
+        """The attribute's identifier, its shape checked; `None` when there is none."""
+        group = self.group(path)
+        if group is None or not self._try(path, lambda: name in group.attrs):
+            return None, None
+        kind = self._try(path, lambda: group.attrs.get_id(name))
+        if len(kind.shape) > 1 or any(n > MAX_OBJECTS for n in kind.shape):
+            raise FileError(f"[{self.where}] {path or '/'}: the attribute {name!r} has the shape {kind.shape}")
+        return group, kind
+
+    def number(self, path, name):
+        """An attribute that is one uint32, or `None`."""
+        group, kind = self._attribute(path, name)
+        return None if group is None else self._try(path, lambda: _plain_number(group.attrs, kind, name))
+
+    def text(self, path, name):
+        """An attribute that is one string, or `None`."""
+        group, kind = self._attribute(path, name)
+        if group is None:
+            return None
+        found = self._try(path, lambda: _strings(group.attrs, kind, name))
+        if len(found) != 1:
+            raise FileError(f"[{self.where}] {path or '/'}: the attribute {name!r} is no string")
+        return found[0]
+
+    def has_names(self, path, name):
+        return any(self._attribute(path, n)[0] is not None for n in (name, f"{name}0"))
+
+    def names(self, path, name):
+        """An attribute that is a list of strings, in one piece or in numbered ones."""
+        found, i = [], 0
+        group, kind = self._attribute(path, name)
+        if group is not None:
+            return self._try(path, lambda: _strings(group.attrs, kind, name))
+        while True:
+            group, kind = self._attribute(path, f"{name}{i}")
+            if group is None:
+                break
+            found += self._try(path, lambda g=group, k=kind, n=f"{name}{i}": _strings(g.attrs, k, n))
+            i += 1
+        if i == 0:
+            raise FileError(f"[{self.where}] {path or '/'}: no attribute {name!r}")
+        return found
 
     def _try(self, path, fn):
         try:
@@ -206,19 +261,24 @@ class Entry:
         path = f"{self._path}/{key}"
         if key not in self._names:
             raise FileError(f"[{self._reader.where}] no variable {path!r}")
-        child = self._reader._child(self._group, key, self._path)
+        owner, place, done = self._find(key)
+        path = f"{done}/{place}"
+        child = self._reader._child(owner, place, done)
         if not isinstance(child, self._reader._h5.Dataset):
             raise FileError(f"[{self._reader.where}] {path!r} should be a dataset, and is a group")
         self._reader._check_dataset(child, path)
         return Stored(self, child, path)
 
+    def _find(self, key):
+        """The group that holds the variable, its name there, and the group's path."""
+        return self._group, key, self._path
+
     def verify(self):
         """Compares the data with the checksum that ckeras writes beside it; files of Keras have none."""
-        reader, group = self._reader, self._group
-        found = reader._try(self._path, lambda: _CHECKSUM in group.attrs)
-        if not found:
+        reader = self._reader
+        expected = reader.number(self._path, CHECKSUM)
+        if expected is None:
             return
-        expected = reader._try(self._path, lambda: _plain_number(group.attrs, _CHECKSUM))
         crc = 0
         for key in self._names:
             data = self[key]._read()
@@ -232,11 +292,23 @@ class Entry:
             raise FileError(f"[{self._reader.where}] {path!r} is bigger than the model's variables of this object")
 
 
-def _plain_number(attrs, name):
-    kind = attrs.get_id(name)
+def _plain_number(attrs, kind, name):
     if kind.dtype != np.dtype("<u4") or kind.shape != ():
         raise FileError(f"the attribute {name!r} is no number")
     return int(attrs[name])
+
+
+def _strings(attrs, kind, name):
+    """The attribute as a list of strings, of fixed or of varying length; an empty list may have any type."""
+    if 0 in kind.shape:
+        return []
+    if kind.dtype.kind not in "SO":
+        raise FileError(f"the attribute {name!r} holds {kind.dtype}, not strings")
+    values = attrs[name]
+    values = [values] if kind.shape == () else list(values)
+    if not all(isinstance(v, (bytes, str)) for v in values):
+        raise FileError(f"the attribute {name!r} does not hold strings")
+    return [v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in values]
 
 
 class Stored:

@@ -8,7 +8,7 @@ import random
 
 from ckeras._core import dtypes, rng, scope
 from ckeras._core.scope import state as ambient
-from ckeras.saving import archive, json_reader, state
+from ckeras.saving import archive, json_reader, legacy_h5, state
 from ckeras.saving.atomic import write_atomically
 from ckeras.saving.errors import FileError
 from ckeras.saving.h5_store import Reader, Writer
@@ -33,20 +33,32 @@ class MissingFileError(FileError, FileNotFoundError):
 def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
     """Writes a `.keras` file: config, variables, optimizer state. Keras 3 reads it.
 
-    The old file stays until the new one is complete. Raises `ValueError` for another ending, and for an existing file
-    when `overwrite=False`.
+    The endings `.h5` and `.hdf5` give the older format, for Sequential and functional models; `include_optimizer=False`
+    leaves the training state out there. The old file stays until the new one is complete. Raises `ValueError` for
+    another ending, and for an existing file when `overwrite=False`.
 
     >>> ckeras.saving.save_model(model, "digits.keras")
     """
+    path = _path(filepath, "save")
+    legacy = _is_legacy(path)
+    include_optimizer = kwargs.pop("include_optimizer", True) if legacy else True
     if kwargs:
         raise ValueError(f"[save] unexpected arguments {sorted(kwargs)}")
-    path = _path(filepath, "save")
-    if not path.endswith(".keras"):
-        hint = "the legacy .h5 format is not supported yet" if path.endswith((".h5", ".hdf5")) else "it sets the format"
-        raise ValueError(f"[save] filepath must end with '.keras' ({hint}), got {path!r}")
+    if not legacy and not path.endswith(".keras"):
+        raise ValueError(f"[save] filepath must end with '.keras' or '.h5' (it sets the format), got {path!r}")
     if zipped is False:
         raise ValueError("[save] zipped=False: folders are not supported; leave zipped out to write a .keras file")
+    if zipped and legacy:
+        raise ValueError(f"[save] zipped=True goes with '.keras', got {path!r}")
+    if legacy and not state.is_graph(model):
+        raise NotImplementedError(
+            f"[save] the .h5 format holds Sequential and functional models alone, and {model.name!r} is a "
+            f"{type(model).__name__}; save as .keras, or the weights with save_weights"
+        )
     _check_overwrite(path, overwrite)
+    if legacy:
+        write_atomically(path, legacy_h5.write(model, KERAS_VERSION, include_optimizer))
+        return
     config = json.dumps(serialize_keras_object(model))
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = json.dumps({"keras_version": KERAS_VERSION, "date_saved": now, "written_by": "ckeras"})
@@ -56,7 +68,7 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
 
 
 def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
-    """The model of a `.keras` file, with its variables and, when `compile`, its training state.
+    """The model of a `.keras` or `.h5` file, with its variables and, when `compile`, its training state.
 
     Nothing in the file runs as code unless `safe_mode=False`; classes are ckeras's own, registered ones, and those in
     `custom_objects`. Sizes are checked before memory is taken. A failed load leaves everything as it was.
@@ -67,12 +79,10 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     path = _path(filepath, "load_model")
     where = os.path.basename(path)
     _check_readable(path, "load_model")
-    if path.endswith((".h5", ".hdf5")) and not path.endswith(".weights.h5") and _starts_with(path, b"\x89HDF"):
-        raise FileError(
-            f"[load_model] {where}: the legacy .h5 format is not supported yet; save as .keras with Keras 3"
-        )
     if path.endswith(".weights.h5"):
         raise FileError(f"[load_model] {where} holds weights alone: build the model and call model.load_weights")
+    if _is_legacy(path):
+        return _load_legacy(path, where, custom_objects, compile, safe_mode)
     members = archive.read(path, where)
     json_reader.loads(members["metadata.json"], f"{where}: metadata.json")
     config = json_reader.loads(members["config.json"], f"{where}: config.json")
@@ -81,11 +91,38 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     with Reader(members.pop("model.weights.h5"), f"{where}: model.weights.h5") as reader:
         allowance = Allowance(_FREE_BYTES + _SLOTS * reader.stored_bytes(), where)
         with _all_or_nothing(where), allowance, SafeModeScope(safe_mode), CustomObjectScope(custom_objects):
-            model = deserialize_keras_object(config)
-            if not (hasattr(model, "fit") and hasattr(model, "layers")):
-                raise FileError(f"[{where}: config.json] describes a {type(model).__name__}, not a model")
+            model = _model_of(config, f"{where}: config.json")
             state.load(model, reader)
     return model
+
+
+def _load_legacy(path, where, custom_objects, compile, safe_mode):
+    with open(path, "rb") as f:
+        data = f.read()
+    with legacy_h5.LegacyReader(data, where) as reader:
+        config, training = reader.config()
+        config = json_reader.loads(config, f"{where}: model_config")
+        training = json_reader.loads(training, f"{where}: training_config") if training and compile else None
+        allowance = Allowance(_FREE_BYTES + _SLOTS * reader.stored_bytes(), where)
+        with _all_or_nothing(where), allowance, SafeModeScope(safe_mode), CustomObjectScope(custom_objects):
+            model = _model_of(config, f"{where}: model_config")
+            legacy_h5.load_weights(model, reader)
+            if training is not None:
+                model.compile_from_config(legacy_h5.compile_arguments(training))
+                if model.optimizer is not None:
+                    legacy_h5.load_optimizer(model, reader)
+    return model
+
+
+def _model_of(config, where):
+    model = deserialize_keras_object(config)
+    if not (hasattr(model, "fit") and hasattr(model, "layers")):
+        raise FileError(f"[{where}] describes a {type(model).__name__}, not a model")
+    return model
+
+
+def _is_legacy(path):
+    return path.endswith((".h5", ".hdf5")) and not path.endswith(".weights.h5")
 
 
 def save_weights(model, filepath, overwrite=True, **kwargs):
@@ -100,23 +137,31 @@ def save_weights(model, filepath, overwrite=True, **kwargs):
 
 
 def load_weights(model, filepath, skip_mismatch=False, **kwargs):
-    """Reads the variables of a `.weights.h5` or `.keras` file into a built model of the same layers.
+    """Reads the variables of a `.weights.h5`, `.keras` or `.h5` file into a built model of the same layers.
 
+    Of a `.h5` file, `by_name=True` reads the layers that the file and the model both have, by their names.
     `skip_mismatch`: objects that do not fit keep their values, with a warning. Nothing is assigned unless all fits.
     Raises `FileError` (a `ValueError`) naming layer, variable and both shapes.
     """
-    if kwargs:
-        raise ValueError(f"[load_weights] unexpected arguments {sorted(kwargs)}")
     path = _path(filepath, "load_weights")
     where = os.path.basename(path)
+    by_name = kwargs.pop("by_name", False)
+    if kwargs:
+        raise ValueError(f"[load_weights] unexpected arguments {sorted(kwargs)}")
+    if by_name and not _is_legacy(path):
+        raise ValueError(f"[load_weights] by_name=True goes with the older '.h5' format, got {path!r}")
     _check_readable(path, "load_weights")
     if path.endswith(".keras"):
         data = archive.read(path, where)["model.weights.h5"]
-    elif path.endswith(".weights.h5"):
+    elif path.endswith((".h5", ".hdf5")):
         with open(path, "rb") as f:
             data = f.read()
     else:
-        raise ValueError(f"[load_weights] filepath must end with '.weights.h5' or '.keras', got {path!r}")
+        raise ValueError(f"[load_weights] filepath must end with '.weights.h5', '.keras' or '.h5', got {path!r}")
+    if _is_legacy(path):
+        with legacy_h5.LegacyReader(data, where) as reader, _all_or_nothing(where):
+            legacy_h5.load_weights(model, reader, skip_mismatch, by_name)
+        return
     with Reader(data, where) as reader, _all_or_nothing(where):
         state.load(model, reader, skip_mismatch)
 
@@ -193,8 +238,3 @@ def _check_readable(path, what):
         raise FileError(f"[{what}] {path!r} is no regular file")
     if not os.access(path, os.R_OK):
         raise FileError(f"[{what}] no permission to read {path!r}")
-
-
-def _starts_with(path, magic):
-    with open(path, "rb") as f:
-        return f.read(len(magic)) == magic

@@ -56,14 +56,14 @@ def _is_stateful(x):
 def _children(obj):
     """`(attribute, value)` of what may hold state: for models made of layers first `layers`, then by name."""
     found = []
-    if _is_graph(obj):
+    if is_graph(obj):
         found.append(("layers", list(obj.layers)))
     tracked = getattr(obj, "_tracked", None)
     names = set(tracked if tracked is not None else vars(obj)) - {"_tracked"}
     if getattr(obj, "optimizer", None) is not None:
         names.add("optimizer")
     for name in sorted(names):
-        if name.startswith("_") or (_is_graph(obj) and name == "layers"):
+        if name.startswith("_") or (is_graph(obj) and name == "layers"):
             continue
         value = getattr(obj, name, None)
         if _is_stateful(value) or isinstance(value, (list, tuple, set, dict)):
@@ -71,7 +71,8 @@ def _children(obj):
     return found
 
 
-def _is_graph(obj):
+def is_graph(obj):
+    """Whether it is a model made of `layers`: Sequential or functional."""
     return any(
         c.__name__ in ("Sequential", "Functional") and c.__module__.startswith("ckeras.") for c in type(obj).__mro__
     )
@@ -99,7 +100,7 @@ def load(model, reader, skip_mismatch=False):
         if isinstance(obj, Optimizer) and not obj.built and model.built and len(reader.child_names(f"{path}/vars")) > 2:
             obj.build(model.trainable_variables)
         variables = own_variables(obj)
-        entry = reader.entry(path, 2 * sum(_nbytes(v) for v in variables))
+        entry = reader.entry(path, 2 * sum(nbytes(v) for v in variables))
         if isinstance(obj, Optimizer) and entry is not None and len(entry) <= 2:
             variables = variables[: len(entry)]  # saved before the first step: no slots yet
         if entry is None and (not variables or isinstance(obj, (Optimizer, Metric))):
@@ -108,7 +109,7 @@ def load(model, reader, skip_mismatch=False):
         if problem is None:
             ready.append((obj, entry, variables))
         elif skip_mismatch or (isinstance(obj, Optimizer) and len(entry) != len(own_variables(obj))):
-            warnings.warn(f"{problem}; it keeps its values", stacklevel=4)
+            warn_kept(problem)
         else:
             failures.append(problem)
     if failures:
@@ -123,13 +124,21 @@ def load(model, reader, skip_mismatch=False):
             obj.load_own_variables(entry)
 
 
+def warn_kept(problem):
+    """Says that an object was left alone, to whoever called the loader."""
+    warnings.warn(f"{problem}; it keeps its values", stacklevel=5)
+
+
 def _mismatch(path, obj, entry, variables, where):
-    """Why the entry cannot be loaded into the object, or `None`."""
+    """Why the entry cannot be loaded into the object, or `None`; classes that load their own way are asked later."""
+    return None if entry is not None and not _standard(obj) else compare(path, obj, entry, variables, where)
+
+
+def compare(path, obj, entry, variables, where):
+    """Why variables 0, 1... of the entry do not fit the object's, or `None`."""
     name = f"{type(obj).__name__} {getattr(obj, 'name', path)!r}"
     if entry is None:
         return f"[{where}] the file has no variables for {name} (path {path!r}), which has {len(variables)}"
-    if not _standard(obj):
-        return None
     if len(entry) != len(variables):
         return (
             f"[{where}] {name} (path {path!r}) has {len(variables)} variables, the file has {len(entry)}: {_hint(obj)}"
@@ -171,5 +180,6 @@ def own_variables(obj):
     return list(getattr(obj, "variables", ()))
 
 
-def _nbytes(v):
+def nbytes(v):
+    """The bytes of a variable's value."""
     return v._stored()._array.nbytes if hasattr(v, "_stored") else 8 * v.size
