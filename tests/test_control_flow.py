@@ -228,6 +228,19 @@ def test_a_custom_gradient_inside_is_kept():
         ckeras.function(grad(lambda x: ops.sum(grad(loop)(x))))(x)
 
 
+def test_constants_that_a_tape_follows_are_followed_inside():
+    def fn(x):
+        v = ops.array([1.0, 2.0, 3.0])
+        with GradientTape() as tape:
+            tape.watch(v)
+            y = ops.cond(ops.sum(x) > 0, lambda: ops.sum(v * v) * x[0], lambda: ops.sum(x))
+            z = ops.fori_loop(0, 20, lambda i, c: c + ops.sum(ops.sin(v[1:]) * x[0]), 0.0)
+        return tape.gradient([y, z], v)
+
+    x = ops.array([0.5, 2.0])
+    np.testing.assert_allclose(structured(fn, x), fn(x), rtol=1e-6)
+
+
 def test_constants_alone_run_while_tracing():
     total = ckeras.function(lambda x: x + ops.fori_loop(0, 100, lambda i, v: v + i, 0))
     assert int(total(ops.array(1))) == 4951

@@ -11,7 +11,7 @@ from ckeras._core.passes.simplify import live
 from ckeras._core.primitive import Primitive
 from ckeras._core.scope import concrete, state
 from ckeras._core.tape import GradientTape, no_record, record_custom
-from ckeras._core.tensor import Tensor
+from ckeras._core.tensor import Tensor, convert
 from ckeras._core.trace import Equation, Trace, Tracer, trace_function
 from ckeras._core.variable import Variable
 
@@ -98,6 +98,32 @@ def _like(x):
     return Tracer(_nowhere, x.shape, x.dtype)
 
 
+class _Follower:
+    """Stands in for the tapes around a trace: operations on concrete tensors that they follow become equations too."""
+
+    def __init__(self, tapes):
+        self.tapes = tapes
+        self.trace = None
+        self.made = {}  # id of a tensor -> it
+
+    def follows(self, tensor):
+        return id(tensor) in self.made or any(tape.follows(tensor) for tape in self.tapes)
+
+    def saw_variable(self, variable, tensor):
+        """A variable that is read becomes an operand: nothing is lost."""
+
+    def record(self, primitive, inputs, attrs, outputs):
+        if outputs[0].__class__ is not Tensor or not any(self.follows(x) for x in inputs):
+            return
+        if not isinstance(primitive, Primitive):
+            raise GradientError(
+                f"[{primitive.name}] a custom gradient of constants inside traced control flow cannot be followed; "
+                "pass them as operands or loop variables"
+            )
+        self.trace.equations.append(Equation(primitive.traced or primitive, inputs, attrs, outputs))
+        self.made.update({id(y): y for y in outputs})
+
+
 class Closure:
     """A Python function traced on `avals`, with what it takes from outside and what it does to variables.
 
@@ -106,10 +132,21 @@ class Closure:
     """
 
     def __init__(self, fn, avals):
-        trace, self.inputs, self.result = trace_function(fn, avals)
-        self.leaves = nest.leaves(self.result)
-        self.reads, self.writes = trace.reads, trace.writes
+        trace, follower = Trace(), _Follower(state.tapes)
+        self.inputs = [trace.input(*aval) for aval in avals]
+        with trace:
+            if follower.tapes:
+                state.tapes = (follower,)
+                follower.trace = trace
+            self.result = nest.map_leaves(convert, fn(*self.inputs))
+        made = {key: _like(y) for key, y in follower.made.items()}
+        self.leaves = [made.get(id(x), x) for x in nest.leaves(self.result)]
+        self.reads, self.writes = trace.reads, {v: made.get(id(x), x) for v, x in trace.writes.items()}
         self._equations, self._customs, self._env = trace.equations, trace.customs, trace.env
+        if made:
+            for eq in self._equations:
+                eq.inputs = tuple([made.get(id(x), x) for x in eq.inputs])
+                eq.outputs = tuple([made.get(id(y), y) for y in eq.outputs])
         inside = {id(x) for x in (*self.inputs, *self.reads.values())}
         used = []
         for eq in self._equations:

@@ -46,6 +46,7 @@ class Primitive:
 
     elementwise = False
     partial = False  # `vjp` gets None for an output without a gradient, not zeros
+    traced = None  # the primitive that stands for it in a trace, where that is another
     alias = False  # the output is the input's memory under another shape
 
     def __init__(self, name, spec, pack=no_attributes, vjp=None, doc="", multi=False, in_place=None):
@@ -98,6 +99,8 @@ class Primitive:
 
     def append(self, args, attrs):
         """Adds an equation to the trace of the first traced argument."""
+        if self.traced is not None:
+            return self.traced.append(args, attrs)
         if state.trace is not None and state.trace.env:
             args = state.trace.mapped(args)
         for a in args:

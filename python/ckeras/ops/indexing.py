@@ -18,6 +18,8 @@ __all__ = [
 class _Rows(Primitive):
     """x[start:start+n] of the first axis, which shares memory: for concrete tensors; a trace gets a slice."""
 
+    traced = slice_p
+
     def execute(self, args, attrs):
         (x,) = args
         start, shape = attrs["starts"][0], attrs["shape"]

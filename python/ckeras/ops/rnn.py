@@ -1,7 +1,9 @@
 """Whole recurrent sequences as one kernel: records of lstm, gru and simple_rnn, and what the layers call."""
 
-from ckeras._core.errors import GradientError
 from ckeras._core.primitive import Primitive
+from ckeras._core.scope import state
+from ckeras._core.tape import no_record
+from ckeras.ops import rnn_steps
 from ckeras.ops._common import as_dtype
 from ckeras.ops.create import constant
 
@@ -38,14 +40,11 @@ def _forward_vjp(name):
         args = [x, *initial, kernel, recurrent, y, *kept, *grads[:states], *mask]
         if attrs["sequences"]:
             args.append(gy)
-        out = _GRADS[name].bind(
-            *args,
-            reverse=attrs["reverse"],
-            masked=attrs["masked"],
-            reset_after=attrs["reset_after"],
-            sequences=attrs["sequences"],
-            wants_x=ctx.needs[0],
-        )
+        with no_record():
+            out = _GRADS[name].bind(*args, **attrs, wants_x=ctx.needs[0])
+        if state.tapes or state.trace is not None:
+            seeds = [*grads[:states], *([gy] if attrs["sequences"] else [])]
+            rnn_steps.record(name, states, attrs, ctx.needs[0], [*ctx.inputs, *seeds], out)
         dx = out[-1] if ctx.needs[0] else None
         return [dx, *out[: states + 3], *[None for _ in mask]]
 
@@ -69,16 +68,6 @@ def _grad_pack(*args, reverse, masked, reset_after, sequences, wants_x):
     return (*_flags(reverse, masked, reset_after), int(sequences), int(wants_x)), ()
 
 
-def _no_second_derivative(name):
-    def vjp(ctx, *grads):
-        raise GradientError(
-            f"[{name}_grad] the whole-sequence kernel has first derivatives only; for higher ones run the cell step by "
-            "step: RNN(cell) with the layer's cell, or the layer with unroll=True"
-        )
-
-    return vjp
-
-
 _FORWARDS = {
     name: Primitive(
         name,
@@ -96,7 +85,7 @@ _GRADS = {
         f"{name}_grad",
         _grad_spec(name),
         _grad_pack,
-        _no_second_derivative(name),
+        None,  # `rnn_steps` differentiates gradients
         "gradients to the initial states, kernel, recurrent kernel, bias and, with `wants_x`, x",
         multi=True,
     )
