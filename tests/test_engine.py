@@ -358,6 +358,68 @@ def test_one_program_in_many_threads():
     assert cell.get().numpy().tolist() == [2000] * 8
 
 
+def _structured():
+    return [(i, row) for i, row in enumerate(engine.op_table()) if row["kind"] != "elementwise"]
+
+
+@pytest.mark.parametrize("op, row", _structured(), ids=[row["name"] for _, row in _structured()])
+def test_wrong_numbers_of_operands_and_attributes_are_errors(op, row):
+    x = array(np.ones((2, 3, 4)))
+    out = ((2, 3, 4), x.dtype)
+    for n_in, n_out, ints, floats in [(0, 0, 0, 0), (0, 1, 0, 0), (1, 0, 3, 0)]:
+        with pytest.raises(ValueError, match=f"^{row['name']}: takes"):
+            engine.run(op, (x,) * n_in, (out,) * n_out, (1,) * ints, (1.0,) * floats)
+        slots = [(0, i, x.dtype, (2, 3, 4)) for i in range(n_in)] + [(4, 0, x.dtype, (2, 3, 4))] * n_out
+        places = list(range(n_in)), list(range(n_in, n_in + n_out))
+        with pytest.raises(ValueError, match=f"^{row['name']}: takes"):
+            engine.Program(slots, [], [], [(op, *places, (1,) * ints, (1.0,) * floats)], [], [], 0)
+
+
+@pytest.mark.parametrize(
+    "name, inputs, ints, floats",
+    [
+        ("matmul", 2, 3, 0),
+        ("conv", 2, 6, 0),
+        ("conv_grad_filter", 2, 6, 0),
+        ("max_pool", 1, 4, 0),
+        ("reduce_sum", 1, 3, 0),
+        ("argmax", 1, 1, 0),
+        ("softmax", 1, 0, 0),
+        ("softmax_cross_entropy", 2, 1, 0),
+        ("random_uniform", 1, 0, 2),
+        ("dropout", 2, 0, 1),
+        ("gather", 2, 1, 0),
+        ("scatter", 3, 1, 0),
+        ("transpose", 1, 3, 0),
+        ("concatenate", 2, 1, 0),
+        ("slice", 1, 6, 0),
+        ("pad", 2, 9, 0),
+        ("lstm", 6, 3, 0),
+        ("gru_grad", 7, 5, 0),
+    ],
+)
+def test_attributes_too_few_or_too_many(name, inputs, ints, floats):
+    op = next(i for i, row in _structured() if row["name"] == name)
+    x = array(np.ones((2, 3, 4)))
+    out = ((2, 3, 4), x.dtype)
+    for more in (-1, 1):
+        for kind, n in (("integer attributes", ints), ("real attributes", floats)):
+            if n + more < 0:
+                continue
+            given = {"integer attributes": ints, "real attributes": floats, kind: n + more}
+            with pytest.raises(ValueError, match=f"^{name}: takes {n} {kind}, got {n + more}"):
+                engine.run(
+                    op, (x,) * inputs, (out,), (0,) * given["integer attributes"], (1.0,) * given["real attributes"]
+                )
+
+
+def test_a_flag_for_an_operand_that_is_not_there():
+    op = next(i for i, row in _structured() if row["name"] == "lstm")
+    x = array(np.ones((2, 3, 4)))
+    with pytest.raises(ValueError, match="lstm: takes 7 inputs as its attributes say, got 6"):
+        engine.run(op, (x,) * 6, (((2, 3, 4), x.dtype),) * 5, (0, 1, 0), ())
+
+
 def test_run_steps():
     cell = engine.Cell(array([[0], [0]]))
     program = counter(cell, outputs=(0,))

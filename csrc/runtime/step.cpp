@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "runtime/array.h"
+#include "runtime/counts.h"
 #include "runtime/registry.h"
 
 namespace ckeras {
@@ -196,7 +197,10 @@ Step::Step(int op, std::span<const View> in, std::span<const View> out, std::spa
   if (info.kind == OpKind::Elementwise) {
     way_ = Way::Elementwise;
     check_elementwise(info, in, out);
-  } else if (kernel_->workspace) {
+    return;
+  }
+  check_counts(op, in, out, ints, floats);
+  if (kernel_->workspace) {
     Fault fault;
     workspace_bytes_ = kernel_->workspace(call(in.data(), out.data(), nullptr, &fault));
   }

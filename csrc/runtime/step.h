@@ -26,8 +26,8 @@ class Step {
  public:
   Step() = default;  // not to be run
   // Throws std::invalid_argument for an unknown op, a dtype that the op lacks, operands that do not broadcast to the
-  // output, or a fused loop that would leave its arrays. Shapes of structured ops are trusted: their records check
-  // them.
+  // output, wrong numbers of operands or attributes (runtime/counts.h), or a fused loop that would leave its arrays.
+  // Shapes of structured ops are trusted: their records check them.
   Step(int op, std::span<const View> in, std::span<const View> out, std::span<const int64_t> ints,
        std::span<const double> floats);
 
