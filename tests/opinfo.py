@@ -77,6 +77,7 @@ ELEMENTWISE = [
     _row("minimum", np.minimum),
     _row("power", np.power, 2, 2 if FUSED else 4, domain=(POSITIVE, (-3, 3))),
     _row("power_int", np.power, 0, domain=((-3, 3), (0, 4))),
+    _row("gcd", np.gcd, 0, domain=((-60, 60), (-60, 60))),
     _row("negative", np.negative),
     _row("absolute", np.abs),
     _row("sign", np.sign, 0),
@@ -315,6 +316,43 @@ def _update_cases(per_variable, **attrs):
     return cases
 
 
+def _ctc_cases(rng):
+    def logs(*shape):
+        x = _n(rng, *shape)
+        return x - np.log(np.exp(x).sum(-1, keepdims=True))
+
+    def whole(*values):
+        return np.array(values, "int32")
+
+    return [
+        ((logs(2, 6, 4), whole([1, 2, 2], [3, 1, 0]), whole(3, 2), whole(6, 5)), {"blank": 0}),
+        ((logs(3, 9, 5), whole([1, 2], [0, 0], [3, 3]), whole(0, 2, 1), whole(9, 7, 8)), {"blank": 4}),
+    ]
+
+
+def _scan_cases(n):
+    def cases(rng):
+        out = []
+        for shape, axis, reverse in [((17,), 0, False), ((3, 40), 1, True), ((5, 2, 35), 0, False), ((4, 0), 1, True)]:
+            out.append((tuple(_n(rng, *shape) for _ in range(n)), {"axis": axis, "reverse": reverse}))
+        return out
+
+    return cases
+
+
+def _dft_cases(rng):
+    return [((_n(rng, *s), _n(rng, *s)), {"sign": g}) for s, g in [((16,), -1), ((3, 12), 1), ((2, 2, 31), -1)]]
+
+
+def _parameter_cases(*domains):
+    return lambda rng: [((SEED, *[rng.uniform(*d, s) for d in domains]), {}) for s in [(), (0,), (17,), (20, 33)]]
+
+
+def _bitcast_cases(rng):
+    x = rng.integers(0, 99, (3, 4)).astype("int32")
+    return [((x,), {"shape": (3, 4), "dtype": "uint32"})]
+
+
 SGD = {"has_momentum": False, "nesterov": False, "momentum": 0.0}
 ADAM = {"one_minus_beta_1": 0.125, "one_minus_beta_2": 0.0078125, "epsilon": 1e-7}
 RECURRENT = (("lstm", 2), ("gru", 1), ("simple_rnn", 0))
@@ -371,6 +409,14 @@ STRUCTURED = [
         _row(f"{name}_grad", opref_rnn.gradient(name), 0, rtol=4e-6, cases=opref_rnn.cases(name, True), refuses=True)
         for name, _ in RECURRENT
     ],
+    _row("ctc_loss", opref.ctc_loss, 1, rtol=2e-6, cases=_ctc_cases, kept=1),
+    _row("cumulative_sum", opref.cumulative(np.add), rtol=1e-6, cases=_scan_cases(1)),
+    _row("cumulative_prod", opref.cumulative(np.multiply), rtol=1e-6, cases=_scan_cases(1)),
+    _row("recurrence", opref.recurrence, rtol=1e-6, cases=_scan_cases(2)),
+    _row("dft", opref.dft, rtol=1e-6, cases=_dft_cases),
+    _row("random_gamma", None, 0, cases=_parameter_cases((0.2, 5.0))),
+    _row("random_binomial", None, 0, cases=_parameter_cases((0.0, 40.0), (0.0, 1.0))),
+    _row("bitcast", lambda x, shape, dtype: x, 0, cases=_bitcast_cases),
     _row("sgd_update", opref.sgd_update, 0, rtol=1e-6, cases=_update_cases(2, **SGD)),
     _row("adam_update", opref.adam_update, 0, rtol=2e-6, cases=_update_cases(4, **ADAM)),
 ]

@@ -193,3 +193,41 @@ def adam_update(alpha, *args, one_minus_beta_1, one_minus_beta_2, epsilon):
         v = v + (g * g - v) * one_minus_beta_2
         out += [p - alpha * m / (np.sqrt(v) + epsilon), m, v]
     return out
+
+
+def cumulative(ufunc):
+    def ref(x, axis, reverse):
+        return np.flip(ufunc.accumulate(np.flip(x, axis), axis), axis) if reverse else ufunc.accumulate(x, axis)
+
+    return ref
+
+
+def recurrence(a, b, axis, reverse):
+    a, b = (np.moveaxis(x, axis, 0)[:: -1 if reverse else 1] for x in (a, b))
+    out = b.copy()
+    for i in range(1, len(out)):
+        out[i] = a[i] * out[i - 1] + b[i]
+    return np.moveaxis(out[:: -1 if reverse else 1], 0, axis)
+
+
+def dft(re, im, sign):
+    x = re + 1j * im
+    y = np.fft.fft(x) if sign < 0 else np.fft.ifft(x) * x.shape[-1]
+    return [y.real, y.imag]
+
+
+def ctc_loss(logp, labels, label_lengths, lengths, blank):
+    """The sum over all paths, one by one, and its derivative."""
+    losses, grad = [], np.zeros_like(logp)
+    for b, (n, t) in enumerate(zip(label_lengths, lengths)):
+        want, total = tuple(labels[b, :n]), 0.0
+        for path in itertools.product({blank, *want}, repeat=t):
+            found = tuple(c for c, _ in itertools.groupby(path) if c != blank)
+            if found == want:
+                p = np.exp(sum(logp[b, i, c] for i, c in enumerate(path)))
+                total += p
+                for i, c in enumerate(path):
+                    grad[b, i, c] -= p
+        grad[b] /= total
+        losses.append(-np.log(total))
+    return [np.array(losses), grad]

@@ -217,6 +217,18 @@ struct PowerInt {
     return power;
   }
 };
+// The greatest common divisor, not negative but for that of the least number and 0 or itself.
+struct Gcd {
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a, T b) const {
+    while (b != 0) {
+      const T rest = kIsSigned<T> && b == static_cast<T>(-1) ? static_cast<T>(0) : static_cast<T>(a % b);
+      a = b;
+      b = rest;
+    }
+    return kIsSigned<T> && a < 0 ? Negative()(a) : a;
+  }
+};
 struct Sqrt {
   template <class T>
   CKERAS_FUNCTOR T operator()(T a) const {

@@ -306,7 +306,7 @@ def public_op(fn):
     def op(*args, **kwargs):
         for a in args:
             kind = a.__class__
-            if kind is KerasTensor or (kind in containers and any_symbolic(a)):
+            if kind is KerasTensor or (isinstance(a, containers) and any_symbolic(a)):
                 return Function(name).symbolic_call(*args, **kwargs)
         if kwargs and any_symbolic(kwargs):
             return Function(name).symbolic_call(*args, **kwargs)

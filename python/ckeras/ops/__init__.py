@@ -13,11 +13,13 @@ from ckeras.ops.complex import *
 from ckeras.ops.control import *
 from ckeras.ops.conv import *
 from ckeras.ops.create import *
+from ckeras.ops.ctc import *
 from ckeras.ops.cumulative import *
 from ckeras.ops.decompositions import *
 from ckeras.ops.diagonals import *
 from ckeras.ops.elementwise import *
 from ckeras.ops.encodings import *
+from ckeras.ops.fft import *
 from ckeras.ops.indexing import *
 from ckeras.ops.joining import *
 from ckeras.ops.linalg import *
@@ -36,7 +38,9 @@ from ckeras.ops.scatter import *
 from ckeras.ops.shape import *
 from ckeras.ops.solve import *
 from ckeras.ops.sorting import *
+from ckeras.ops.special import *
 from ckeras.ops.statistics import *
+from ckeras.ops.views import *
 from ckeras.ops.windows import *
 
 abs = absolute

@@ -92,7 +92,7 @@ def _parts(x):
     return x, 0.0
 
 
-def _complex(x):
+def as_complex(x):
     """`x`, a complex NumPy value as the pair of its parts."""
     if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "c":
         return Complex(convert(np.real(x)), convert(np.imag(x)))
@@ -102,21 +102,21 @@ def _complex(x):
 @public_op
 def absolute(x):
     """`|x|`; of complex numbers their length. Bools stay."""
-    x = _complex(x)
+    x = as_complex(x)
     return abs(x) if isinstance(x, Complex) else elementwise.absolute(x)
 
 
 @public_op
 def real(x):
     """The real part: of real numbers, `x` itself."""
-    x = _complex(x)
+    x = as_complex(x)
     return x.re if isinstance(x, Complex) else operand(x)
 
 
 @public_op
 def imag(x):
     """The imaginary part: of real numbers, zeros."""
-    x = _complex(x)
+    x = as_complex(x)
     if isinstance(x, Complex):
         return x.im
     x = operand(x)
@@ -126,7 +126,7 @@ def imag(x):
 @public_op
 def conj(x):
     """The complex conjugate: of real numbers, `x` itself."""
-    x = _complex(x)
+    x = as_complex(x)
     return Complex(x.re, -x.im) if isinstance(x, Complex) else operand(x)
 
 
@@ -136,7 +136,7 @@ conjugate = conj
 @public_op
 def angle(x):
     """The angle in the complex plane, in (-pi, pi]: of real numbers pi where negative, 0 elsewhere, NaN at NaN."""
-    x = _complex(x)
+    x = as_complex(x)
     if isinstance(x, Complex):
         return arctan2(x.im, x.re)
     x = float_operand(x)
@@ -172,7 +172,7 @@ def view_as_complex(x):
 @public_op
 def view_as_real(x):
     """Complex numbers `[...]` as real ones `[..., 2]`: real and imaginary parts. Raises `DTypeError` for real ones."""
-    x = _complex(x)
+    x = as_complex(x)
     if not isinstance(x, Complex):
         raise DTypeError("[view_as_real] expected complex numbers, as ops.view_as_complex or ops.polar give them")
     return stack([x.re, x.im], axis=-1)

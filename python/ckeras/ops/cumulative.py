@@ -1,11 +1,8 @@
-"""Running sums and products, and differences of neighbours.
-
-A running sum takes log2(n) passes, each adding what lies 1, 2, 4, ... places before (Hillis and Steele, 1986): few
-rounding errors, one order of sums, and derivatives with zeros among the factors of a product.
-"""
+"""Running sums and products, and differences of neighbours."""
 
 from ckeras._core import dtypes
-from ckeras._core.errors import ArgumentError
+from ckeras._core.errors import ArgumentError, DTypeError
+from ckeras._core.primitive import Primitive
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import scalar
 from ckeras.ops._common import as_dtype, axis_index, operand
@@ -15,31 +12,53 @@ from ckeras.ops.shape import cut, pad_p, to_shape
 __all__ = ["cumprod", "cumsum", "diff", "nancumprod", "nancumsum"]
 
 
-def _later(x, axis, places, filler):
-    """`x` moved `places` towards the end of `axis`, the gap filled."""
-    lows = tuple([places if i == axis else 0 for i in range(x.ndim)])
-    return pad_p.bind(x, filler, lows=lows, highs=tuple([-v for v in lows]), interiors=(0,) * x.ndim)
+def _scan_spec(*xs, axis, reverse):
+    return xs[0].shape, xs[0].dtype
 
 
-def running(x, axis, combine, neutral):
-    """`combine` of each element with all before it along `axis`; `neutral` changes nothing."""
-    filler, places = scalar(neutral, x.dtype), 1
-    while places < x.shape[axis]:
-        x = combine(x, _later(x, axis, places, filler))
-        places *= 2
-    return x
+def _scan_pack(*xs, axis, reverse):
+    return (axis, int(reverse)), ()
 
 
-def _cumulative(op, x, axis, dtype, combine, neutral):
+def _shifted(x, axis, reverse, filler):
+    """`x` moved one place the way the scan goes (back where `reverse`), the gap filled."""
+    lows = tuple([(-1 if reverse else 1) if i == axis else 0 for i in range(x.ndim)])
+    return pad_p.bind(x, scalar(filler, x.dtype), lows=lows, highs=tuple([-v for v in lows]), interiors=(0,) * x.ndim)
+
+
+def _sum_vjp(ctx, g):
+    return (sum_p.bind(g, axis=ctx.attrs["axis"], reverse=not ctx.attrs["reverse"]),)
+
+
+def _prod_vjp(ctx, g):
+    # The derivative by x[i] is the product before it times g[i] + x[i+1] (g[i+1] + x[i+2] (...)): no division.
+    (x,), axis, reverse = ctx.inputs, ctx.attrs["axis"], ctx.attrs["reverse"]
+    later = recurrence_p.bind(_shifted(x, axis, not reverse, 0), g, axis=axis, reverse=not reverse)
+    return (later * _shifted(ctx.outputs[0], axis, reverse, 1),)
+
+
+def _recurrence_vjp(ctx, g):
+    a, axis, reverse = ctx.inputs[0], ctx.attrs["axis"], ctx.attrs["reverse"]
+    db = recurrence_p.bind(_shifted(a, axis, not reverse, 0), g, axis=axis, reverse=not reverse)
+    return db * _shifted(ctx.outputs[0], axis, reverse, 0), db
+
+
+sum_p = Primitive("cumulative_sum", _scan_spec, _scan_pack, _sum_vjp, "Sums of all elements up to each.")
+prod_p = Primitive("cumulative_prod", _scan_spec, _scan_pack, _prod_vjp, "Products of all elements up to each.")
+recurrence_p = Primitive(
+    "recurrence", _scan_spec, _scan_pack, _recurrence_vjp, "y[i] = a[i] * y[i-1] + b[i], from y[-1] = 0."
+)
+
+
+def _cumulative(op, x, axis, dtype, primitive):
     x = operand(x)
     dtype = dtypes.standardize(dtype) if dtype is not None else "int32" if x.dtype == "bool" else x.dtype
+    if dtype == "bool":
+        raise DTypeError(f"[{op}] dtype must be a number's, got bool")
     x = as_dtype(x, dtype)
     if axis is None:
         x, axis = to_shape(x, (x.size,)), 0
-    axis = axis_index(op, axis, x.ndim)
-    # Halves are summed in float32 and rounded once.
-    wide = as_dtype(x, "float32") if dtype in ("float16", "bfloat16") else x
-    return as_dtype(running(wide, axis, combine, neutral), dtype)
+    return primitive.bind(x, axis=axis_index(op, axis, x.ndim), reverse=False)
 
 
 @public_op
@@ -51,7 +70,7 @@ def cumsum(x, axis=None, dtype=None):
     >>> ops.cumsum([1, 2, 3]).numpy()
     array([1, 3, 6], dtype=int32)
     """
-    return _cumulative("cumsum", x, axis, dtype, lambda a, b: a + b, 0)
+    return _cumulative("cumsum", x, axis, dtype, sum_p)
 
 
 @public_op
@@ -60,7 +79,7 @@ def cumprod(x, axis=None, dtype=None):
 
     Bools are multiplied in int32.
     """
-    return _cumulative("cumprod", x, axis, dtype, lambda a, b: a * b, 1)
+    return _cumulative("cumprod", x, axis, dtype, prod_p)
 
 
 def _without_nan(x, neutral):

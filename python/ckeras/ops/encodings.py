@@ -10,7 +10,7 @@ from ckeras._core.settings import standardize_data_format
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import from_numpy, scalar
 from ckeras.ops._common import as_dtype, axis_index, float_operand, operand, promote
-from ckeras.ops.cumulative import running
+from ckeras.ops.cumulative import cumsum
 from ckeras.ops.elementwise import (
     absolute,
     choose,
@@ -123,7 +123,7 @@ def sparsemax(x, axis=-1):
     n = x.shape[axis]
     ranks = (n,) + (1,) * (x.ndim - 1 - axis)
     rank = to_shape(from_numpy(np.arange(1, n + 1, dtype=dtypes.numpy_dtype(x.dtype))), ranks)
-    sums = running(falling, axis, lambda a, b: a + b, 0)
+    sums = cumsum(falling, axis)
     inside = as_dtype(greater(1 + rank * falling, sums), x.dtype)
     count = reduce(sum_p, inside, (axis,), True)
     excess = (reduce(sum_p, inside * falling, (axis,), True) - 1) / count

@@ -19,6 +19,12 @@ random_normal_p = Primitive("random_normal", _spec, _two_floats("mean", "stddev"
 random_truncated_normal_p = Primitive(
     "random_truncated_normal", _spec, _two_floats("mean", "stddev"), doc="normal floats within 2 stddev of the mean"
 )
+random_gamma_p = Primitive("random_gamma", lambda seed, alpha: (alpha.shape, alpha.dtype), doc="gamma, scale 1")
+random_binomial_p = Primitive(
+    "random_binomial",
+    lambda seed, counts, probabilities: (counts.shape, counts.dtype),
+    doc="how many of so many trials of a probability succeed",
+)
 dropout_p = Primitive(
     "dropout",
     lambda x, seed, rate: (x.shape, x.dtype),

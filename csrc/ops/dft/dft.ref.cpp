@@ -1,0 +1,36 @@
+#include "ops/dft/dft.h"
+
+#include <cmath>
+
+#include "gemm/reference.h"
+
+namespace ckeras::reference {
+namespace {
+
+void dft(const Call& call) noexcept {
+  const View& x = call.in[0];
+  const int64_t n = x.shape[x.rank - 1];
+  with_float(x.dtype, [&](auto t) {
+    using T = decltype(t);
+    for (int64_t at = 0; at < x.size(); ++at) {
+      const int64_t k = at % n;
+      double re = 0, im = 0;
+      for (int64_t j = 0; j < n; ++j) {
+        const double angle =
+            static_cast<double>(call.ints[0]) * 2 * M_PI * static_cast<double>(j * k % n) / static_cast<double>(n);
+        const double a = x.as<const T>()[at - k + j].get(), b = call.in[1].as<const T>()[at - k + j].get();
+        re += a * std::cos(angle) - b * std::sin(angle);
+        im += a * std::sin(angle) + b * std::cos(angle);
+      }
+      call.out[0].as<T>()[at].set(re);
+      call.out[1].as<T>()[at].set(im);
+    }
+  });
+}
+
+}  // namespace
+
+extern const Kernel kernel_dft;
+constinit const Kernel kernel_dft = {dft, nullptr, nullptr};
+
+}  // namespace ckeras::reference

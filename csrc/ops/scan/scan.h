@@ -1,0 +1,28 @@
+// Running sums and products along one dimension, and the recurrence that is their derivative.
+//
+//   cumulative_sum   in x        out[i] = out[i-1] + x[i]                  ints axis, reversed
+//   cumulative_prod  in x        out[i] = out[i-1] * x[i]                  ints axis, reversed
+//   recurrence       in a, b     out[i] = a[i] * out[i-1] + b[i], out[-1] = 0   ints axis, reversed
+//
+// Reversed begins at the end. Floats are carried in float64 and rounded once each, so a product that leaves the range
+// of the dtype may come back into it; integers wrap. recurrence takes floats alone.
+#pragma once
+#include "runtime/kernel.h"
+
+namespace ckeras {
+
+// The dimensions around the axis: element (o, i, k) lies at (o * n + i) * inner + k.
+struct ScanLines {
+  int64_t outer = 1, n, inner = 1;
+  bool reversed;
+  CKERAS_MEMBER explicit ScanLines(const Call& call) {
+    const View& x = call.out[0];
+    const auto axis = static_cast<int>(call.ints[0]);
+    n = x.shape[axis];
+    reversed = call.ints[1] != 0;
+    for (int d = 0; d < axis; ++d) outer *= x.shape[d];
+    for (int d = axis + 1; d < x.rank; ++d) inner *= x.shape[d];
+  }
+};
+
+}  // namespace ckeras
