@@ -6,10 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import ckeras
 import opinfo
 from ckeras import ops
 from ckeras._core import dtypes
 from ckeras._core.primitive import PRIMITIVES
+from ckeras._core.tape import grad
 from ckeras._core.tensor import convert
 
 with_ref = [row for row in opinfo.ROWS.values() if row.ref is not None]
@@ -152,6 +154,69 @@ def test_basic_indexing_follows_numpy(data, shape):
     x = np.arange(int(np.prod(shape)), dtype="float32").reshape(shape)
     got = convert(x)[key].numpy()
     np.testing.assert_array_equal(got, x[key])
+
+
+@st.composite
+def keys_with_arrays(draw):
+    """A shape and a key for it with arrays of indices or masks among slices, integers, None and Ellipsis."""
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=4))
+    lead = draw(st.sampled_from([(), (3,), (2, 1), (1, 3)]))
+    key = []
+    for size in shape[: draw(st.integers(1, len(shape)))]:
+        kind = draw(st.sampled_from(["array", "array", "slice", "integer", "mask"]))
+        index = st.integers(-size, size - 1)
+        if kind == "array":
+            key.append(np.array(draw(st.lists(index, min_size=3, max_size=3)))[: lead[-1] if lead else 1])
+            if lead[:-1]:
+                key[-1] = np.resize(key[-1], lead)
+        elif kind == "slice":
+            key.append(draw(st.slices(size)))
+        elif kind == "integer":
+            key.append(draw(index))
+        else:
+            key.append(np.arange(size) == draw(st.integers(0, size - 1)))
+    for extra in draw(st.lists(st.sampled_from([None, None]), max_size=2)):
+        key.insert(draw(st.integers(0, len(key))), extra)
+    if draw(st.booleans()):
+        key.append(Ellipsis)
+    return shape, tuple(key)
+
+
+@settings(modest, max_examples=80)
+@given(keys_with_arrays())
+def test_indexing_with_arrays_follows_numpy(case):
+    shape, key = case
+    x = np.arange(int(np.prod(shape)), dtype="float32").reshape(shape)
+    try:
+        want = x[key]
+    except (IndexError, ValueError):
+        with pytest.raises((IndexError, ValueError)):
+            convert(x)[key]
+        return
+    np.testing.assert_array_equal(convert(x)[key].numpy(), want, strict=True)
+    traced = ckeras.function(lambda t: t[key])(convert(x))
+    np.testing.assert_array_equal(traced.numpy(), want, strict=True)
+
+
+def test_arrays_of_indices_in_traces_and_gradients():
+    x = np.random.default_rng(0).normal(size=(4, 5, 3))
+    i, j = np.array([0, -1, 2], "int32"), np.array([[4], [1]], "int32")
+    got = ckeras.function(lambda x, i, j: x[i, j, 1:])(convert(x), convert(i), convert(j))
+    np.testing.assert_array_equal(got.numpy(), x[i, j, 1:])
+    np.testing.assert_array_equal(
+        ckeras.function(lambda x, i: x[i[0], :, i])(convert(x), convert(i % 3)).numpy(), x[0, :, i % 3]
+    )
+    g = grad(lambda t: ops.sum(t[i, j] * 2))(convert(x))
+    want = np.zeros_like(x)
+    np.add.at(want, (i, j), 2)
+    np.testing.assert_array_equal(g.numpy(), want)
+    for bad in (np.array([4]), np.array([-5])):
+        for run in (lambda x, k: x[k, 0], ckeras.function(lambda x, k: x[k, 0])):
+            with pytest.raises(ValueError, match="out of range"):
+                run(convert(x), convert(bad))
+    with pytest.raises(ValueError, match="do not broadcast"):
+        convert(x)[i, np.array([0, 1])]
+    assert ckeras.Input((5, 3))[:, i, np.array([0, 1, 2])].shape == (None, 3)
 
 
 @modest
