@@ -524,3 +524,15 @@ def test_survives_fork():
         "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0 and run() == 2000000\n"
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_run_writes_into_an_array_that_is_given():
+    x, y = np.arange(6, dtype="float32").reshape(2, 3), np.empty((2, 3), "float32")
+    op = [row["name"] for row in engine.op_table()].index("softmax")
+    (got,) = engine.run(op, (engine.Array.from_numpy(x),), (engine.Array.from_numpy(y),), (), ())
+    np.testing.assert_array_equal(got.numpy(), y)
+    np.testing.assert_allclose(y, np.exp(x) / np.exp(x).sum(1, keepdims=True), rtol=1e-6)
+    got.numpy(None, True)[0, 0] = 7
+    assert y[0, 0] == 7
+    with pytest.raises(ValueError, match="read-only"):
+        got.numpy()[0, 0] = 7

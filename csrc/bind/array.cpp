@@ -92,7 +92,7 @@ void release_python_object(void* object) noexcept {
   PyGILState_Release(state);
 }
 
-py::object to_numpy(const py::object& self, const py::object& dtype) {
+py::object to_numpy(const py::object& self, const py::object& dtype, bool writable) {
   const Array& value = as_array(self.ptr(), "numpy: self");
   py::dtype type(kNumpyTypes[static_cast<int>(value.view.dtype)].number);
   if (!dtype.is_none()) {
@@ -104,7 +104,7 @@ py::object to_numpy(const py::object& self, const py::object& dtype) {
   }
   const View& view = value.view;
   py::array result(type, std::vector<py::ssize_t>(view.shape, view.shape + view.rank), view.data, self);
-  py::detail::array_proxy(result.ptr())->flags &= ~Numpy::NPY_ARRAY_WRITEABLE_;
+  if (!writable) py::detail::array_proxy(result.ptr())->flags &= ~Numpy::NPY_ARRAY_WRITEABLE_;
   return result;
 }
 
@@ -172,8 +172,9 @@ void bind_array(py::module_& module) {
                        py::name("empty"), py::arg("shape"), py::arg("dtype"), "An Array with undefined contents."));
   statics("from_dlpack", py::cpp_function(from_dlpack, py::name("from_dlpack"), py::arg("capsule"),
                                           "An Array that shares the memory of a DLPack capsule (CPU, contiguous)."));
-  method("numpy", to_numpy, py::arg("dtype") = py::none(),
-         "A read-only NumPy view; bfloat16 as uint16 bits, or as `dtype`.");
+  method("numpy", to_numpy, py::arg("dtype") = py::none(), py::arg("writable") = false,
+         "A NumPy view, read only unless `writable`, which is for memory that nobody else holds; bfloat16 as uint16 "
+         "bits, or as `dtype`.");
   method(
       "reshape",
       [](const py::object& self, const py::object& shape) {

@@ -27,8 +27,14 @@ py::object run(PyObject* const* args) {
   Buffer<View, 3> out(outs.size());
   py::tuple results(outs.size());
   for (size_t i = 0; i < out.size(); ++i) {
+    if (is_array(outs[i])) {
+      out[i] = as_array(outs[i], "run: outs[i]").view;
+      bytes += out[i].nbytes();
+      PyTuple_SET_ITEM(results.ptr(), static_cast<Py_ssize_t>(i), Py_NewRef(outs[i]));
+      continue;
+    }
     const Items pair(outs[i], "run: outs[i]");
-    if (pair.size() != 2) throw py::value_error("run: outs[i] must be (shape, dtype code)");
+    if (pair.size() != 2) throw py::value_error("run: outs[i] must be (shape, dtype code) or an Array");
     const DType dtype = to_dtype(pair[1], "run: dtype of outs[i]");
     const Ints shape = to_ints(pair[0], "run: shape of outs[i]");
     Array array = Array::empty(shape.span(), dtype);
@@ -65,9 +71,11 @@ PyObject* run_entry(PyObject*, PyObject* const* args, Py_ssize_t n) {
   }
 }
 
-PyMethodDef kRun = {"run", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(run_entry)), METH_FASTCALL,
-                    "run($module, op_id, inputs, outs, ints, floats, /)\n--\n\n"
-                    "Runs one op on Arrays; `outs` is a tuple of (shape, dtype code). Returns a tuple of Arrays."};
+PyMethodDef kRun = {
+    "run", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(run_entry)), METH_FASTCALL,
+    "run($module, op_id, inputs, outs, ints, floats, /)\n--\n\n"
+    "Runs one op on Arrays; `outs` is a tuple of (shape, dtype code), or of Arrays whose memory takes the "
+    "results and that nobody else reads. Returns a tuple of Arrays."};
 
 }  // namespace
 

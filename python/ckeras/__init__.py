@@ -15,6 +15,7 @@ _MODULES = (
     "constraints",
     "dtype_policies",
     "initializers",
+    "kernels",
     "layers",
     "losses",
     "metrics",

@@ -68,7 +68,7 @@ def _grad_pack(*args, reverse, masked, reset_after, sequences, wants_x):
     return (*_flags(reverse, masked, reset_after), int(sequences), int(wants_x)), ()
 
 
-_FORWARDS = {
+FORWARDS = {
     name: Primitive(
         name,
         _forward_spec(name),
@@ -110,7 +110,7 @@ def recurrence(
     args = [as_dtype(a, wide) for a in (x, *states, kernel, recurrent, bias)]
     if mask is not None:
         args.append(as_dtype(mask, "bool"))
-    out = _FORWARDS[name].bind(
+    out = FORWARDS[name].bind(
         *args, reverse=reverse, masked=mask is not None, reset_after=reset_after, sequences=sequences
     )
     count = _STATES[name]
