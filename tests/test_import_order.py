@@ -16,7 +16,7 @@ ROOMS = [
     ["activations", "initializers", "regularizers", "constraints"],
     ["losses", "metrics", "optimizers"],
     ["layers"],
-    ["saving.state", "saving.saving_api"],
+    ["saving.state", "saving.legacy_h5", "saving.saving_api"],
     ["utils"],
     ["callbacks"],
     ["trainers"],

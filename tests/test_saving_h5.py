@@ -1,5 +1,7 @@
 """The older `.h5` format of whole models."""
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -116,3 +118,85 @@ def test_what_the_format_cannot_hold(tmp_path):
     with pytest.raises(ValueError, match="include_optimizer"):
         model(False).save(tmp_path / "m.keras", include_optimizer=False)
     assert not list(tmp_path.iterdir())
+
+
+def layer_of_keras_2(name, units, inbound):
+    config = {"name": name, "trainable": True, "dtype": "float32", "units": units, "activation": "relu"}
+    config["kernel_initializer"] = {"class_name": "GlorotUniform", "config": {"seed": None}}
+    return {"class_name": "Dense", "config": config, "name": name, "inbound_nodes": inbound}
+
+
+def test_a_model_of_keras_2(tmp_path):
+    """Calls are lists, inputs have batch_input_shape, the optimizer has fields of old, weight names end in :0."""
+    config = {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 4], "dtype": "float32", "name": "i"}}
+    both = [[["a", 0, 0, {}], ["b", 0, 0, {}]]]
+    entries = [
+        {**config, "name": "i", "inbound_nodes": []},
+        layer_of_keras_2("a", 3, [[["i", 0, 0, {}]]]),
+        layer_of_keras_2("b", 3, [[["i", 0, 0, {}]]]),
+        {"class_name": "Add", "config": {"name": "sum", "trainable": True}, "name": "sum", "inbound_nodes": both},
+    ]
+    model = {"name": "old", "layers": entries, "input_layers": [["i", 0, 0]], "output_layers": [["sum", 0, 0]]}
+    optimizer = {"class_name": "SGD", "config": {"name": "SGD", "lr": 0.5, "decay": 0.0, "momentum": 0.0}}
+    training = {"loss": "mse", "metrics": None, "loss_weights": None, "optimizer_config": optimizer}
+    rng = np.random.default_rng(0)
+    weights = {n: (rng.normal(size=(4, 3)).astype("f4"), np.ones(3, "f4")) for n in "ab"}
+    with h5py.File(tmp_path / "m.h5", "w") as f:
+        f.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": model}).encode()
+        f.attrs["training_config"] = json.dumps(training).encode()
+        group = f.create_group("model_weights")
+        group.attrs["layer_names"] = [b"i", b"a", b"b", b"sum"]
+        for name in ("i", "a", "b", "sum"):
+            inner = group.create_group(name)
+            names = [f"{name}/kernel:0", f"{name}/bias:0"] if name in weights else []
+            inner.attrs["weight_names"] = [n.encode() for n in names]
+            for n, value in zip(names, weights.get(name, ())):
+                inner[n] = value
+    m = keras.models.load_model(tmp_path / "m.h5")
+    x = rng.normal(size=(5, 4)).astype("f4")
+    want = sum(np.maximum(x @ k + b, 0) for k, b in weights.values())
+    np.testing.assert_allclose(m.predict(x, verbose=0), want, rtol=1e-5)
+    assert float(m.optimizer.learning_rate) == 0.5 and m.loss == "mse"
+
+
+def test_dropout_goes_on_where_it_was(tmp_path):
+    m = keras.Sequential([keras.Input((4,)), layers.Dropout(0.5, seed=1), layers.Dense(2)])
+    m.compile("sgd", "mse")
+    m.fit(*data(), batch_size=8, shuffle=False, verbose=0)
+    m.save(tmp_path / "m.h5")
+    loaded = keras.models.load_model(tmp_path / "m.h5")
+    for each in (m, loaded):
+        each.fit(*data(), batch_size=8, shuffle=False, verbose=0)
+    equal(loaded, m)
+
+
+@pytest.mark.parametrize(("optimizer", "warns"), [("sgd", True), ("adam", False)])
+def test_an_operation_stored_by_its_class_and_an_optimizer_that_does_not_fit(tmp_path, optimizer, warns):
+    """Keras 3 leaves out the modules of operations, which it cannot read back itself, and kinds of objects."""
+    m = model()
+    m.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5", "r+") as f:
+        del f.attrs["ckeras_crc32"]
+        config = json.loads(f.attrs["model_config"])
+        for entry in config["config"]["layers"]:
+            entry.pop("module")
+        f.attrs["model_config"] = json.dumps(config)
+        training = json.loads(f.attrs["training_config"])
+        training["optimizer_config"] = {"class_name": optimizer.capitalize().replace("Sgd", "SGD"), "config": {}}
+        training["loss"] = {"class_name": "MeanSquaredError", "config": {}}
+        training["metrics"] = [{"class_name": "MeanSquaredError", "config": {"name": "m"}}]
+        f.attrs["training_config"] = json.dumps(training)
+    if warns:
+        with pytest.warns(UserWarning, match="optimizer"):
+            loaded = keras.models.load_model(tmp_path / "m.h5")
+    else:
+        loaded = keras.models.load_model(tmp_path / "m.h5")
+    equal(loaded, m)
+    assert type(loaded.loss) is keras.losses.MeanSquaredError
+    assert set(loaded.evaluate(*data(), verbose=0, return_dict=True)) == {"loss", "m"}
+    np.testing.assert_array_equal(loaded.predict(data()[0], verbose=0), m.predict(data()[0], verbose=0))
+
+
+def test_export_says_what_to_do_instead():
+    with pytest.raises(NotImplementedError, match="onnx"):
+        model(trained=False).export("x", format="onnx")

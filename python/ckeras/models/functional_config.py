@@ -2,6 +2,7 @@
 
 import inspect
 
+from ckeras import layers
 from ckeras._core import nest
 from ckeras._core.symbolic import Function, KerasTensor
 from ckeras.layers.layer import Layer
@@ -28,7 +29,7 @@ def to_config(model):
         for node in op._inbound_nodes:
             if node in kept:
                 number[node] = sum(1 for n in op._inbound_nodes[: op._inbound_nodes.index(node)] if n in kept)
-    layers = [_entry(op, [n for n in op._inbound_nodes if n in kept], number) for op in model.operations]
+    entries = [_entry(op, [n for n in op._inbound_nodes if n in kept], number) for op in model.operations]
 
     def where(t):
         return _history(t, number)
@@ -36,7 +37,7 @@ def to_config(model):
     return {
         "name": model.name,
         "trainable": model.trainable,
-        "layers": layers,
+        "layers": entries,
         "input_layers": nest.map_leaves(where, model._inputs_struct),
         "output_layers": nest.map_leaves(where, model._outputs_struct),
     }
@@ -152,6 +153,8 @@ def _check_all_used(config, entries):
 def _make(name, data, custom_objects):
     """`(layer or operation, keyword arguments of its calls)` of an entry."""
     module, cls = data.get("module"), data.get("class_name")
+    if module is None and isinstance(cls, str):
+        module = op_nodes.module_of(cls, data.get("inbound_nodes"), vars(layers))
     inner = _typed(data.get("config"), dict, f"the config of {name!r}")
     found = op_nodes.from_config(module, cls, inner) if isinstance(cls, str) else None
     if found is not None:

@@ -105,7 +105,7 @@ class Model(Trainer, Layer):
     # ---- saving
 
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
-        """Saves architecture, weights and training state to a `.keras` file."""
+        """Saves architecture, weights and training state to a `.keras` file, or to the older `.h5`."""
         return saving.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
@@ -115,8 +115,18 @@ class Model(Trainer, Layer):
         return saving.save_weights(self, filepath, overwrite=overwrite)
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
-        """Loads weights from a `.weights.h5` or `.keras` file."""
+        """Loads weights from a `.weights.h5`, `.keras` or older `.h5` file; from the last `by_name=True` by names."""
         return saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs):
+        """Not there: the formats of other runtimes (SavedModel, ONNX, OpenVINO, LiteRT) are not written by ckeras.
+
+        Raises `NotImplementedError`. Real Keras reads the `.keras` files of ckeras and can export them.
+        """
+        raise NotImplementedError(
+            f"[{self.name}.export] ckeras writes no {format!r}; save the model as .keras, load it with Keras "
+            "and export it there"
+        )
 
     def to_json(self, **kwargs):
         """The architecture as JSON, for `models.model_from_json`; `kwargs` go to `json.dumps`."""

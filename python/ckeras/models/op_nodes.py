@@ -44,6 +44,7 @@ def _rows():
 
 _BY_OP = {op: (module, name, stored) for op, module, name, stored in _rows()}
 _BY_CLASS = {(module, name): (op, stored) for op, module, name, stored in _rows()}
+_MODULES = {name: module for _, module, name, _ in _rows()}
 # Keras publishes its operations under keras.ops too, and activations.relu has a class of its own.
 _BY_CLASS.update({("keras.ops", name): (op, stored) for op, _, name, stored in _rows()})
 
@@ -52,6 +53,17 @@ def class_name(function):
     """The name of Keras's class for a `Function`; that of the operation where there is none."""
     row = _BY_OP.get(function.op)
     return row[1] if row else function.op
+
+
+def module_of(name, nodes, layer_names):
+    """The module of an operation that a `.h5` file stores by its class alone; `None` for a layer.
+
+    Operations and merging layers share names: a layer's call has one list, an operation's two arguments.
+    """
+    module = _MODULES.get(name)
+    if module is None or name not in layer_names:
+        return module
+    return module if nodes and all(isinstance(n, dict) and len(n.get("args") or ()) > 1 for n in nodes) else None
 
 
 def to_config(function):

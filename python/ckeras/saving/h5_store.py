@@ -74,6 +74,7 @@ class Reader:
             raise FileError(f"[{where}] is a zip archive, not HDF5: name it .keras and use load_model")
         if data[:8] != b"\x89HDF\r\n\x1a\n":
             raise FileError(f"[{where}] is not an HDF5 file, or it is damaged")
+        _check_trees(data, where)
         self._file = self._try("/", lambda: h5py.File(io.BytesIO(data), "r"))
 
     def __enter__(self):
@@ -290,6 +291,38 @@ class Entry:
         self._left -= size
         if self._left < 0:
             raise FileError(f"[{self._reader.where}] {path!r} is bigger than the model's variables of this object")
+
+
+def _check_trees(data, where):
+    """Refuses index trees that are none: the HDF5 library follows a node that leads back to itself until it crashes.
+
+    A node: "TREE", type (0 group, 1 chunks), level, entry count (u16), two siblings (u64), then key and child (u64
+    each, for groups) by turns. A child of a node of level n is of level n - 1 and has no other parent. Nodes of chunks
+    must be leaves: Keras stores no chunks, and 64 are enough for others.
+    """
+    found, at = set(), -1
+    while (at := data.find(b"TREE", at + 1)) >= 0:
+        kind, level, count = (
+            data[at + 4 : at + 5],
+            data[at + 5 : at + 6],
+            int.from_bytes(data[at + 6 : at + 8], "little"),
+        )
+        if kind > b"\1" or level == b"\0":
+            continue  # a leaf, or by chance in the values of a weight
+        if kind == b"\1":
+            raise FileError(f"[{where}] a dataset has more than 64 chunks; Keras writes weights in one piece")
+        for start in range(at + 32, at + 32 + 16 * count, 16):
+            child = int.from_bytes(data[start : start + 8], "little")
+            if data[child : child + 4] != b"TREE":
+                continue  # the library says so itself
+            if data[child + 5] != level[0] - 1 or child in found:
+                raise FileError(f"[{where}] an index of the HDF5 file runs in a circle; refused")
+            found.add(child)
+    # The inner nodes of the newer kind of tree, which only very large groups of the newer kind have.
+    at = -1
+    while (at := data.find(b"BTIN\0", at + 1)) >= 0:
+        if data[at + 5 : at + 6] < b"\x0c":
+            raise FileError(f"[{where}] has indexes of a kind that Keras does not write; refused")
 
 
 def _plain_number(attrs, kind, name):

@@ -3,6 +3,7 @@
     / model_config, training_config              attributes: JSON
     /model_weights/<layer>/<weight's path>       the weights of each layer of the model, nested models' included
     /optimizer_weights/<variable's path>         the optimizer's variables
+    /ckeras_seeds                                states of seed generators, which Keras leaves out
 
 Names and their order are attributes (`layer_names`, `weight_names`), cut into `name0`, `name1`... when they are long.
 """
@@ -13,10 +14,12 @@ import zlib
 
 import numpy as np
 
+from ckeras import losses
 from ckeras.saving import registry, state
 from ckeras.saving.errors import FileError
 from ckeras.saving.h5_store import CHECKSUM, Entry, Reader, data_and_mark
 
+_SEEDS = "ckeras_seeds"
 # What HDF5 takes in one attribute.
 _ATTRIBUTE_BYTES = 64512
 _TRAINING = ("loss", "metrics", "weighted_metrics", "loss_weights", "run_eagerly", "steps_per_execution", "jit_compile")
@@ -31,6 +34,11 @@ def _own_weights(model):
     """The model's variables that no layer of it has."""
     of_layers = {id(v) for layer in model.layers for v in layer.weights}
     return [v for v in weights_of(model) if id(v) not in of_layers]
+
+
+def _seeds(model):
+    weights = {id(v) for v in model.weights}
+    return [v for v in model.variables if id(v) not in weights]
 
 
 # ---------------------------------------------------------------- writing
@@ -56,6 +64,7 @@ def write(model, keras_version, include_optimizer=True):
         for layer in model.layers:
             _write_variables(weights.create_group(layer.name), weights_of(layer))
         _write_variables(weights.create_group("top_level_model_weights"), _own_weights(model))
+        _write_variables(file.create_group(_SEEDS), _seeds(model))
         if trained and model.optimizer is not None and model.optimizer.built:
             _write_variables(file.create_group("optimizer_weights"), state.own_variables(model.optimizer))
     return buffer.getvalue()
@@ -79,8 +88,6 @@ def _training_config(model):
 
 def _long_names(value):
     """Short names of losses ("mse") as the long ones, which Keras reads back."""
-    from ckeras import losses
-
     if isinstance(value, str):
         found = losses._catalog.table.get(value)
         return found.__name__ if callable(found) and not isinstance(found, type) else value
@@ -245,19 +252,20 @@ def _assign(pairs, reader, root, skip_mismatch):
             v.assign(np.asarray(entry[str(i)]))
 
 
+def load_seeds(model, reader):
+    """Reads the states of seed generators, where the file has them: those of Keras have none."""
+    seeds = _seeds(model)
+    if seeds and reader.group(_SEEDS) is not None:
+        _assign([(_SEEDS, model, seeds)], reader, "", False)
+
+
 def load_optimizer(model, reader):
-    """Reads the optimizer's variables where the file has them."""
+    """Reads the optimizer's variables where the file has them; one of another optimizer is left, with a warning."""
     if reader.group("optimizer_weights") is None:
         return
     optimizer = model.optimizer
     if not optimizer.built:
         optimizer.build(model.trainable_variables)
-    _assign([("optimizer_weights", optimizer, state.own_variables(optimizer))], reader, "", False)
-
-
-def compile_arguments(training_config):
-    """The arguments of `compile` as the registry reads them."""
-    arguments = {k: v for k, v in training_config.items() if k in _TRAINING}
-    if training_config.get("optimizer_config") is not None:
-        arguments["optimizer"] = training_config["optimizer_config"]
-    return arguments
+    variables = state.own_variables(optimizer)
+    skip = len(reader.names("optimizer_weights", "weight_names")) != len(variables)  # Keras 2 had other slots
+    _assign([("optimizer_weights", optimizer, variables)], reader, "", skip)

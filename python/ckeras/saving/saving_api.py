@@ -8,7 +8,7 @@ import random
 
 from ckeras._core import dtypes, rng, scope
 from ckeras._core.scope import state as ambient
-from ckeras.saving import archive, json_reader, legacy_h5, state
+from ckeras.saving import archive, json_reader, legacy_config, legacy_h5, state
 from ckeras.saving.atomic import write_atomically
 from ckeras.saving.errors import FileError
 from ckeras.saving.h5_store import Reader, Writer
@@ -105,10 +105,11 @@ def _load_legacy(path, where, custom_objects, compile, safe_mode):
         training = json_reader.loads(training, f"{where}: training_config") if training and compile else None
         allowance = Allowance(_FREE_BYTES + _SLOTS * reader.stored_bytes(), where)
         with _all_or_nothing(where), allowance, SafeModeScope(safe_mode), CustomObjectScope(custom_objects):
-            model = _model_of(config, f"{where}: model_config")
+            model = _model_of(legacy_config.modern(config), f"{where}: model_config")
             legacy_h5.load_weights(model, reader)
+            legacy_h5.load_seeds(model, reader)
             if training is not None:
-                model.compile_from_config(legacy_h5.compile_arguments(training))
+                model.compile(**legacy_config.compile_arguments(training))
                 if model.optimizer is not None:
                     legacy_h5.load_optimizer(model, reader)
     return model
