@@ -50,8 +50,8 @@ def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
 def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4):
     """The circle loss of embeddings of length 1 and their class numbers, one value per sample (Sun et al., 2020).
 
-    A sample is compared with each of `ref_embeddings` of the classes `ref_labels`, by default the batch itself
-    without the sample (`remove_diagonal`); one that has none of its class there counts nothing. `gamma` scales the loss,
+    A sample is compared with each of `ref_embeddings` of the classes `ref_labels`, by default the batch itself without
+    the sample (`remove_diagonal`); one that has none of its class there counts nothing. `gamma` scales the loss,
     `margin` relaxes it.
     """
     y_pred = ops.convert_to_tensor(y_pred)
