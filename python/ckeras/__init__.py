@@ -9,6 +9,7 @@ from ckeras._version import __version__ as __version__
 
 _MODULES = (
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",

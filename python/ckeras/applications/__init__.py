@@ -1,0 +1,24 @@
+"""Networks that others designed and trained, and the functions around them."""
+
+from ckeras.applications import (
+    densenet,
+    imagenet_utils,
+    inception_v3,
+    mobilenet,
+    mobilenet_v2,
+    resnet,
+    resnet50,
+    resnet_v2,
+    vgg16,
+    vgg19,
+    xception,
+)
+from ckeras.applications.densenet import DenseNet121, DenseNet169, DenseNet201
+from ckeras.applications.inception_v3 import InceptionV3
+from ckeras.applications.mobilenet import MobileNet
+from ckeras.applications.mobilenet_v2 import MobileNetV2
+from ckeras.applications.resnet import ResNet50, ResNet101, ResNet152
+from ckeras.applications.resnet_v2 import ResNet50V2, ResNet101V2, ResNet152V2
+from ckeras.applications.vgg16 import VGG16
+from ckeras.applications.vgg19 import VGG19
+from ckeras.applications.xception import Xception
