@@ -23,6 +23,6 @@ struct Dim {
 // Spatial dimension `i` of the three as a number of the array's own; negative where the array has no such.
 CKERAS_INLINE int own_dim(const View& x, int i) { return i - (kSpatial - (x.rank - 2)); }
 
-inline constexpr Dim kNoDim = {1, 1, 1, 1, 1, 0};
+constexpr Dim kNoDim = {1, 1, 1, 1, 1, 0};
 
 }  // namespace ckeras
