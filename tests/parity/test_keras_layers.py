@@ -34,6 +34,8 @@ ROWS = [
     ("SpatialDropout3D", {"rate": 0.5, "seed": 3, "data_format": "channels_first"}, VOLUME),
     ("UpSampling1D", {"size": 3}, SEQUENCE),
     ("UpSampling2D", {"size": (1, 3)}, IMAGE),
+    ("UpSampling2D", {"size": (2, 3), "interpolation": "bilinear"}, IMAGE),
+    ("UpSampling2D", {"size": 2, "interpolation": "lanczos3"}, IMAGE),
     ("UpSampling2D", {"size": 2, "data_format": "channels_first"}, IMAGE),
     ("UpSampling3D", {"size": (1, 2, 3)}, VOLUME),
     ("UpSampling3D", {"data_format": "channels_first"}, VOLUME),

@@ -48,4 +48,5 @@ swish = silu
 hard_swish = hard_silu
 true_divide = divide
 
-from ckeras.ops import namespaces as namespaces  # noqa: E402  (last: it reads the names above)
+from ckeras.ops import image as image  # noqa: E402  (last: they read the names above)
+from ckeras.ops import namespaces as namespaces  # noqa: E402
