@@ -16,6 +16,8 @@ from ckeras.saving.registry import (
     serialize_keras_object,
 )
 from ckeras.utils.dataset import PyDataset, Sequence
+from ckeras.utils.files import get_file
+from ckeras.utils.graph import get_source_inputs
 from ckeras.utils.numerical import normalize, to_categorical
 from ckeras.utils.progbar import Progbar
 from ckeras.utils.seeds import set_random_seed
@@ -30,8 +32,10 @@ __all__ = [
     "disable_interactive_logging",
     "enable_interactive_logging",
     "get_custom_objects",
+    "get_file",
     "get_registered_name",
     "get_registered_object",
+    "get_source_inputs",
     "is_interactive_logging_enabled",
     "normalize",
     "register_keras_serializable",
