@@ -11,6 +11,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 FIGURES = {
     "autoencoder": (0.0, 0.5),  # squared error, against the mean image's
     "cartpole": (300, 500),  # steps balanced
+    "diagnosis": (0.98, 1.0),  # area under the ROC curve
     "digits": (0.98, 1.0),  # accuracy
     "forecasting": (0.0, 0.8),  # absolute error, against repeating the last day
     "recommendation": (0.25, 0.5),  # error; the mean's is 1.04, the noise's 0.25

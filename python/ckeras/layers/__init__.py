@@ -72,6 +72,7 @@ from ckeras.layers.pooling_global import (
     GlobalMaxPooling3D,
 )
 from ckeras.layers.prelu import PReLU
+from ckeras.layers.preprocessing.normalization import Normalization
 from ckeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from ckeras.layers.rnn import (
     GRU,

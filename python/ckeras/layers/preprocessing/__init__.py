@@ -1,0 +1,1 @@
+"""Layers that prepare data: what they need to know they learn with `adapt`, once, before training."""
