@@ -14,6 +14,9 @@ NETWORKS = [
     ("DenseNet121", 8_062_504, 32),
     ("MobileNet", 4_253_864, 32),
     ("MobileNetV2", 3_538_984, 32),
+    ("MobileNetV3Small", 2_554_968, 32),
+    ("MobileNetV3Large", 5_507_432, 32),
+    ("EfficientNetB0", 5_330_571, 32),
     ("InceptionV3", 23_851_784, 75),
     ("ResNet50", 25_636_712, 32),
     ("ResNet50V2", 25_613_800, 32),
@@ -92,6 +95,9 @@ def test_a_network_starts_from_a_symbolic_tensor():
     inputs = layers.Input((32, 32, 3))
     model = small(input_tensor=inputs, include_top=False, pooling="max")
     assert model.inputs[0] is inputs
+    scaled = layers.Rescaling(2.0)(inputs)
+    model = small(input_tensor=scaled, include_top=False, pooling="max")
+    assert model.inputs[0] is inputs and isinstance(model.layers[1], layers.Rescaling)
 
 
 @pytest.mark.parametrize("file", ["w.weights.h5", "w.h5"])

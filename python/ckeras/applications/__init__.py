@@ -2,10 +2,12 @@
 
 from ckeras.applications import (
     densenet,
+    efficientnet,
     imagenet_utils,
     inception_v3,
     mobilenet,
     mobilenet_v2,
+    mobilenet_v3,
     resnet,
     resnet50,
     resnet_v2,
@@ -14,9 +16,20 @@ from ckeras.applications import (
     xception,
 )
 from ckeras.applications.densenet import DenseNet121, DenseNet169, DenseNet201
+from ckeras.applications.efficientnet import (
+    EfficientNetB0,
+    EfficientNetB1,
+    EfficientNetB2,
+    EfficientNetB3,
+    EfficientNetB4,
+    EfficientNetB5,
+    EfficientNetB6,
+    EfficientNetB7,
+)
 from ckeras.applications.inception_v3 import InceptionV3
 from ckeras.applications.mobilenet import MobileNet
 from ckeras.applications.mobilenet_v2 import MobileNetV2
+from ckeras.applications.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
 from ckeras.applications.resnet import ResNet50, ResNet101, ResNet152
 from ckeras.applications.resnet_v2 import ResNet50V2, ResNet101V2, ResNet152V2
 from ckeras.applications.vgg16 import VGG16

@@ -2,7 +2,7 @@
 
 import os
 
-from ckeras import layers
+from ckeras import layers, utils
 from ckeras._core.settings import image_data_format
 from ckeras._core.symbolic import KerasTensor
 from ckeras.models import Model
@@ -117,30 +117,22 @@ def pooled(x, pooling, named=True):
 
 def classified(x, classes, activation, dropout=0.0, **options):
     """The usual top: the average over the image and one dense layer."""
-    check_activation(activation)
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
     if dropout > 0:
         x = layers.Dropout(dropout, name="top_dropout")(x)
     return layers.Dense(classes, activation=activation, name="predictions", **options)(x)
 
 
-def check_activation(activation):
-    if activation not in (None, "softmax") and not callable(activation):
-        from ckeras import activations
-
-        activations.get(activation)
-
-
 def model_of(inputs, outputs, name, weights, files=None):
-    """The model, with weights from a file or downloaded. `files`: url, MD5 hash of the file for 'imagenet'."""
-    model = Model(inputs, outputs, name=name)
+    """The model from what `inputs` start from, with weights from a file or downloaded. `files`: url, MD5 hash of the
+    file for 'imagenet'."""
+    sources = utils.get_source_inputs(inputs)
+    model = Model(sources[0] if len(sources) == 1 else sources, outputs, name=name)
     if weights == "imagenet":
         if files is None:
             raise ValueError(f"[{name}] no 'imagenet' weights exist for these arguments; pass weights=None or a path")
-        from ckeras.utils import get_file
-
         url, md5 = files
-        model.load_weights(get_file(os.path.basename(url), url, cache_subdir="models", file_hash=md5))
+        model.load_weights(utils.get_file(os.path.basename(url), url, cache_subdir="models", file_hash=md5))
     elif weights is not None:
         model.load_weights(weights)
     return model

@@ -1,7 +1,7 @@
 """VGG16 and VGG19 (Simonyan, Zisserman: "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2015)."""
 
 from ckeras import layers
-from ckeras.applications._build import BASE, check, check_activation, image_shape, input_of, model_of, pooled, public
+from ckeras.applications._build import BASE, check, image_shape, input_of, model_of, pooled, public
 from ckeras.applications.imagenet_utils import preprocessor
 
 # Filters of each block's convolutions.
@@ -25,7 +25,6 @@ def vgg(kind, include_top, weights, input_tensor, input_shape, pooling, classes,
             x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"block{i}_conv{j}")(x)
         x = layers.MaxPooling2D(2, strides=2, name=f"block{i}_pool")(x)
     if include_top:
-        check_activation(activation)
         x = layers.Flatten(name="flatten")(x)
         x = layers.Dense(4096, activation="relu", name="fc1")(x)
         x = layers.Dense(4096, activation="relu", name="fc2")(x)

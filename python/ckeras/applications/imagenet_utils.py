@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from ckeras import ops
+from ckeras import ops, utils
 from ckeras._core.dtypes import floatx
 from ckeras._core.settings import standardize_data_format
 
@@ -58,9 +58,7 @@ def decode_predictions(preds, top=5):
     preds = np.asarray(preds)
     if preds.ndim != 2 or preds.shape[1] != 1000:
         raise ValueError(f"[decode_predictions] preds must have shape (n, 1000), got {preds.shape}")
-    from ckeras.utils import get_file
-
-    path = get_file("imagenet_class_index.json", _CLASSES, cache_subdir="models", file_hash=_CLASSES_MD5)
+    path = utils.get_file("imagenet_class_index.json", _CLASSES, cache_subdir="models", file_hash=_CLASSES_MD5)
     with open(path) as f:
         names = json.load(f)
     best = np.argsort(-preds, axis=1)[:, :top]

@@ -5,7 +5,6 @@ from ckeras.applications._build import (
     BASE,
     Stack,
     check,
-    check_activation,
     image_shape,
     input_of,
     model_of,
@@ -67,7 +66,6 @@ def MobileNet(
         x = s.conv(x, int(filters * alpha), name=f"conv_pw_{i}")
         x = s.relu6(s.norm(x, f"conv_pw_{i}_bn"), f"conv_pw_{i}_relu")
     if include_top:
-        check_activation(classifier_activation)
         x = layers.GlobalAveragePooling2D(keepdims=True)(x)
         x = layers.Dropout(dropout, name="dropout")(x)
         x = layers.Conv2D(classes, 1, padding="same", name="conv_preds")(x)

@@ -5,7 +5,6 @@ from ckeras.applications._build import (
     BASE,
     Stack,
     check,
-    check_activation,
     image_shape,
     input_of,
     model_of,
@@ -72,7 +71,6 @@ def MobileNetV2(
     x = s.conv(x, near_multiple(1280 * alpha) if alpha > 1 else 1280, padding="valid", name="Conv_1")
     x = s.relu6(s.norm(x, "Conv_1_bn"), "out_relu")
     if include_top:
-        check_activation(classifier_activation)
         x = layers.GlobalAveragePooling2D()(x)
         x = layers.Dense(classes, activation=classifier_activation, name="predictions")(x)
     else:
