@@ -9,7 +9,7 @@ import urllib.request
 import warnings
 
 from ckeras.utils.archives import extract
-from ckeras.utils.progbar import Progbar
+from ckeras.utils.progbar import Progbar, log_line
 
 _BLOCK = 1 << 20
 _PATIENCE = 60  # seconds without a byte
@@ -42,7 +42,7 @@ def _download(origin, path):
     try:
         with urllib.request.urlopen(origin, timeout=_PATIENCE) as source:
             size = source.headers.get("Content-Length")
-            print(f"Downloading data from {origin}")
+            log_line(f"Downloading data from {origin}")
             bar = Progbar(int(size) if size else None)
             handle, partial = tempfile.mkstemp(prefix=".download-", dir=os.path.dirname(path))
             got = 0
