@@ -5,6 +5,7 @@ lists its cases. The rest of this file makes arguments of them.
 """
 
 import functools
+import itertools
 import zlib
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,9 @@ SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, np.inf, -np.inf, np.nan, 1e4, -
 class Row:
     name: str
     ref: Any  # float64 arrays -> float64 array (a list for several results); None for random numbers
-    order: int = 2  # derivatives to check; 0 says that there is none, or that it is zero everywhere
+    # Derivatives to check; 0: there is none, or it is zero everywhere; None: operands follow from one another, and the
+    # second order of the op whose gradient this is checks them.
+    order: int | None = 2
     ulp: float = 0.5  # float32 and float64, beside the rounding of the result: 0.5 is exact
     rtol: float = 0.0  # relative to the largest result, for sums: float32; float64 a millionth of it
     domain: Any = (-3.0, 3.0)  # of all operands, or one a operand
@@ -340,6 +343,20 @@ def _scan_cases(n):
     return cases
 
 
+def _norm_cases(grad):
+    def cases(rng):
+        out = []
+        for rows, n in ((3, 17), (70, 33), (1, 1025), (5, 1)):
+            for rms, gamma, beta in itertools.product((False, True), repeat=3):
+                x, weights = _n(rng, rows, n), [_n(rng, n) for _ in range(int(gamma) + (0 if grad else int(beta)))]
+                middle, factor = opref.row_moments(x, rms, 0.1)
+                moments = (_n(rng, rows, n), middle, factor) if grad else ()
+                out.append(((x, *moments, *weights), {"rms": rms, "gamma": gamma, "beta": beta, "epsilon": 0.1}))
+        return out
+
+    return cases
+
+
 def _dft_cases(rng):
     return [((_n(rng, *s), _n(rng, *s)), {"sign": g}) for s, g in [((16,), -1), ((3, 12), 1), ((2, 2, 31), -1)]]
 
@@ -379,6 +396,8 @@ STRUCTURED = [
     _row("log_softmax", opref.log_softmax, rtol=1e-6, cases=_rows_cases),
     _row("softmax_cross_entropy", opref.softmax_cross_entropy, rtol=1e-6, cases=_labels_cases(False)),
     _row("softmax_cross_entropy_grad", opref.softmax_cross_entropy_grad, rtol=1e-6, cases=_labels_cases(True)),
+    _row("layer_norm", opref.layer_norm, rtol=4e-6, cases=_norm_cases(False), kept=2),
+    _row("layer_norm_grad", opref.layer_norm_grad, order=None, rtol=8e-6, cases=_norm_cases(True)),
     _row("random_bits", None, 0, cases=lambda rng: [((SEED,), {"shape": s}) for s in [(), (0,), (17,), (100, 701)]]),
     _row("random_uniform", None, 0, cases=_random_cases(low=-1.0, high=3.0)),
     _row("random_normal", None, 0, cases=_random_cases(mean=1.0, stddev=2.0)),

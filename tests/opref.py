@@ -231,3 +231,21 @@ def ctc_loss(logp, labels, label_lengths, lengths, blank):
         grad[b] /= total
         losses.append(-np.log(total))
     return [np.array(losses), grad]
+
+
+def row_moments(x, rms, epsilon):
+    """The mean of each row (0 with `rms`) and one over the root of its variance plus epsilon."""
+    mean = np.zeros(len(x)) if rms else x.mean(1)
+    return mean, 1 / np.sqrt(((x - mean[:, None]) ** 2).mean(1) + epsilon)
+
+
+def layer_norm(x, *weights, rms, gamma, beta, epsilon):
+    mean, rstd = row_moments(x, rms, epsilon)
+    y = (x - mean[:, None]) * rstd[:, None] * (weights[0] if gamma else 1)
+    return [y + (weights[-1] if beta else 0), mean, rstd]
+
+
+def layer_norm_grad(x, dy, mean, rstd, *weights, rms, gamma, beta, epsilon):
+    h, g = (x - mean[:, None]) * rstd[:, None], dy * (weights[0] if gamma else 1)
+    dx = g - (0 if rms else g.mean(1, keepdims=True)) - h * (g * h).mean(1, keepdims=True)
+    return [dx * rstd[:, None]] + ([(dy * h).sum(0)] if gamma else []) + ([dy.sum(0)] if beta else [])

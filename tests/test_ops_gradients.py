@@ -84,7 +84,7 @@ def test_second_derivative(row):
         _agree(got, *_slope(slope, xs, second))
 
 
-@pytest.mark.parametrize("row", [r for r in opinfo.ROWS.values() if not r.order], ids=lambda r: r.name)
+@pytest.mark.parametrize("row", [r for r in opinfo.ROWS.values() if r.order == 0], ids=lambda r: r.name)
 def test_what_has_no_derivative_says_so_or_gives_zero(row):
     dtype = "float32" if "float32" in row.dtypes else row.dtypes[0]
     record = PRIMITIVES[row.name]

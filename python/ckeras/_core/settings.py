@@ -2,6 +2,7 @@
 
 _epsilon = 1e-7
 _image_data_format = "channels_last"
+_flash_attention = None
 
 
 def epsilon():
@@ -32,3 +33,23 @@ def standardize_data_format(data_format):
     if name not in ("channels_last", "channels_first"):
         raise ValueError(f"[data_format] expected 'channels_last' or 'channels_first', got {data_format!r}")
     return name
+
+
+def enable_flash_attention():
+    """Makes `ops.dot_product_attention` use the kernel that never forms the scores, and layers refuse to return them.
+
+    It is used by default too; this says that nothing else will do.
+    """
+    global _flash_attention
+    _flash_attention = True
+
+
+def disable_flash_attention():
+    """Makes `ops.dot_product_attention` form the scores, with a product, a softmax and a product."""
+    global _flash_attention
+    _flash_attention = False
+
+
+def is_flash_attention_enabled():
+    """`True` or `False` as it was set last, and `None` when it was never set: used where nothing needs the scores."""
+    return _flash_attention

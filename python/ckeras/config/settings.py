@@ -1,15 +1,26 @@
 """Process-wide settings with plain values."""
 
 from ckeras._core.dtypes import floatx, set_floatx
-from ckeras._core.settings import epsilon, image_data_format, set_epsilon, set_image_data_format
+from ckeras._core.settings import (
+    disable_flash_attention,
+    enable_flash_attention,
+    epsilon,
+    image_data_format,
+    is_flash_attention_enabled,
+    set_epsilon,
+    set_image_data_format,
+)
 
 __all__ = [
     "backend",
+    "disable_flash_attention",
     "disable_interactive_logging",
+    "enable_flash_attention",
     "enable_interactive_logging",
     "epsilon",
     "floatx",
     "image_data_format",
+    "is_flash_attention_enabled",
     "is_interactive_logging_enabled",
     "max_epochs",
     "max_steps_per_epoch",

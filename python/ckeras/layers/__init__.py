@@ -3,6 +3,7 @@
 from ckeras._catalog import Catalog
 from ckeras.layers.activation import ELU, Activation, Identity, LeakyReLU, ReLU, Rescaling, Softmax
 from ckeras.layers.activity_regularization import ActivityRegularization
+from ckeras.layers.attention import AdditiveAttention, Attention, GroupQueryAttention, MultiHeadAttention
 from ckeras.layers.conv import (
     Conv1D,
     Conv2D,
@@ -15,6 +16,7 @@ from ckeras.layers.conv import (
 from ckeras.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from ckeras.layers.dense import Dense
 from ckeras.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
+from ckeras.layers.einsum_dense import EinsumDense
 from ckeras.layers.embedding import Embedding
 from ckeras.layers.input_layer import Input, InputLayer
 from ckeras.layers.input_spec import InputSpec
@@ -48,7 +50,14 @@ from ckeras.layers.merging import (
     subtract,
 )
 from ckeras.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
-from ckeras.layers.normalization import BatchNormalization
+from ckeras.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    SpectralNormalization,
+    UnitNormalization,
+)
 from ckeras.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,

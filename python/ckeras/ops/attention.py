@@ -3,6 +3,7 @@
 import math
 
 from ckeras._core.errors import ArgumentError, ShapeError
+from ckeras._core.settings import is_flash_attention_enabled
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import scalar
 from ckeras.ops._common import as_dtype, check_float, operand, promote
@@ -36,7 +37,7 @@ def dot_product_attention(
     `flash_attention=True` raises `ArgumentError`: there is one implementation.
     """
     op = "dot_product_attention"
-    if flash_attention:
+    if is_flash_attention_enabled() if flash_attention is None else flash_attention:
         raise ArgumentError(f"[{op}] flash_attention=True is not supported; leave it None")
     q, k, v = promote(query, key, value)
     check_float(op, q, "query")

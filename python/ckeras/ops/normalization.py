@@ -9,8 +9,9 @@ from ckeras._core.tensor import scalar
 from ckeras.ops._common import as_dtype, axes_tuple, axis_index, float_operand, operand
 from ckeras.ops.decompositions import svd
 from ckeras.ops.elementwise import absolute, cast_p, maximum, not_equal, power, rsqrt, sqrt, square
-from ckeras.ops.reduce import max, mean, min, sum
-from ckeras.ops.shape import moveaxis, to_shape
+from ckeras.ops.norm_kernels import layer_norm_p
+from ckeras.ops.reduce import max, min, sum
+from ckeras.ops.shape import moveaxis, permute, to_shape
 from ckeras.ops.statistics import moments
 
 __all__ = ["batch_normalization", "layer_normalization", "norm", "normalize", "rms_normalization"]
@@ -97,6 +98,24 @@ def _along(op, name, t, x, axes):
     return to_shape(t, tuple([d if i in axes else 1 for i, d in enumerate(x.shape)]))
 
 
+def _by_rows(op, x, axes, rms, gamma, beta, epsilon):
+    """The kernel on rows of the normalised dimensions, which are moved to the end where they are not there."""
+    rank = x.ndim
+    wide = as_dtype(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+    width = math.prod([x.shape[a] for a in axes])
+    weights = [to_shape(_along(op, name, t, wide, axes), (width,)) for name, t in (gamma, beta) if t is not None]
+    if x.size == 0:
+        return x
+    perm = tuple([i for i in range(rank) if i not in axes]) + axes
+    moved = wide if perm == tuple(range(rank)) else permute(wide, perm)
+    rows = to_shape(moved, (x.size // width, width))
+    flags = {"gamma": gamma[1] is not None, "beta": beta[1] is not None}
+    out = to_shape(layer_norm_p.bind(rows, *weights, rms=rms, **flags, epsilon=epsilon)[0], moved.shape)
+    if moved is not wide:
+        out = permute(out, tuple([perm.index(i) for i in range(rank)]))
+    return as_dtype(out, x.dtype)
+
+
 @public_op
 def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=0.001):
     """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, all four of them vectors along `axis`.
@@ -129,25 +148,21 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwarg
     if kwargs:
         raise ArgumentError(f"[layer_normalization] unexpected arguments {sorted(kwargs)}")
     x = float_operand(x)
-    wide = as_dtype(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+    epsilon = default_epsilon() if epsilon is None else epsilon
     axes = axes_tuple("layer_normalization", axis, x.ndim)
-    middle, spread = moments(wide, axes, True)
-    factor = rsqrt(spread + (default_epsilon() if epsilon is None else epsilon))
+    if not rms:
+        return _by_rows("layer_normalization", x, axes, False, ("gamma", gamma), ("beta", beta), epsilon)
+    wide = as_dtype(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+    factor = rsqrt(moments(wide, axes, True)[1] + epsilon)
     if gamma is not None:
         factor = factor * _along("layer_normalization", "gamma", gamma, wide, axes)
-    out = wide * factor if rms else (wide - middle) * factor
-    if beta is not None and not rms:
-        out = out + _along("layer_normalization", "beta", beta, wide, axes)
-    return as_dtype(out, x.dtype)
+    return as_dtype(wide * factor, x.dtype)
 
 
 @public_op
 def rms_normalization(x, scale=None, axis=-1, epsilon=None):
     """`x / sqrt(mean(x ** 2) + epsilon) * scale`, the mean over `axis`, epsilon 1e-7 (Zhang and Sennrich, 2019)."""
     x = float_operand(x)
-    wide = as_dtype(x, "float32") if x.dtype in ("float16", "bfloat16") else x
     axes = axes_tuple("rms_normalization", axis, x.ndim)
-    out = wide * rsqrt(mean(square(wide), axes, True) + (default_epsilon() if epsilon is None else epsilon))
-    if scale is not None:
-        out = out * _along("rms_normalization", "scale", scale, wide, axes)
-    return as_dtype(out, x.dtype)
+    epsilon = default_epsilon() if epsilon is None else epsilon
+    return _by_rows("rms_normalization", x, axes, True, ("scale", scale), ("offset", None), epsilon)

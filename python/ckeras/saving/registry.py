@@ -198,7 +198,9 @@ def serialize_keras_object(obj):
 
 def _serialize_object(obj):
     cls = type(obj)
-    config = {"module": None, "class_name": cls.__name__, "config": serialize_keras_object(obj.get_config())}
+    # `published_as`: the public name of a class whose own name gives the paths in files, where Keras has two.
+    name = vars(cls).get("published_as", cls.__name__)
+    config = {"module": None, "class_name": name, "config": serialize_keras_object(obj.get_config())}
     config["module"], config["registered_name"] = _public_name(cls)
     if hasattr(obj, "get_build_config"):
         build_config = obj.get_build_config()

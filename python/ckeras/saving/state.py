@@ -62,11 +62,12 @@ def _children(obj):
     names = set(tracked if tracked is not None else vars(obj)) - {"_tracked"}
     if getattr(obj, "optimizer", None) is not None:
         names.add("optimizer")
-    for name in sorted(names):
-        if name.startswith("_") or (is_graph(obj) and name == "layers"):
+    for name in sorted(names, key=lambda name: (name.startswith("_"), name)):
+        if is_graph(obj) and (name == "layers" or name.startswith("_")):
             continue
         value = getattr(obj, name, None)
-        if _is_stateful(value) or isinstance(value, (list, tuple, set, dict)):
+        # Private attributes come last, and of those only single objects: containers are bookkeeping.
+        if _is_stateful(value) or (isinstance(value, (list, tuple, set, dict)) and not name.startswith("_")):
             found.append((name, value))
     return found
 
