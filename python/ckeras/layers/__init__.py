@@ -81,6 +81,15 @@ from ckeras.layers.pooling_global import (
     GlobalMaxPooling3D,
 )
 from ckeras.layers.prelu import PReLU
+from ckeras.layers.preprocessing.image_light import RandomBrightness, RandomContrast
+from ckeras.layers.preprocessing.image_motion import (
+    RandomFlip,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
+from ckeras.layers.preprocessing.image_size import CenterCrop, RandomCrop, Resizing
 from ckeras.layers.preprocessing.normalization import Normalization
 from ckeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from ckeras.layers.rnn import (

@@ -1,0 +1,101 @@
+"""The layers that prepare and vary images beside Keras's: with factors that leave no choice, values are equal."""
+
+import json
+
+import beside
+import numpy as np
+import pytest
+from beside import plain, real
+
+import ckeras
+
+pytestmark = beside.MARKS
+
+rng = np.random.default_rng(5)
+IMAGES = (rng.random((2, 6, 7, 3)) * 255).astype("float32")
+UNIT = (IMAGES / 255).astype("float32")
+BYTES = IMAGES.astype("uint8")
+FIRST = np.ascontiguousarray(IMAGES.transpose(0, 3, 1, 2))
+
+# name, arguments, images: as Keras says, whatever the seed.
+ROWS = [
+    ("Resizing", {"height": 4, "width": 9}, IMAGES),
+    ("Resizing", {"height": 4, "width": 9, "interpolation": "nearest"}, BYTES),
+    ("Resizing", {"height": 4, "width": 3, "antialias": True, "interpolation": "bicubic"}, IMAGES),
+    ("Resizing", {"height": 4, "width": 9, "crop_to_aspect_ratio": True}, IMAGES),
+    ("Resizing", {"height": 4, "width": 9, "pad_to_aspect_ratio": True, "fill_value": 3.0}, IMAGES),
+    ("Resizing", {"height": 3, "width": 4, "data_format": "channels_first"}, FIRST),
+    ("CenterCrop", {"height": 3, "width": 4}, IMAGES),
+    ("CenterCrop", {"height": 8, "width": 4}, IMAGES),
+    ("CenterCrop", {"height": 3, "width": 4, "data_format": "channels_first"}, FIRST),
+    ("CenterCrop", {"height": 3, "width": 4}, IMAGES[0]),
+    ("CenterCrop", {"height": 3, "width": 4}, BYTES),
+    ("RandomCrop", {"height": 6, "width": 7}, IMAGES),
+    ("RandomRotation", {"factor": (0.1, 0.1)}, IMAGES),
+    ("RandomRotation", {"factor": (-0.2, -0.2), "fill_mode": "constant", "fill_value": 5.0}, IMAGES),
+    ("RandomRotation", {"factor": (0.1, 0.1), "interpolation": "nearest", "fill_mode": "wrap"}, IMAGES),
+    ("RandomRotation", {"factor": (0.1, 0.1), "data_format": "channels_first", "fill_mode": "nearest"}, FIRST),
+    ("RandomZoom", {"height_factor": (0.3, 0.3)}, IMAGES),
+    ("RandomZoom", {"height_factor": (-0.3, -0.3), "width_factor": (0.2, 0.2)}, IMAGES),
+    ("RandomTranslation", {"height_factor": (0.2, 0.2), "width_factor": (-0.3, -0.3)}, IMAGES),
+    ("RandomTranslation", {"height_factor": 0.0, "width_factor": (0.3, 0.3), "fill_mode": "wrap"}, IMAGES[0]),
+    ("RandomShear", {"x_factor": 0.0, "y_factor": 0.0}, IMAGES),
+    ("RandomBrightness", {"factor": (0.2, 0.2)}, IMAGES),
+    ("RandomBrightness", {"factor": (-0.2, -0.2), "value_range": (0, 1)}, UNIT),
+    ("RandomContrast", {"factor": (0.0, 0.0)}, IMAGES),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[f"{row[0]} {i}" for i, row in enumerate(ROWS)])
+def test_values(row):
+    name, arguments, images = row
+    theirs, ours = (getattr(k.layers, name)(**arguments) for k in (real, ckeras))
+    for training in (True, False):
+        want = np.asarray(theirs(images, training=training))
+        got = np.asarray(ours(images, training=training))
+        assert (got.shape, got.dtype) == (want.shape, want.dtype)
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=2e-4 * max(1, np.abs(want).max()))
+    if images.ndim == 4:
+        assert tuple(ours.compute_output_shape(images.shape)) == tuple(theirs.compute_output_shape(images.shape))
+
+
+CONFIGS = [
+    *[row[:2] for row in ROWS if row[0] != "RandomCrop"],
+    ("RandomCrop", {"height": 3, "width": 4, "seed": 3}),
+    ("RandomFlip", {"mode": "vertical", "seed": 1}),
+    ("RandomRotation", {"factor": 0.25}),
+    ("RandomZoom", {"height_factor": 0.25, "width_factor": (-0.5, 0.5)}),
+    ("RandomShear", {"x_factor": 0.25, "y_factor": (0.1, 0.2)}),
+    ("RandomBrightness", {"factor": 0.25, "seed": 7}),
+    ("RandomContrast", {"factor": 0.25}),
+    ("RandomContrast", {"factor": (0.5, 0.25)}),
+]
+
+
+@pytest.mark.parametrize("row", CONFIGS, ids=[f"{row[0]} {i}" for i, row in enumerate(CONFIGS)])
+def test_configs(row):
+    name, arguments = row
+    theirs, ours = (getattr(k.layers, name)(**arguments) for k in (real, ckeras))
+    want = json.loads(json.dumps(real.saving.serialize_keras_object(theirs)))
+    got = json.loads(json.dumps(ckeras.saving.serialize_keras_object(ours)))
+    assert plain(got["config"]) == plain(want["config"])
+    assert (got["module"], got["class_name"]) == (want["module"], want["class_name"])
+    for config in (got, want):
+        again = ckeras.saving.deserialize_keras_object(config)
+        assert plain(json.loads(json.dumps(again.get_config()))) == plain(want["config"])
+
+
+def test_a_model_with_all_of_them_changes_hands(tmp_path):
+    def model(k):
+        x = i = k.Input((6, 7, 3))
+        for name, arguments, images in ROWS:
+            if images.shape == IMAGES.shape and arguments.get("data_format") is None and name != "RandomCrop":
+                x = getattr(k.layers, name)(**arguments)(x)
+        return k.Model(i, k.layers.Flatten()(x))
+
+    for writer, reader in ((real, ckeras), (ckeras, real)):
+        m = model(writer)
+        m.save(tmp_path / "m.keras")
+        want = np.asarray(m.predict(IMAGES, verbose=0))
+        got = np.asarray(reader.models.load_model(tmp_path / "m.keras").predict(IMAGES, verbose=0))
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-2)

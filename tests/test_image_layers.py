@@ -1,0 +1,143 @@
+"""Layers that prepare and vary images: what they draw, what they refuse, what they do to labels and masks."""
+
+import numpy as np
+import pytest
+
+import ckeras
+from ckeras import layers
+
+rng = np.random.default_rng(0)
+IMAGES = (rng.random((8, 6, 7, 3)) * 255).astype("float32")
+MASKS = rng.integers(0, 4, (8, 6, 7, 1)).astype("int32")
+
+RANDOM = [
+    ("RandomFlip", {}),
+    ("RandomRotation", {"factor": 0.2}),
+    ("RandomZoom", {"height_factor": 0.3, "width_factor": 0.2}),
+    ("RandomTranslation", {"height_factor": 0.3, "width_factor": 0.3}),
+    ("RandomShear", {"x_factor": 0.4, "y_factor": 0.2}),
+    ("RandomCrop", {"height": 4, "width": 3}),
+    ("RandomBrightness", {"factor": 0.3}),
+    ("RandomContrast", {"factor": 0.9}),
+]
+NAMES = [name for name, _ in RANDOM]
+
+
+def make(name, arguments, seed=3):
+    return getattr(layers, name)(**arguments, seed=seed)
+
+
+@pytest.mark.parametrize(("name", "arguments"), RANDOM, ids=NAMES)
+def test_draws_follow_the_seed(name, arguments):
+    a, b, other = make(name, arguments), make(name, arguments), make(name, arguments, 4)
+    first = np.asarray(a(IMAGES))
+    np.testing.assert_array_equal(first, np.asarray(b(IMAGES)))
+    assert not np.array_equal(first, np.asarray(a(IMAGES)))  # the second call draws anew
+    assert not np.array_equal(first, np.asarray(other(IMAGES)))
+    assert np.isfinite(first).all()
+
+
+@pytest.mark.parametrize(("name", "arguments"), RANDOM, ids=NAMES)
+def test_nothing_moves_outside_of_training(name, arguments):
+    out = np.asarray(make(name, arguments)(IMAGES, training=False))
+    if name != "RandomCrop":
+        np.testing.assert_array_equal(out, IMAGES)
+    else:
+        assert out.shape == (8, 4, 3, 3)
+
+
+@pytest.mark.parametrize(("name", "arguments"), RANDOM, ids=NAMES)
+def test_traced_equals_eager(name, arguments):
+    a, b = make(name, arguments), make(name, arguments)
+    traced = ckeras.function(lambda x: b(x, training=True))
+    for _ in range(2):
+        np.testing.assert_array_equal(np.asarray(a(IMAGES)), np.asarray(traced(IMAGES)))
+
+
+@pytest.mark.parametrize(("name", "arguments"), RANDOM, ids=NAMES)
+def test_channels_first_is_the_same(name, arguments):
+    if name in ("RandomBrightness", "RandomContrast"):
+        arguments = {**arguments, "value_range": (0, 255)}
+    last = np.asarray(make(name, arguments)(IMAGES))
+    first = make(name, {**arguments, "data_format": "channels_first"})(IMAGES.transpose(0, 3, 1, 2))
+    np.testing.assert_allclose(np.asarray(first).transpose(0, 2, 3, 1), last, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "arguments"), RANDOM, ids=NAMES)
+def test_masks_and_labels_go_with_their_images(name, arguments):
+    layer = make(name, arguments)
+    labels = np.arange(8)
+    both = {"images": np.repeat(MASKS, 3, -1).astype("float32"), "segmentation_masks": MASKS, "labels": labels, "id": 1}
+    if "interpolation" in layer.get_config():
+        layer.interpolation = "nearest"
+    out = layer(both)
+    np.testing.assert_array_equal(np.asarray(out["labels"]), labels)
+    assert out["id"] == 1 and np.asarray(out["segmentation_masks"]).dtype == np.int32
+    if layer.also_masks:
+        np.testing.assert_array_equal(
+            np.asarray(out["images"])[..., :1], np.asarray(out["segmentation_masks"]).astype("float32")
+        )
+        with pytest.raises(NotImplementedError, match="bounding boxes"):
+            layer({"images": IMAGES, "bounding_boxes": np.zeros((8, 1, 4))})
+    else:
+        np.testing.assert_array_equal(np.asarray(out["segmentation_masks"]), MASKS)
+
+
+@pytest.mark.parametrize(("name", "arguments"), RANDOM, ids=NAMES)
+def test_one_image_and_unknown_sizes(name, arguments):
+    layer = make(name, arguments)
+    out = np.asarray(layer(IMAGES[0]))
+    assert out.ndim == 3
+    symbolic = layer(ckeras.Input((6, 7, 3)))
+    assert symbolic.shape == (None, *out.shape)
+    model = ckeras.Sequential([ckeras.Input((6, 7, 3)), make(name, arguments), layers.Flatten(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(IMAGES / 255, np.ones((8, 1)), batch_size=4, verbose=0)
+
+
+def test_a_flip_is_a_mirror_image():
+    flipped = np.asarray(layers.RandomFlip("horizontal", seed=1)(IMAGES))
+    same = [np.array_equal(a, b) for a, b in zip(flipped, IMAGES)]
+    assert 0 < sum(same) < 8
+    for a, b, kept in zip(flipped, IMAGES, same):
+        np.testing.assert_array_equal(a, b if kept else b[:, ::-1])
+
+
+def test_a_random_crop_is_a_part():
+    out = np.asarray(layers.RandomCrop(4, 3, seed=1)(IMAGES))
+    assert any(np.array_equal(out, IMAGES[:, i : i + 4, j : j + 3]) for i in range(3) for j in range(5))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("Resizing", {"height": 0, "width": 3}, "height must be an integer of at least 1"),
+        ("Resizing", {"height": 3, "width": 3, "interpolation": "cubic"}, "interpolation must be one of"),
+        ("Resizing", {"height": 3, "width": 3, "fill_mode": "wrap"}, "fill_mode must be one of"),
+        (
+            "Resizing",
+            {"height": 3, "width": 3, "crop_to_aspect_ratio": True, "pad_to_aspect_ratio": True},
+            "only one of",
+        ),
+        ("CenterCrop", {"height": 3, "width": 2.5}, "width must be an integer"),
+        ("RandomFlip", {"mode": "diagonal"}, "mode must be one of"),
+        ("RandomRotation", {"factor": 1.5}, "factor must be a number"),
+        ("RandomRotation", {"factor": 0.5, "fill_mode": "mirror"}, "fill_mode must be one of"),
+        ("RandomZoom", {"height_factor": -1.0}, r"in \(-1.0, 1.0\]"),
+        ("RandomTranslation", {"height_factor": (0.1,), "width_factor": 0}, "height_factor must be"),
+        ("RandomShear", {"x_factor": -0.1}, r"in \[0, 1.0\]"),
+        ("RandomBrightness", {"factor": 0.1, "value_range": 255}, "value_range must be a pair"),
+        ("RandomContrast", {"factor": float("nan")}, "factor must be"),
+        ("RandomCrop", {"height": 3, "width": 2, "data_format": "last"}, "data_format"),
+    ],
+)
+def test_bad_arguments_are_refused(name, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(layers, name)(**arguments)
+
+
+def test_bad_images_are_refused():
+    with pytest.raises(ValueError, match="rank 3"):
+        layers.RandomFlip()(np.zeros((3, 3)))
+    with pytest.raises(ValueError, match="must have 'images'"):
+        layers.RandomFlip()({"labels": np.zeros(3)})
