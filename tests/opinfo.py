@@ -310,13 +310,18 @@ def _pad_cases(rng):
     ]
 
 
-def _update_cases(per_variable, **attrs):
+def _update_cases(per_variable, scalars=1, **attrs):
     def cases(rng):
         shapes = [(), (17,), (33, 31), (0,)]
         args = [rng.uniform(0.1, 1, s) for s in shapes for _ in range(per_variable)]
-        return [((np.array(0.125), *args), attrs)]
+        return [((*[np.array(0.125 * (i + 1)) for i in range(scalars)], *args), attrs)]
 
     return cases
+
+
+def _update_row(name, scalars, slots, rule, **attrs):
+    cases = _update_cases(slots + 2, scalars, **attrs)
+    return _row(name, opref.update(scalars, slots, rule), 0, rtol=8e-6, cases=cases)
 
 
 def _ctc_cases(rng):
@@ -371,7 +376,8 @@ def _bitcast_cases(rng):
 
 
 SGD = {"has_momentum": False, "nesterov": False, "momentum": 0.0}
-ADAM = {"one_minus_beta_1": 0.125, "one_minus_beta_2": 0.0078125, "epsilon": 1e-7}
+MOMENTS = {"one_minus_beta_1": 0.125, "one_minus_beta_2": 0.0078125, "epsilon": 1e-7}
+DECAY = {"rho": 0.875, "one_minus_rho": 0.125, "epsilon": 1e-7}
 RECURRENT = (("lstm", 2), ("gru", 1), ("simple_rnn", 0))
 STRUCTURED = [
     _row("cast", _cast_ref, 2, cases=_cast_cases),
@@ -437,7 +443,24 @@ STRUCTURED = [
     _row("random_binomial", None, 0, cases=_parameter_cases((0.0, 40.0), (0.0, 1.0))),
     _row("bitcast", lambda x, shape, dtype: x, 0, cases=_bitcast_cases),
     _row("sgd_update", opref.sgd_update, 0, rtol=1e-6, cases=_update_cases(2, **SGD)),
-    _row("adam_update", opref.adam_update, 0, rtol=2e-6, cases=_update_cases(4, **ADAM)),
+    _update_row("adam_update", 1, 2, opref.adam_rule, amsgrad=False, **MOMENTS),
+    _update_row("rmsprop_update", 1, 2, opref.rmsprop_rule, has_momentum=True, centered=False, momentum=0.125, **DECAY),
+    _update_row("adagrad_update", 1, 1, opref.adagrad_rule, epsilon=1e-7),
+    _update_row("adadelta_update", 1, 2, opref.adadelta_rule, **DECAY),
+    _update_row("adamax_update", 1, 2, opref.adamax_rule, one_minus_beta_1=0.125, beta_2=0.75, epsilon=1e-7),
+    _update_row("nadam_update", 4, 2, opref.nadam_rule, **MOMENTS),
+    _update_row(
+        "lion_update",
+        1,
+        1,
+        opref.lion_rule,
+        beta_1=0.875,
+        one_minus_beta_1=0.125,
+        beta_2=0.75,
+        one_minus_beta_2=0.25,
+    ),
+    _update_row("schedule_free_update", 3, 2, opref.schedule_free_rule, beta_1=0.875, **MOMENTS),
+    _update_row("ftrl_update", 2, 2, opref.ftrl_rule, power=-0.5, l1=0.25, twice_shrinkage=0.5),
 ]
 ROWS = {row.name: row for row in ELEMENTWISE + STRUCTURED}
 

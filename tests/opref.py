@@ -185,14 +185,70 @@ def sgd_update(lr, *args, has_momentum, nesterov, momentum):
     return out
 
 
-def adam_update(alpha, *args, one_minus_beta_1, one_minus_beta_2, epsilon):
-    out = []
-    for i in range(0, len(args), 4):
-        p, g, m, v = args[i : i + 4]
-        m = m + (g - m) * one_minus_beta_1
-        v = v + (g * g - v) * one_minus_beta_2
-        out += [p - alpha * m / (np.sqrt(v) + epsilon), m, v]
-    return out
+def update(scalars, slots, rule):
+    """The reference of an optimizer's update: `rule(p, g, slots, scalars, **attrs)` gives p and the new slots."""
+
+    def ref(*args, **attrs):
+        first, rest, out = args[:scalars], args[scalars:], []
+        for i in range(0, len(rest), slots + 2):
+            p, g, *mine = rest[i : i + slots + 2]
+            out += rule(p, g, mine, first, **attrs)
+        return out
+
+    return ref
+
+
+def adam_rule(p, g, s, k, amsgrad, one_minus_beta_1, one_minus_beta_2, epsilon):
+    m = s[0] + (g - s[0]) * one_minus_beta_1
+    v = s[1] + (g * g - s[1]) * one_minus_beta_2
+    most = [np.maximum(s[2], v)] if amsgrad else []
+    return [p - k[0] * m / (np.sqrt((most or [v])[0]) + epsilon), m, v, *most]
+
+
+def rmsprop_rule(p, g, s, k, has_momentum, centered, rho, one_minus_rho, momentum, epsilon):
+    v = s[0] * rho + g * g * one_minus_rho
+    mean = [s[-1] * rho + g * one_minus_rho] if centered else []
+    step = k[0] * g / np.sqrt(v + epsilon - (mean[0] ** 2 if centered else 0))
+    moved = [s[1] * momentum + step] if has_momentum else []
+    return [p - (moved or [step])[0], v, *moved, *mean]
+
+
+def adagrad_rule(p, g, s, k, epsilon):
+    total = s[0] + g * g
+    return [p - k[0] * g / np.sqrt(total + epsilon), total]
+
+
+def adadelta_rule(p, g, s, k, rho, one_minus_rho, epsilon):
+    v = s[0] * rho + g * g * one_minus_rho
+    step = np.sqrt(s[1] + epsilon) * g / np.sqrt(v + epsilon)
+    return [p - k[0] * step, v, s[1] * rho + step * step * one_minus_rho]
+
+
+def adamax_rule(p, g, s, k, one_minus_beta_1, beta_2, epsilon):
+    m, u = s[0] + (g - s[0]) * one_minus_beta_1, np.maximum(s[1] * beta_2, np.abs(g))
+    return [p - k[0] * m / (u + epsilon), m, u]
+
+
+def nadam_rule(p, g, s, k, one_minus_beta_1, one_minus_beta_2, epsilon):
+    m, v = s[0] + (g - s[0]) * one_minus_beta_1, s[1] + (g * g - s[1]) * one_minus_beta_2
+    return [p - k[0] * (m * k[1] + g * k[2]) / (np.sqrt(v * k[3]) + epsilon), m, v]
+
+
+def lion_rule(p, g, s, k, beta_1, one_minus_beta_1, beta_2, one_minus_beta_2):
+    return [p - k[0] * np.sign(s[0] * beta_1 + g * one_minus_beta_1), s[0] * beta_2 + g * one_minus_beta_2]
+
+
+def schedule_free_rule(p, g, s, k, beta_1, one_minus_beta_1, one_minus_beta_2, epsilon):
+    x = (p - one_minus_beta_1 * s[0]) / beta_1
+    v = s[1] + (g * g - s[1]) * one_minus_beta_2
+    z = s[0] - k[0] * g / (np.sqrt(v * k[1]) + epsilon)
+    return [one_minus_beta_1 * z + beta_1 * (x + (z - x) * k[2]), z, v]
+
+
+def ftrl_rule(p, g, s, k, power, l1, twice_shrinkage):
+    n = s[0] + g * g
+    z = s[1] + (g + twice_shrinkage * p) - (n**-power - s[0] ** -power) / k[0] * p
+    return [(np.clip(z, -l1, l1) - z) / (n**-power / k[0] + k[1]), n, z]
 
 
 def cumulative(ufunc):

@@ -379,23 +379,40 @@ def test_same_bits_for_every_thread_count_and_instruction_set():
             assert run(CKERAS_ISA=isa, CKERAS_NUM_THREADS="2") == one, isa
 
 
-def test_loss_scaling_is_refused_where_it_would_be_needed():
+def test_float16_trains_with_a_scale_that_adapts():
     def mixed():
-        return keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+        return keras.Sequential(
+            [keras.Input((3,)), layers.Dense(8, activation="relu"), layers.Dense(1, dtype="float32")]
+        )
 
     plain = mixed()
     plain.compile("adam", "mse", auto_scale_loss=True)
-    assert "auto_scale_loss" not in plain.get_compile_config()
+    assert type(plain.optimizer) is keras.optimizers.Adam
+    x = np.random.default_rng(0).normal(size=(256, 3)).astype("float32")
+    y = x.sum(1, keepdims=True)
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        model = mixed()
-        with pytest.raises(NotImplementedError, match=r"mixed_float16.*loss_scale_factor"):
-            model.compile("adam", "mse")
-        model.compile(keras.optimizers.Adam(loss_scale_factor=128.0), "mse")
-        model.compile("adam", "mse", auto_scale_loss=False)
-        assert model.get_compile_config()["auto_scale_loss"] is False
+        model, eager, unscaled = mixed(), mixed(), mixed()
     finally:
         keras.config.set_dtype_policy("float32")
+    eager.set_weights(model.get_weights())
+    for m in (model, eager):
+        # The first scale overflows float16, so steps are left out until it is small enough.
+        m.compile(
+            keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.02), 2.0**24), "mse", run_eagerly=m is eager
+        )
+        history = m.fit(x, y, epochs=12, batch_size=32, shuffle=False, verbose=0).history["loss"]
+        assert history[-1] < 0.1 * history[0] and np.isfinite(m.get_weights()[0]).all()
+        assert float(m.optimizer.dynamic_scale) < 2.0**24
+        assert 0 < int(m.optimizer.iterations) < 12 * 8
+    for a, b in zip(model.get_weights(), eager.get_weights()):
+        np.testing.assert_array_equal(a, b)
+    model.compile("adam", "mse")
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert isinstance(model.optimizer.inner_optimizer, keras.optimizers.Adam)
+    unscaled.compile("adam", "mse", auto_scale_loss=False)
+    assert type(unscaled.optimizer) is keras.optimizers.Adam
+    assert unscaled.get_compile_config()["auto_scale_loss"] is False
 
 
 def test_predict_sees_a_changed_dtype_policy():

@@ -209,3 +209,23 @@ def test_unknown_variable():
     optimizer.build([keras.Variable(1.0)])
     with pytest.raises(ValueError, match="'other'"):
         optimizer.apply([keras.ops.ones(())], [keras.Variable(1.0, name="other")])
+
+
+def test_loss_scale_optimizer_refuses_what_belongs_inside():
+    adam = keras.optimizers.Adam
+    scaling = keras.optimizers.LossScaleOptimizer
+    assert scaling(adam(), use_ema=False).inner_optimizer.loss_scale_factor is None
+    for arguments in ({"clipnorm": 1.0}, {"learning_rate": 0.1}):
+        with pytest.raises(ValueError, match="give them to inner_optimizer"):
+            scaling(adam(), **arguments)
+    with pytest.raises(ValueError, match="must be positive"):
+        scaling(adam(), initial_scale=0.0)
+    with pytest.raises(ValueError, match="already"):
+        scaling(scaling(adam()))
+    with pytest.raises(ValueError, match="must be an optimizer"):
+        scaling("adam")
+    optimizer = scaling(adam(0.25), 8.0, 5)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert again.get_config() == optimizer.get_config()
+    again.learning_rate = 0.5
+    assert float(again.inner_optimizer.learning_rate) == 0.5

@@ -262,7 +262,15 @@ def test_adam_updates_in_place():
 
     def step(g):
         new = adam_update_p.bind(
-            convert(0.1), p.value, g, m.value, v.value, one_minus_beta_1=0.1, one_minus_beta_2=0.001, epsilon=1e-7
+            convert(0.1),
+            p.value,
+            g,
+            m.value,
+            v.value,
+            amsgrad=False,
+            one_minus_beta_1=0.1,
+            one_minus_beta_2=0.001,
+            epsilon=1e-7,
         )
         for variable, value in zip((p, m, v), new):
             variable.assign(value)

@@ -4,51 +4,52 @@
 
 #include "ops/reference.h"
 
+#define CKERAS_ISA reference
+#include "ops/updates/choose.h"
+
 namespace ckeras::reference {
 namespace {
 
-void sgd(const Call& call) noexcept {
-  const double lr = scalar(call.in[0]), momentum = call.floats[0];
-  const bool has_momentum = call.ints[0] != 0, nesterov = call.ints[1] != 0;
-  const View* in = call.in + 1;
-  for (const View* out = call.out; out < call.out + call.n_out; out += 1 + has_momentum, in += 2 + has_momentum) {
-    with_float(out->dtype, [&](auto t) {
-      using T = decltype(t);
-      for (int64_t i = 0; i < out->size(); ++i) {
-        double step = -lr * in[1].as<const T>()[i].get();
-        if (has_momentum) {
-          const double m = momentum * in[2].as<const T>()[i].get() + step;
-          out[1].as<T>()[i].set(m);
-          step = nesterov ? momentum * m + step : m;
-        }
-        out[0].as<T>()[i].set(in[0].as<const T>()[i].get() + step);
-      }
-    });
-  }
-}
+// A float64 number with the names that vectors have.
+struct Number {
+  double x = 0;
+  Number() = default;
+  explicit Number(double value) : x(value) {}
+  friend Number operator+(Number a, Number b) { return Number(a.x + b.x); }
+  friend Number operator-(Number a, Number b) { return Number(a.x - b.x); }
+  friend Number operator*(Number a, Number b) { return Number(a.x * b.x); }
+  friend Number operator/(Number a, Number b) { return Number(a.x / b.x); }
+  friend bool operator<(Number a, Number b) { return a.x < b.x; }
+  friend bool operator>(Number a, Number b) { return a.x > b.x; }
+  friend Number sqrt(Number a) { return Number(std::sqrt(a.x)); }
+  friend Number abs(Number a) { return Number(std::abs(a.x)); }
+  friend Number pow(Number a, Number b) { return Number(std::pow(a.x, b.x)); }
+  friend Number max(Number a, Number b) { return a.x > b.x || std::isnan(a.x) ? a : b; }
+  friend Number min(Number a, Number b) { return a.x < b.x || std::isnan(a.x) ? a : b; }
+  friend Number select(bool m, Number a, Number b) { return m ? a : b; }
+};
 
-void adam(const Call& call) noexcept {
-  const double alpha = scalar(call.in[0]), rate1 = call.floats[0], rate2 = call.floats[1], epsilon = call.floats[2];
-  const View* in = call.in + 1;
-  for (const View* out = call.out; out < call.out + call.n_out; out += 3, in += 4) {
+template <class Rule>
+void run(const Call& call) {
+  constexpr int kSlots = Rule::kSlots;
+  Number k[Rule::kScalars + Rule::kFloats];
+  for (int j = 0; j < Rule::kScalars; ++j) k[j] = Number(scalar(call.in[j]));
+  for (int j = 0; j < Rule::kFloats; ++j) k[Rule::kScalars + j] = Number(call.floats[j]);
+  const View* in = call.in + Rule::kScalars;
+  for (const View* out = call.out; out < call.out + call.n_out; out += kSlots + 1, in += kSlots + 2) {
     with_float(out->dtype, [&](auto t) {
       using T = decltype(t);
+      const auto at = [&](const View& view, int64_t i) { return Number(view.as<const T>()[i].get()); };
       for (int64_t i = 0; i < out->size(); ++i) {
-        const double g = in[1].as<const T>()[i].get();
-        const double m = in[2].as<const T>()[i].get(), v = in[3].as<const T>()[i].get();
-        const double m2 = m + (g - m) * rate1, v2 = v + (g * g - v) * rate2;
-        out[0].as<T>()[i].set(in[0].as<const T>()[i].get() - alpha * m2 / (std::sqrt(v2) + epsilon));
-        out[1].as<T>()[i].set(m2);
-        out[2].as<T>()[i].set(v2);
+        Number slots[kSlots + 1];
+        for (int j = 0; j < kSlots; ++j) slots[j] = at(in[2 + j], i);
+        const Number moved = Rule::step(at(in[0], i), at(in[1], i), slots, k);
+        out[0].as<T>()[i].set(moved.x);
+        for (int j = 0; j < kSlots; ++j) out[1 + j].as<T>()[i].set(slots[j].x);
       }
     });
   }
 }
 
 }  // namespace
-
-extern const Kernel kernel_sgd_update, kernel_adam_update;
-constinit const Kernel kernel_sgd_update = {sgd, nullptr, nullptr};
-constinit const Kernel kernel_adam_update = {adam, nullptr, nullptr};
-
 }  // namespace ckeras::reference

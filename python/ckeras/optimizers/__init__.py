@@ -2,14 +2,36 @@
 
 from ckeras._catalog import Catalog
 from ckeras.optimizers import schedules as schedules
-from ckeras.optimizers.adam import Adam, AdamW
+from ckeras.optimizers.adafactor import Adafactor
+from ckeras.optimizers.adagrad import Adadelta, Adagrad
+from ckeras.optimizers.adam import Adam, Adamax, AdamW, Nadam, ScheduleFreeAdamW
+from ckeras.optimizers.ftrl import Ftrl
+from ckeras.optimizers.lamb import Lamb
+from ckeras.optimizers.lion import Lion
+from ckeras.optimizers.loss_scale_optimizer import LossScaleOptimizer
+from ckeras.optimizers.muon import Muon
 from ckeras.optimizers.optimizer import Optimizer
 from ckeras.optimizers.rmsprop import RMSprop
 from ckeras.optimizers.sgd import SGD
 
-_catalog = Catalog(
-    "optimizer", "optimizers", Optimizer, classes=(Adam, AdamW, RMSprop, SGD), aliases={"adamw": "AdamW"}
+_CLASSES = (
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    AdamW,
+    Adamax,
+    Ftrl,
+    Lamb,
+    Lion,
+    LossScaleOptimizer,
+    Muon,
+    Nadam,
+    RMSprop,
+    SGD,
+    ScheduleFreeAdamW,
 )
+_catalog = Catalog("optimizer", "optimizers", Optimizer, classes=_CLASSES, aliases={"adamw": "AdamW"})
 
 
 def get(identifier):

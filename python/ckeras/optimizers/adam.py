@@ -1,11 +1,13 @@
-"""Adam and AdamW."""
+"""Adam and its kin: AdamW, Adamax, Nadam, ScheduleFreeAdamW."""
 
 from ckeras import ops
-from ckeras.ops.updates import adam_update_p
-from ckeras.optimizers.optimizer import Optimizer
+from ckeras.ops.updates import adam_update_p, adamax_update_p, nadam_update_p, schedule_free_update_p
+from ckeras.optimizers.arguments import check_betas, takes
+from ckeras.optimizers.ruled import RuleOptimizer, power
 
 
-class Adam(Optimizer):
+@takes(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False)
+class Adam(RuleOptimizer):
     """Adam (Kingma and Ba, 2014): steps scaled by running means of gradients and their squares.
 
     `m += (g - m) * (1 - beta_1)`, `v += (g^2 - v) * (1 - beta_2)`, then `w -= alpha * m / (sqrt(v) + epsilon)` with
@@ -13,142 +15,130 @@ class Adam(Optimizer):
     (Reddi et al., 2018).
     """
 
-    def __init__(
-        self,
-        learning_rate=0.001,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-7,
-        amsgrad=False,
-        weight_decay=None,
-        clipnorm=None,
-        clipvalue=None,
-        global_clipnorm=None,
-        use_ema=False,
-        ema_momentum=0.99,
-        ema_overwrite_frequency=None,
-        loss_scale_factor=None,
-        gradient_accumulation_steps=None,
-        name=None,
-        **kwargs,
-    ):
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
-        for label, value in (("beta_1", beta_1), ("beta_2", beta_2)):
-            if not 0 <= value < 1:
-                raise ValueError(f"[{type(self).__name__}] {label} must be in [0, 1), got {value!r}")
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.amsgrad = amsgrad
+    def _check(self):
+        check_betas(self, "beta_1", "beta_2")
 
-    def build(self, var_list):
-        if self.built:
-            return
-        super().build(var_list)
-        variables = self._trainable_variables
-        self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
-        self._velocity_hats = self.add_optimizer_variables(variables, "velocity_hat") if self.amsgrad else []
+    def _slot_names(self):
+        return [("momentum", "velocity"), *([("velocity_hat",)] if self.amsgrad else [])]
 
-    def _alpha(self, learning_rate):
-        t = ops.cast(ops.add(self.iterations, 1), "float32")
-        correction = ops.sqrt(ops.subtract(1.0, ops.power(float(self.beta_2), t)))
-        return ops.divide(ops.multiply(learning_rate, correction), ops.subtract(1.0, ops.power(float(self.beta_1), t)))
-
-    def fused_update(self, grads, variables, learning_rate):
-        """One pass over all variables, which have one dtype."""
-        alpha = ops.cast(self._alpha(learning_rate), variables[0].dtype)
-        at = [self._index(v) for v in variables]
-        if self.amsgrad:
-            for i, v, g in zip(at, variables, grads):
-                self._amsgrad_step(g, v, alpha, i)
-            return
-        args = []
-        for i, v, g in zip(at, variables, grads):
-            args += [v.value, g, self._momentums[i].value, self._velocities[i].value]
-        outs = adam_update_p.bind(
-            alpha,
-            *args,
-            one_minus_beta_1=1.0 - self.beta_1,
-            one_minus_beta_2=1.0 - self.beta_2,
-            epsilon=float(self.epsilon),
-        )
-        for n, (i, v) in enumerate(zip(at, variables)):
-            v.assign(outs[3 * n])
-            self._momentums[i].assign(outs[3 * n + 1])
-            self._velocities[i].assign(outs[3 * n + 2])
-
-    def _amsgrad_step(self, g, v, alpha, i):
-        m, s, top = self._momentums[i], self._velocities[i], self._velocity_hats[i]
-        m.assign_add(ops.multiply(ops.subtract(g, m), 1.0 - self.beta_1))
-        s.assign_add(ops.multiply(ops.subtract(ops.square(g), s), 1.0 - self.beta_2))
-        top.assign(ops.maximum(top, s))
-        v.assign_sub(ops.divide(ops.multiply(m, alpha), ops.add(ops.sqrt(top), self.epsilon)))
-
-    def update_step(self, gradient, variable, learning_rate):
-        self.fused_update([ops.cast(gradient, variable.dtype)], [variable], learning_rate)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
+    def _rule(self, learning_rate):
+        t = self._step()
+        correction = ops.sqrt(ops.subtract(1.0, power(self.beta_2, t)))
+        alpha = ops.divide(ops.multiply(learning_rate, correction), ops.subtract(1.0, power(self.beta_1, t)))
+        attributes = {
+            "amsgrad": bool(self.amsgrad),
+            "one_minus_beta_1": 1.0 - self.beta_1,
+            "one_minus_beta_2": 1.0 - self.beta_2,
             "epsilon": self.epsilon,
-            "amsgrad": self.amsgrad,
         }
+        return adam_update_p, [alpha], attributes
 
 
+@takes(learning_rate=0.001, weight_decay=0.004, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False)
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2017)."""
 
-    def __init__(
-        self,
-        learning_rate=0.001,
-        weight_decay=0.004,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-7,
-        amsgrad=False,
-        clipnorm=None,
-        clipvalue=None,
-        global_clipnorm=None,
-        use_ema=False,
-        ema_momentum=0.99,
-        ema_overwrite_frequency=None,
-        loss_scale_factor=None,
-        gradient_accumulation_steps=None,
-        name=None,
-        **kwargs,
-    ):
-        if weight_decay is None:
+    def _check(self):
+        super()._check()
+        if self.weight_decay is None:
             raise ValueError("[AdamW] weight_decay must be a number; use Adam for none")
-        super().__init__(
-            learning_rate=learning_rate,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            amsgrad=amsgrad,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
+
+
+@takes(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7)
+class Adamax(RuleOptimizer):
+    """Adamax (Kingma and Ba, 2014): Adam with the largest decayed gradient in place of the root of the mean square.
+
+    `m += (g - m) * (1 - beta_1)`, `u = max(beta_2 * u, |g|)`, then
+    `w -= learning_rate / (1 - beta_1^t) * m / (u + epsilon)`.
+    """
+
+    def _check(self):
+        check_betas(self, "beta_1", "beta_2")
+
+    def _slot_names(self):
+        return [("momentum", "norm")]
+
+    def _rule(self, learning_rate):
+        rate = ops.divide(learning_rate, ops.subtract(1.0, power(self.beta_1, self._step())))
+        attributes = {"one_minus_beta_1": 1.0 - self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+        return adamax_update_p, [rate], attributes
+
+
+@takes(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7)
+class Nadam(RuleOptimizer):
+    """Nadam (Dozat, 2015): Adam that looks ahead by its momentum, which grows as `beta_1 * (1 - 0.96^t / 2)`."""
+
+    def _check(self):
+        check_betas(self, "beta_1", "beta_2")
+
+    def build(self, variables):
+        """Makes the slots for `variables`, and the product of the momenta so far."""
+        if self.built:
+            return
+        super().build(variables)
+        self._product = self.add_variable((), "ones", dtype="float32", name="u_product")
+
+    def _slot_names(self):
+        return [("momentum", "velocity")]
+
+    def update_all(self, grads, variables, learning_rate):
+        """Updates every variable, then the product of the momenta."""
+        super().update_all(grads, variables, learning_rate)
+        self._product.assign(ops.multiply(self._product, self._momentum_at(self._step())))
+
+    def _momentum_at(self, t):
+        return ops.multiply(ops.subtract(1.0, ops.multiply(power(0.96, t), 0.5)), self.beta_1)
+
+    def _rule(self, learning_rate):
+        t = self._step()
+        now, later = self._momentum_at(t), self._momentum_at(ops.add(t, 1.0))
+        product = ops.multiply(self._product, now)
+        of_g = ops.divide(ops.subtract(1.0, now), ops.subtract(1.0, product))
+        of_m = ops.divide(later, ops.subtract(1.0, ops.multiply(product, later)))
+        of_v = ops.divide(1.0, ops.subtract(1.0, power(self.beta_2, t)))
+        attributes = {
+            "one_minus_beta_1": 1.0 - self.beta_1,
+            "one_minus_beta_2": 1.0 - self.beta_2,
+            "epsilon": self.epsilon,
+        }
+        return nadam_update_p, [learning_rate, of_m, of_g, of_v], attributes
+
+
+@takes(learning_rate=0.0025, beta_1=0.9, beta_2=0.999, epsilon=1e-8, warmup_steps=0)
+class ScheduleFreeAdamW(RuleOptimizer):
+    """Schedule-free AdamW (Defazio et al., 2024): no schedule is needed, for the weights are averaged all along.
+
+    Steps of Adam without momentum move z, x is the mean of all z, and the weights are
+    `(1 - beta_1) * z + beta_1 * x`. Over the first `warmup_steps` steps the learning rate rises from 0.
+    Raises `ValueError` for `beta_1` outside (0, 1).
+    """
+
+    def _check(self):
+        check_betas(self, "beta_1", above=True)
+        check_betas(self, "beta_2")
+        if isinstance(self.warmup_steps, bool) or not isinstance(self.warmup_steps, int) or self.warmup_steps < 0:
+            raise ValueError(f"[ScheduleFreeAdamW] warmup_steps must be an integer >= 0, got {self.warmup_steps!r}")
+
+    def build(self, variables):
+        """Makes the slots for `variables`: z starts at the weights."""
+        if self.built:
+            return
+        super().build(variables)
+        for z, v in zip(self._slots["momentum"], self._trainable_variables):
+            z.assign(v)
+
+    def _slot_names(self):
+        return [("momentum", "velocity")]
+
+    def _rule(self, learning_rate):
+        t = self._step()
+        if self.warmup_steps:
+            learning_rate = ops.multiply(learning_rate, ops.minimum(ops.divide(t, float(self.warmup_steps)), 1.0))
+        correction = ops.divide(1.0, ops.subtract(1.0, power(self.beta_2, t)))
+        attributes = {
+            "beta_1": self.beta_1,
+            "one_minus_beta_1": 1.0 - self.beta_1,
+            "one_minus_beta_2": 1.0 - self.beta_2,
+            "epsilon": self.epsilon,
+        }
+        return schedule_free_update_p, [learning_rate, correction, ops.divide(1.0, t)], attributes

@@ -25,6 +25,11 @@ class Optimizer:
     A subclass defines `update_step(gradient, variable, learning_rate)` and, for slots, `build(variables)`.
     """
 
+    _own_arguments = ()  # attributes that are part of the config; see arguments.takes
+
+    def _check(self):
+        """Raises for values of the class's own arguments that mean nothing."""
+
     def __init__(
         self,
         learning_rate,
@@ -241,8 +246,7 @@ class Optimizer:
     def _update(self, grads, variables):
         grads = self._clip(grads)
         rate = self.learning_rate
-        if self.weight_decay is not None:
-            self._decay(variables, rate)
+        self._decay(variables, rate)
         self.update_all(grads, variables, rate)
         for v in variables:
             if v.constraint is not None:
@@ -302,9 +306,14 @@ class Optimizer:
             kept = (v for v in self._trainable_variables if id(v) not in out)
             self._decayed = {id(v) for v in kept if not any(name in v.path for name in names)}
         for v in variables:
-            if id(v) in self._decayed:
-                step = ops.cast(ops.multiply(rate, self.weight_decay), v.dtype)
+            share = self._decay_of(v) if id(v) in self._decayed else None
+            if share is not None:
+                step = ops.cast(ops.multiply(rate, share), v.dtype)
                 v.assign(ops.subtract(v, ops.multiply(v, step)))
+
+    def _decay_of(self, variable):
+        """The weight decay of one variable."""
+        return self.weight_decay
 
     def _accumulate(self, grads, variables):
         """Adds to the accumulators; where a round is full, keeps the update made with their mean."""
@@ -314,11 +323,7 @@ class Optimizer:
         sums = [ops.add(a, g) for a, g in zip(slots, grads)]
         fixed = {id(v) for v in (*self._accumulators, self._iterations, self._learning_rate)}
         touched = [v for v in (*variables, *self._variables) if id(v) not in fixed]
-        before = [v.value for v in touched]
-        self._update([ops.divide(s, n) for s in sums], variables)
-        for v, old in zip(touched, before):
-            if v.value is not old:
-                v.assign(ops.where(full, v.value, old))
+        kept_where(full, touched, lambda: self._update([ops.divide(s, n) for s in sums], variables))
         for a, s in zip(slots, sums):
             a.assign(ops.where(full, ops.zeros_like(s), s))
 
@@ -356,7 +361,7 @@ class Optimizer:
         """`(variables, optimizer_variables)` after an update of the given values; the objects' own stay."""
         if not self.built:
             raise ValueError(f"[{self.name}] stateless_apply: call build(variables) first")
-        state = self._trainable_variables + self._variables
+        state = self._trainable_variables + self.variables
         values = list(trainable_variables) + list(optimizer_variables)
         with swapped(state, values, f"{self.name}.stateless_apply"):
             self.apply(grads)
@@ -370,26 +375,26 @@ class Optimizer:
         """Sets all variables, from a list of arrays."""
         if not self.built:
             raise ValueError(f"[{self.name}] set_weights: call build(variables) first")
-        if len(weights) != len(self._variables):
-            raise ValueError(f"[{self.name}] expected {len(self._variables)} arrays, got {len(weights)}")
-        for v, w in zip(self._variables, weights):
+        if len(weights) != len(self.variables):
+            raise ValueError(f"[{self.name}] expected {len(self.variables)} arrays, got {len(weights)}")
+        for v, w in zip(self.variables, weights):
             v.assign(w)
 
     def save_own_variables(self, store):
         """Puts every variable's array into the mapping `store`."""
-        for i, v in enumerate(self._variables):
+        for i, v in enumerate(self.variables):
             store[str(i)] = v.numpy()
 
     def load_own_variables(self, store):
         """Reads what `save_own_variables` wrote; a store for other variables is left with a warning."""
-        if len(store.keys()) != len(self._variables):
+        if len(store.keys()) != len(self.variables):
             warnings.warn(
-                f"[{self.name}] expected the state of {len(self._variables)} variables, the file has "
+                f"[{self.name}] expected the state of {len(self.variables)} variables, the file has "
                 f"{len(store.keys())}: the optimizer starts fresh",
                 stacklevel=2,
             )
             return
-        for i, v in enumerate(self._variables):
+        for i, v in enumerate(self.variables):
             v.assign(store[str(i)])
 
     def get_config(self):
@@ -410,6 +415,7 @@ class Optimizer:
             "ema_overwrite_frequency": self.ema_overwrite_frequency,
             "loss_scale_factor": self.loss_scale_factor,
             "gradient_accumulation_steps": self.gradient_accumulation_steps,
+            **{name: getattr(self, name) for name in self._own_arguments},
         }
 
     @classmethod
@@ -427,6 +433,15 @@ class Optimizer:
 def _check_period(where, name, value, least):
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
         raise ValueError(f"[{where}] {name} must be None or an integer of at least {least}, got {value!r}")
+
+
+def kept_where(condition, variables, act):
+    """Calls `act()`, and puts back what `variables` were where the scalar `condition` is false."""
+    before = [v.value for v in variables]
+    act()
+    for v, old in zip(variables, before):
+        if v.value is not old:
+            v.assign(ops.where(condition, v.value, old))
 
 
 def _square_sum(x):

@@ -20,17 +20,6 @@ def check_compile(steps_per_execution, jit_compile, run_eagerly, auto_scale_loss
         raise ValueError("[compile] run_eagerly=True and jit_compile=True exclude each other; drop one")
 
 
-def check_loss_scaling(auto_scale_loss, policy, optimizer):
-    """Raises `NotImplementedError` where Keras would choose a loss scale as it trains: float16 without a fixed one."""
-    if auto_scale_loss and policy.name == "mixed_float16" and optimizer is not None and not optimizer.loss_scale_factor:
-        raise NotImplementedError(
-            "[compile] a model of the policy 'mixed_float16' needs its loss scaled, and a scale that adapts itself "
-            "(LossScaleOptimizer) is not there yet. Use the policy 'mixed_bfloat16', which needs none; or give the "
-            f"optimizer a fixed one, {type(optimizer).__name__}(loss_scale_factor=1024.0); or train unscaled with "
-            "compile(auto_scale_loss=False)"
-        )
-
-
 def check_endless(what, data, steps, epochs):
     """Raises `ValueError` for a generator that would have to start over for a second epoch."""
     if isinstance(data, BatchData) and steps is None and data.steps is None and epochs > 1 and data.endless:

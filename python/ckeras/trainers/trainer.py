@@ -64,17 +64,18 @@ class Trainer:
         output, or lists or dicts shaped as the outputs; "accuracy" becomes binary, categorical or sparse by the shapes.
         `run_eagerly=True` runs steps as Python code, with the same numbers. `steps_per_execution`: how many steps run
         between two calls of batch hooks. `jit_compile` is accepted: steps are always traced unless `run_eagerly`.
-        `auto_scale_loss` asks for a scaled loss where the policy is "mixed_float16": a scale that adapts itself is not
-        there yet, so such a model needs an optimizer with a fixed `loss_scale_factor`, or False here.
-        Raises `ValueError` for unknown names and for a negative or zero `steps_per_execution`, and
-        `NotImplementedError` for a "mixed_float16" model without a fixed scale.
+        `auto_scale_loss` puts the optimizer into a `LossScaleOptimizer` where the policy is "mixed_float16".
+        Raises `ValueError` for unknown names and for a negative or zero `steps_per_execution`.
 
         >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
         """
         arguments.check_compile(steps_per_execution, jit_compile, run_eagerly, auto_scale_loss)
         output_names = getattr(self, "output_names", None)
         resolved = optimizers_module.get(optimizer)
-        arguments.check_loss_scaling(auto_scale_loss, self.dtype_policy, resolved)
+        if auto_scale_loss and resolved is not None and self.dtype_policy.name == "mixed_float16":
+            scales = isinstance(resolved, optimizers_module.LossScaleOptimizer)
+            if not scales:
+                resolved = optimizers_module.LossScaleOptimizer(resolved, name="loss_scale_optimizer")
         compile_loss = None if loss is None else CompileLoss(loss, loss_weights, output_names)
         if loss is None and loss_weights is not None:
             raise ValueError("[compile] loss_weights without a loss")

@@ -3,6 +3,7 @@
 from ckeras._catalog import Catalog
 from ckeras.optimizers.schedules.schedule import (
     CosineDecay,
+    CosineDecayRestarts,
     ExponentialDecay,
     InverseTimeDecay,
     LearningRateSchedule,
@@ -14,7 +15,14 @@ _catalog = Catalog(
     "learning rate schedule",
     "optimizers.schedules",
     LearningRateSchedule,
-    classes=(CosineDecay, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay),
+    classes=(
+        CosineDecay,
+        CosineDecayRestarts,
+        ExponentialDecay,
+        InverseTimeDecay,
+        PiecewiseConstantDecay,
+        PolynomialDecay,
+    ),
 )
 
 

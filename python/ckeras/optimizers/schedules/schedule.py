@@ -199,3 +199,46 @@ class CosineDecay(LearningRateSchedule):
             "warmup_target": self.warmup_target,
             "warmup_steps": self.warmup_steps,
         }
+
+
+class CosineDecayRestarts(LearningRateSchedule):
+    """Half a cosine from the initial rate to `alpha` times it, again and again (Loshchilov and Hutter, 2016).
+
+    The first takes `first_decay_steps` steps, each later one `t_mul` times as many, from a rate `m_mul` times as high.
+    """
+
+    def __init__(self, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0, name="SGDRDecay"):
+        _positive(name, "first_decay_steps", first_decay_steps)
+        _positive(name, "t_mul", t_mul)
+        self.initial_learning_rate = initial_learning_rate
+        self.first_decay_steps = first_decay_steps
+        self.t_mul = t_mul
+        self.m_mul = m_mul
+        self.alpha = alpha
+        self.name = name
+
+    def __call__(self, step):
+        done = ops.divide(_float(step), float(self.first_decay_steps))
+        if self.t_mul == 1.0:
+            past = ops.floor(done)
+            share = ops.subtract(done, past)
+        else:
+            grown = ops.subtract(1.0, ops.multiply(done, 1.0 - self.t_mul))
+            past = ops.floor(ops.divide(ops.log(grown), math.log(self.t_mul)))
+            longer = ops.power(float(self.t_mul), past)
+            before = ops.divide(ops.subtract(1.0, longer), 1.0 - self.t_mul)
+            share = ops.divide(ops.subtract(done, before), longer)
+        peak = ops.power(float(self.m_mul), past)
+        wave = ops.multiply(ops.multiply(ops.add(ops.cos(ops.multiply(share, math.pi)), 1.0), 0.5), peak)
+        decayed = ops.add(ops.multiply(wave, 1.0 - self.alpha), float(self.alpha))
+        return ops.multiply(decayed, float(self.initial_learning_rate))
+
+    def get_config(self):
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "first_decay_steps": self.first_decay_steps,
+            "t_mul": self.t_mul,
+            "m_mul": self.m_mul,
+            "alpha": self.alpha,
+            "name": self.name,
+        }
