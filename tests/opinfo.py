@@ -362,6 +362,35 @@ def _norm_cases(grad):
     return cases
 
 
+# queries [B, T, N, H], keys and groups, causal, shapes of bias and mask, cap
+ATTENTIONS = [
+    ((2, 5, 4, 3), 7, 2, False, (2, 4, 5, 7), (2, 1, 5, 7), 0.0),
+    ((1, 7, 2, 5), 7, 2, True, None, None, 0.0),
+    ((2, 3, 2, 4), 9, 1, True, (1, 2, 1, 9), (2, 1, 1, 9), 2.0),
+    ((1, 97, 1, 17), 131, 1, False, (1, 1, 97, 1), None, 0.0),
+]
+
+
+def _attention_cases(grad):
+    def cases(rng):
+        out = []
+        for queries, keys, groups, causal, bias, mask, cap in ATTENTIONS:
+            q, k, v = _n(rng, *queries), *_n(rng, 2, queries[0], keys, groups, queries[3])
+            extras = [] if bias is None else [_n(rng, *bias)]
+            if mask is not None:
+                extras.append((rng.random(mask) < 0.7) | (np.arange(mask[3]) == 0))
+            attrs = {"causal": causal, "bias": bias is not None, "mask": mask is not None, "scale": 0.3, "cap": cap}
+            if not grad:
+                out.append(((q, k, v, *extras), attrs))
+                continue
+            y, *rows = opref.attention(q, k, v, *extras, **attrs)
+            for wants_bias in {False, bias is not None}:
+                out.append(((q, k, v, y, _n(rng, *queries), *rows, *extras), {**attrs, "wants_bias": wants_bias}))
+        return out
+
+    return cases
+
+
 def _dft_cases(rng):
     return [((_n(rng, *s), _n(rng, *s)), {"sign": g}) for s, g in [((16,), -1), ((3, 12), 1), ((2, 2, 31), -1)]]
 
@@ -404,6 +433,8 @@ STRUCTURED = [
     _row("softmax_cross_entropy_grad", opref.softmax_cross_entropy_grad, rtol=1e-6, cases=_labels_cases(True)),
     _row("layer_norm", opref.layer_norm, rtol=4e-6, cases=_norm_cases(False), kept=2),
     _row("layer_norm_grad", opref.layer_norm_grad, order=None, rtol=8e-6, cases=_norm_cases(True)),
+    _row("attention", opref.attention, rtol=4e-6, cases=_attention_cases(False), kept=2),
+    _row("attention_grad", opref.attention_grad, order=None, rtol=8e-6, cases=_attention_cases(True)),
     _row("random_bits", None, 0, cases=lambda rng: [((SEED,), {"shape": s}) for s in [(), (0,), (17,), (100, 701)]]),
     _row("random_uniform", None, 0, cases=_random_cases(low=-1.0, high=3.0)),
     _row("random_normal", None, 0, cases=_random_cases(mean=1.0, stddev=2.0)),

@@ -305,3 +305,41 @@ def layer_norm_grad(x, dy, mean, rstd, *weights, rms, gamma, beta, epsilon):
     h, g = (x - mean[:, None]) * rstd[:, None], dy * (weights[0] if gamma else 1)
     dx = g - (0 if rms else g.mean(1, keepdims=True)) - h * (g * h).mean(1, keepdims=True)
     return [dx * rstd[:, None]] + ([(dy * h).sum(0)] if gamma else []) + ([dy.sum(0)] if beta else [])
+
+
+def _scores(q, k, extras, causal, bias, mask, scale, cap):
+    """Capped scores, logits and where they are seen, all [B, N, T, S]."""
+    k = np.repeat(k, q.shape[2] // k.shape[2], 2)
+    c = np.einsum("btnh,bsnh->bnts", q, k) * scale
+    c = cap * np.tanh(c / cap) if cap else c
+    seen = np.ones(c.shape, bool)
+    if mask:
+        seen = seen & extras[-1]
+    if causal:
+        seen = np.tril(seen)
+    return c, np.where(seen, c + (extras[0] if bias else 0), -1e300), seen
+
+
+def attention(q, k, v, *extras, causal, bias, mask, scale, cap):
+    _, logits, _ = _scores(q, k, extras, causal, bias, mask, scale, cap)
+    top = logits.max(-1)
+    p = np.exp(logits - top[..., None])
+    total = p.sum(-1)
+    v = np.repeat(v, q.shape[2] // v.shape[2], 2)
+    return [np.einsum("bnts,bsnh->btnh", p / total[..., None], v), top, total]
+
+
+def attention_grad(q, k, v, y, dy, top, total, *extras, causal, bias, mask, scale, cap, wants_bias):
+    c, logits, seen = _scores(q, k, extras, causal, bias, mask, scale, cap)
+    share = q.shape[2] // k.shape[2]
+    p = np.exp(logits - top[..., None]) / total[..., None]
+    across = np.einsum("btnh,bsnh->bnts", dy, np.repeat(v, share, 2))
+    dl = np.where(seen, p * (across - np.einsum("btnh,btnh->bnt", dy, y)[..., None]), 0)
+    dc = dl * (1 - (c / cap) ** 2 if cap else 1) * scale
+
+    def shared(x):
+        return x.reshape(*k.shape[:3], share, k.shape[3]).sum(3)
+
+    dq = np.einsum("bnts,bsnh->btnh", dc, np.repeat(k, share, 2))
+    dk, dv = shared(np.einsum("bnts,btnh->bsnh", dc, q)), shared(np.einsum("bnts,btnh->bsnh", p, dy))
+    return [dq, dk, dv, dl] if wants_bias else [dq, dk, dv]

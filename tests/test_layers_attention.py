@@ -132,6 +132,23 @@ def test_initializers_of_projections_count_the_einsum_s_fans():
     assert two.query_dense.kernel.shape == two.key_dense.kernel.shape
 
 
+@pytest.mark.parametrize(
+    "make", [lambda **k: layers.MultiHeadAttention(2, 3, **k), lambda **k: layers.GroupQueryAttention(3, 4, 2, **k)]
+)
+def test_flash_attention_changes_the_way_not_the_values(make):
+    wide = RNG.normal(size=(2, 300, 6)).astype("float32")
+    mask = np.arange(300) % 3 > 0
+    outs = []
+    for flash in (True, False, None):
+        layer = make(flash_attention=flash)
+        layer.build((2, 300, 6), (2, 300, 6))
+        layer.set_weights([np.full(w.shape, 0.1 * (i + 1), "float32") for i, w in enumerate(layer.weights)])
+        outs.append(layer(wide, wide, value_mask=np.tile(mask, (2, 1))).numpy())
+    np.testing.assert_allclose(outs[0], outs[1], rtol=1e-4, atol=1e-5)
+    assert not np.array_equal(outs[0], outs[1])
+    np.testing.assert_array_equal(outs[0], outs[2])
+
+
 OPTIONS = {
     "kernel_initializer": "ones",
     "bias_initializer": "ones",

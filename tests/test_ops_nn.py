@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import ckeras
-from ckeras import ops
+from ckeras import _engine, ops
+from ckeras._core import settings
 from composites import Call, check_gradient, check_symbolic, check_traced, check_values
 
 rng = np.random.default_rng(11)
@@ -55,7 +56,9 @@ def conv_transpose(x, w, strides, padding):
     return full[:, top : top + h * sh, left : left + v * sw]
 
 
-def attention(q, k, v, bias=None, mask=None, scale=None, is_causal=False, attn_logits_soft_cap=None):
+def attention(
+    q, k, v, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None, attn_logits_soft_cap=None
+):
     groups = q.shape[2] // k.shape[2]
     k, v = np.repeat(k, groups, 2), np.repeat(v, groups, 2)
     logits = np.einsum("btnh,bsnh->bnts", q, k) * (q.shape[-1] ** -0.5 if scale is None else scale)
@@ -154,6 +157,13 @@ CALLS = [
     Call("dot_product_attention", (q, k, v), attention, {"is_causal": True, "scale": 0.3}),
     Call("dot_product_attention", (q, k, v, n(1, 4, 5, 6), rng.random((2, 1, 5, 6)) < 0.8), attention),
     Call("dot_product_attention", (q, k, v), attention, {"attn_logits_soft_cap": 2.0}),
+    Call("dot_product_attention", (q, k, v), attention, {"flash_attention": True, "attn_logits_soft_cap": 2.0}),
+    Call(
+        "dot_product_attention",
+        (q, k, v, n(4, 1, 6), rng.random((2, 1, 5, 6)) < 0.8),
+        attention,
+        {"flash_attention": False, "attn_logits_soft_cap": 2.0, "is_causal": True},
+    ),
     Call("sparsemax", (x,), sparsemax, rtol=1e-5),
 ]
 IDS = [f"{c.name}-{i}" for i, c in enumerate(CALLS)]
@@ -177,6 +187,72 @@ def test_symbolic_shapes(call):
 @pytest.mark.parametrize("call", [c for c in CALLS if c.order], ids=lambda c: c.name)
 def test_gradients(call):
     check_gradient(call)
+
+
+def with_gradients(flash, arrays, dtype="float64", **options):
+    """The result and the gradients of query, key, value and bias."""
+    tensors = [ops.convert_to_tensor(a, dtype) for a in arrays]
+    with ckeras.GradientTape() as tape:
+        tape.watch(tensors)
+        y = ops.dot_product_attention(*tensors, flash_attention=flash, **options)
+        loss = ops.sum(y * ops.cos(ops.reshape(ops.arange(y.size, dtype=y.dtype), y.shape)))
+    return [np.asarray(ops.cast(t, "float64")) for t in (y, *tape.gradient(loss, tensors))]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"is_causal": True}, {"mask": "rows", "is_causal": True}, {"mask": "keys", "attn_logits_soft_cap": 1.5}],
+    ids=str,
+)
+def test_attention_in_one_kernel_is_that_through_the_scores(options):
+    arrays = (n(2, 203, 4, 6), n(2, 150, 2, 6), n(2, 150, 2, 6), n(4, 203, 1))
+    if "mask" in options:  # with "rows" some queries see nothing: they get the mean of all values
+        shape = {"rows": (1, 1, 203, 1), "keys": (2, 1, 1, 150)}[options["mask"]]
+        options = {**options, "mask": rng.random(shape) < 0.5}
+    for one, other in zip(with_gradients(True, arrays, **options), with_gradients(False, arrays, **options)):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
+def test_attention_of_halves_computes_in_float32():
+    arrays = (n(1, 9, 2, 8), n(1, 9, 2, 8), n(1, 9, 2, 8))
+    wide = with_gradients(None, arrays)
+    for got, want in zip(with_gradients(None, arrays, "bfloat16"), wide):
+        np.testing.assert_allclose(got, want, atol=0.03 * np.abs(want).max())
+
+
+def test_attention_makes_no_array_of_scores():
+    x = ops.convert_to_tensor(n(1, 4000, 1, 8), "float32")  # scores of 64 MB
+    _engine.release()
+    _engine.reset_peak()
+    before = _engine.memory()["in_use"]
+    with ckeras.GradientTape() as tape:
+        tape.watch(x)
+        loss = ops.sum(ops.dot_product_attention(x, x, x))
+    tape.gradient(loss, x)
+    assert _engine.memory()["peak"] - before < 16 << 20
+
+
+def test_infinite_bias_hides_keys():
+    bias = np.where(np.arange(6) < 2, -np.inf, 0.0)
+    got = ops.dot_product_attention(q, k, v, bias)
+    np.testing.assert_allclose(got, ops.dot_product_attention(q, k[:, 2:], v[:, 2:]), rtol=1e-12)
+    late = np.where(np.arange(200) < 150, -np.inf, 0.0)  # the whole first block of keys
+    keys = n(2, 200, 2, q.shape[-1])
+    got = ops.dot_product_attention(q, keys, keys, late)
+    np.testing.assert_allclose(got, ops.dot_product_attention(q, keys[:, 150:], keys[:, 150:]), rtol=1e-12)
+
+
+def test_the_switch_of_the_configuration_chooses_the_way():
+    arrays = [x.astype("float32") for x in (n(1, 40, 1, 64), n(1, 200, 1, 64), n(1, 200, 1, 64))]
+    forms, whole = (ops.dot_product_attention(*arrays, flash_attention=f).numpy() for f in (False, True))
+    assert not np.array_equal(forms, whole)
+    try:
+        ckeras.config.disable_flash_attention()
+        np.testing.assert_array_equal(ops.dot_product_attention(*arrays), forms)
+        ckeras.config.enable_flash_attention()
+        np.testing.assert_array_equal(ops.dot_product_attention(*arrays), whole)
+    finally:
+        settings._flash_attention = None
 
 
 def test_separable_conv_is_two_convolutions():
@@ -220,7 +296,9 @@ def test_mistakes_are_named():
     for call, match in [
         (lambda: ops.glu(x[:, :5]), r"\[glu\] axis 1 .* even"),
         (lambda: ops.dot_product_attention(q, k[:, :, :1], v), r"\[dot_product_attention\] expected query"),
-        (lambda: ops.dot_product_attention(q, k, v, flash_attention=True), "flash_attention=True is not supported"),
+        (lambda: ops.dot_product_attention(q, k, v, mask=np.ones((4, 6), bool)), r"mask of shape \(4, 6\) does not"),
+        (lambda: ops.dot_product_attention(q, k, v, np.ones((3, 1, 1, 1))), r"bias of shape \(3, 1, 1, 1\) does not"),
+        (lambda: ops.dot_product_attention(q, k, v, attn_logits_soft_cap=-1), "soft_cap must be None or a positive"),
         (lambda: ops.conv_transpose(images, n(3, 3, 2, 4)), r"\[conv_transpose\] kernel must be"),
         (lambda: ops.conv_transpose(images, n(3, 3, 2, 3), 2, output_padding=2), "output_padding must be below"),
         (lambda: ops.batch_normalization(x, n(5), n(5), 1), r"\[batch_normalization\] mean must have shape \(6,\)"),

@@ -1,18 +1,13 @@
-"""Attention made of matrix products and a softmax."""
+"""Attention: in one kernel, or made of matrix products and a softmax."""
 
 import math
 
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.settings import is_flash_attention_enabled
 from ckeras._core.symbolic import public_op
-from ckeras._core.tensor import scalar
 from ckeras.ops._common import as_dtype, check_float, operand, promote
-from ckeras.ops.create import constant
-from ckeras.ops.diagonals import tril
-from ckeras.ops.elementwise import choose, tanh
-from ckeras.ops.linalg import matmul
-from ckeras.ops.nn import softmax_p
-from ckeras.ops.shape import permute, repeat
+from ckeras.ops.attention_kernels import attention_p, composed
+from ckeras.ops.shape import to_shape
 
 __all__ = ["dot_product_attention"]
 
@@ -34,38 +29,54 @@ def dot_product_attention(
     `query` [B, T, N, H], `key` and `value` [B, S, K, H]: K heads that serve N / K queries each. `bias` and the bool
     `mask` (True: attend) broadcast to [B, N, T, S]; `is_causal` lets no query see later keys. `scale` is `1 / sqrt(H)`
     by default, `attn_logits_soft_cap` c makes the logits `c tanh(logits / c)`. Gives [B, T, N, H].
-    `flash_attention=True` raises `ArgumentError`: there is one implementation.
+
+    By default, and with `flash_attention=True`, one kernel does it in memory that grows with T and S, not with T * S
+    (Dao et al., 2022; a gradient of `bias` still takes T * S); it computes halves in float32. With
+    `flash_attention=False`, or after `config.disable_flash_attention()`, the scores are formed. Raises `ShapeError`
+    when the shapes do not fit.
+
+    >>> x = ops.ones((2, 5, 4, 8))
+    >>> ops.dot_product_attention(x, x, x, is_causal=True).shape
+    (2, 5, 4, 8)
     """
     op = "dot_product_attention"
-    if is_flash_attention_enabled() if flash_attention is None else flash_attention:
-        raise ArgumentError(f"[{op}] flash_attention=True is not supported; leave it None")
     q, k, v = promote(query, key, value)
     check_float(op, q, "query")
     if not (q.ndim == k.ndim == v.ndim == 4) or k.shape != v.shape[:3] + k.shape[3:]:
         raise ShapeError(
             f"[{op}] expected query [B, T, N, H], key and value [B, S, K, H]; got {q.shape}, {k.shape}, {v.shape}"
         )
-    batch, _, heads, depth = q.shape
+    batch, queries, heads, depth = q.shape
     if k.shape[0] != batch or k.shape[3] != depth or not k.shape[2] or heads % k.shape[2]:
         raise ShapeError(f"[{op}] key of shape {k.shape} does not fit query of shape {q.shape}")
-    if heads != k.shape[2]:
-        k, v = repeat(k, heads // k.shape[2], axis=2), repeat(v, heads // v.shape[2], axis=2)
-    q, k, v = permute(q, (0, 2, 1, 3)), permute(k, (0, 2, 3, 1)), permute(v, (0, 2, 1, 3))
-    wide = "float32" if q.dtype in ("float16", "bfloat16") else q.dtype
-    logits = as_dtype(matmul(q, k), wide) * (1 / math.sqrt(depth) if scale is None else scale)
-    if attn_logits_soft_cap is not None:
-        logits = attn_logits_soft_cap * tanh(logits / attn_logits_soft_cap)
-    if bias is not None:
-        logits = logits + as_dtype(operand(bias), wide)
-    logits = _masked(logits, mask, is_causal)
-    return permute(matmul(as_dtype(softmax_p.bind(logits), q.dtype), v), (0, 2, 1, 3))
+    scores = (batch, heads, queries, k.shape[1])
+    bias = None if bias is None else _spread(op, "bias", operand(bias), scores)
+    mask = None if mask is None else _spread(op, "mask", as_dtype(operand(mask), "bool"), scores)
+    cap = attn_logits_soft_cap
+    if cap is not None and (isinstance(cap, bool) or not isinstance(cap, (int, float)) or not 0 < cap < math.inf):
+        raise ArgumentError(f"[{op}] attn_logits_soft_cap must be None or a positive number, got {cap!r}")
+    cap = float(cap or 0)
+    if scale is None:
+        scale = 1 / math.sqrt(depth) if depth else 1.0
+    elif not isinstance(scale, (int, float)):
+        q, scale = q * as_dtype(operand(scale), q.dtype), 1.0
+    flash = is_flash_attention_enabled() if flash_attention is None else flash_attention
+    if flash is False or not math.prod(scores) * depth:
+        return composed(q, k, v, bias, mask, bool(is_causal), scale, cap)
+    return _in_one_kernel(q, k, v, bias, mask, bool(is_causal), float(scale), cap)
 
 
-def _masked(logits, mask, is_causal):
-    """A number so small that its share is 0 where nothing may be seen; finite, so that a row of them stays one."""
-    least = scalar(-0.7 * (3.4028234663852886e38 if logits.dtype == "float32" else 1.7e308), logits.dtype)
-    if mask is not None:
-        logits = choose(as_dtype(operand(mask), "bool"), logits, least)
-    if is_causal:
-        logits = choose(tril(constant(logits.shape[-2:], True, "bool")), logits, least)
-    return logits
+def _spread(op, name, t, scores):
+    """A bias or mask in rank 4; `ShapeError` when it does not broadcast to the scores."""
+    if t.ndim > 4 or any(d not in (1, n) for d, n in zip(t.shape[::-1], scores[::-1])):
+        raise ShapeError(f"[{op}] {name} of shape {t.shape} does not broadcast to {scores}, the shape of the scores")
+    return t if t.ndim == 4 else to_shape(t, (1,) * (4 - t.ndim) + t.shape)
+
+
+def _in_one_kernel(q, k, v, bias, mask, causal, scale, cap):
+    dtype = q.dtype
+    if dtype in ("float16", "bfloat16"):
+        q, k, v = (as_dtype(x, "float32") for x in (q, k, v))
+    extras = ([] if bias is None else [as_dtype(bias, q.dtype)]) + ([] if mask is None else [mask])
+    flags = {"causal": causal, "bias": bias is not None, "mask": mask is not None}
+    return as_dtype(attention_p.bind(q, k, v, *extras, **flags, scale=scale, cap=cap)[0], dtype)

@@ -1,0 +1,261 @@
+// Attention without a T x S array: the maximum and the sum of each row follow the blocks of keys, and what was summed
+// is scaled down when a greater maximum turns up (Milakov and Gimelshein, 2018; Dao et al., 2022).
+#include "ops/attention/attention.h"
+
+#include "ops/attention/block.h"
+
+namespace ckeras::CKERAS_ISA {
+namespace {
+
+template <class T>
+struct Forward : Attention<T> {
+  using V = VecOf<T>;
+  using Tile = Tiled<T>;
+  using Base = Attention<T>;
+  using Base::depth, Base::heads, Base::keys, Base::queries, Base::kInfinity;
+
+  const T *q, *k, *v;
+  T *y, *tops, *totals;
+
+  explicit Forward(const Call& call) noexcept
+      : Base(call, 3),
+        q(call.in[0].as<const T>()),
+        k(call.in[1].as<const T>()),
+        v(call.in[2].as<const T>()),
+        y(call.out[0].as<T>()),
+        tops(call.out[1].as<T>()),
+        totals(call.out[2].as<T>()) {}
+
+  struct Space {
+    T *query, *key, *value, *scores, *weights, *capped;
+    int64_t bytes;
+    Space(const Forward& f, void* from) noexcept {
+      Room room{static_cast<char*>(from), 0};
+      query = room.take<T>(Tile::a_size(kQueries, f.depth));
+      key = room.take<T>(Tile::b_size(kKeys, f.depth));
+      value = room.take<T>(Tile::b_size(f.depth, kKeys));
+      scores = room.take<T>(kQueries * kKeys);
+      weights = room.take<T>(Tile::a_size(kQueries, kKeys));
+      capped = room.take<T>(f.cap != 0 ? kQueries * kKeys : 0);
+      bytes = room.used;
+    }
+  };
+
+  Runs runs() const noexcept {
+    const int64_t blocks = ceil_div(queries, kQueries);
+    return {this->batch * heads * blocks, 2 * least(queries, kQueries) * keys * depth, Space(*this, nullptr).bytes};
+  }
+
+  // The logits of a block become e^(x - top); `shrink` gets the factor of what earlier blocks gave.
+  static void exponentiate(const Block& at, T* scores, T* top, double* total, T* shrink) noexcept {
+    for (int64_t i = 0; i < at.queries; ++i) {
+      T* const row = scores + i * kKeys;
+      V greatest(top[i]);
+      for (int64_t j = 0; j < at.keys; j += V::kLanes) greatest = max(greatest, V::load(row + j));
+      const T now = reduce_max(greatest);
+      const V shift(now == -kInfinity ? T(0) : now);
+      V sum(T(0));
+      for (int64_t j = 0; j < at.keys; j += V::kLanes) {
+        const V e = exp(V::load(row + j) - shift);
+        e.store(row + j);
+        sum = sum + e;
+      }
+      T factor[V::kLanes];
+      exp(V(top[i]) - shift).store(factor);
+      shrink[i] = factor[0];
+      total[i] = total[i] * static_cast<double>(factor[0]) + static_cast<double>(reduce_add(sum));
+      top[i] = now;
+    }
+  }
+
+  void scale_row(T* row, T by) const noexcept {
+    for (int64_t h = 0; h < depth; h += V::kLanes) {
+      (V::load(row + h, depth - h) * V(by)).store(row + h, depth - h);
+    }
+  }
+
+  void run(int64_t piece, void* workspace) const noexcept {
+    const Space space(*this, workspace);
+    const int64_t blocks = ceil_div(queries, kQueries), b = piece / blocks / heads, head = piece / blocks % heads;
+    const int64_t t = piece % blocks * kQueries, group = head / (heads / this->groups);
+    Block at{b, head, t, least(kQueries, queries - t), 0, 0};
+    T top[kQueries], shrink[kQueries];
+    double total[kQueries];
+    for (int64_t i = 0; i < at.queries; ++i) {
+      top[i] = -kInfinity;
+      total[i] = 0;
+    }
+    T* const out = y + this->query(b, head, t);
+    const int64_t query_stride = this->query_stride(), key_stride = this->key_stride();
+    Tile::pack_a(space.query, {q + this->query(b, head, t), query_stride, true}, at.queries, depth);
+    for (; at.s < keys && !this->skipped(t + at.queries, at.s); at.s += kKeys) {
+      at.keys = least(kKeys, keys - at.s);
+      const int64_t from = this->key(b, group, at.s);
+      Tile::pack_b(space.key, {k + from, key_stride, true}, at.keys, depth);
+      Tile::multiply(space.scores, kKeys, space.query, space.key, at.queries, at.keys, depth, false);
+      this->finish(at, space.scores, space.capped);
+      exponentiate(at, space.scores, top, total, shrink);
+      for (int64_t i = 0; i < at.queries && at.s > 0; ++i) {
+        if (shrink[i] != 1) scale_row(out + i * query_stride, shrink[i]);
+      }
+      Tile::pack_a(space.weights, {space.scores, kKeys, true}, at.queries, at.keys);
+      Tile::pack_b(space.value, {v + from, key_stride, false}, depth, at.keys);
+      Tile::multiply(out, query_stride, space.weights, space.value, at.queries, depth, at.keys, at.s > 0);
+    }
+    for (int64_t i = 0; i < at.queries; ++i) {
+      scale_row(out + i * query_stride, static_cast<T>(1 / total[i]));
+      tops[this->row(b, head, t + i)] = top[i];
+      totals[this->row(b, head, t + i)] = static_cast<T>(total[i]);
+    }
+  }
+};
+
+// One piece is a batch entry's keys of one group, with the queries of all heads that read them: nobody else adds to
+// their dk and dv, nor to these queries' dq.
+template <class T>
+struct Backward : Attention<T> {
+  using V = VecOf<T>;
+  using Tile = Tiled<T>;
+  using Base = Attention<T>;
+  using Base::depth, Base::heads, Base::keys, Base::queries, Base::groups, Base::cap;
+
+  const T *q, *k, *v, *y, *dy, *tops, *totals;
+  T *dq, *dk, *dv, *dbias;
+
+  explicit Backward(const Call& call) noexcept
+      : Base(call, 7),
+        q(call.in[0].as<const T>()),
+        k(call.in[1].as<const T>()),
+        v(call.in[2].as<const T>()),
+        y(call.in[3].as<const T>()),
+        dy(call.in[4].as<const T>()),
+        tops(call.in[5].as<const T>()),
+        totals(call.in[6].as<const T>()),
+        dq(call.out[0].as<T>()),
+        dk(call.out[1].as<T>()),
+        dv(call.out[2].as<T>()),
+        dbias(call.ints[3] != 0 ? call.out[3].as<T>() : nullptr) {}
+
+  struct Space {
+    T *key, *value, *key_rows;             // of a block of keys
+    T *query, *dy, *query_rows, *dy_rows;  // of a block of queries
+    T *scores, *slopes, *capped, *turned;  // of both; `turned` is packed
+    int64_t bytes;
+    Space(const Backward& f, void* from) noexcept {
+      Room room{static_cast<char*>(from), 0};
+      key = room.take<T>(Tile::b_size(kKeys, f.depth));
+      value = room.take<T>(Tile::b_size(kKeys, f.depth));
+      key_rows = room.take<T>(Tile::b_size(f.depth, kKeys));
+      query = room.take<T>(Tile::a_size(kQueries, f.depth));
+      dy = room.take<T>(Tile::a_size(kQueries, f.depth));
+      query_rows = room.take<T>(Tile::b_size(f.depth, kQueries));
+      dy_rows = room.take<T>(Tile::b_size(f.depth, kQueries));
+      scores = room.take<T>(kQueries * kKeys);
+      slopes = room.take<T>(kQueries * kKeys);
+      capped = room.take<T>(f.cap != 0 ? kQueries * kKeys : 0);
+      turned = room.take<T>(most(Tile::a_size(kQueries, kKeys), Tile::a_size(kKeys, kQueries)));
+      bytes = room.used;
+    }
+  };
+
+  Runs runs() const noexcept {
+    return {this->batch * groups, 5 * heads / groups * queries * keys * depth, Space(*this, nullptr).bytes};
+  }
+
+  static CKERAS_MEMBER void clear(T* row, int64_t n) {
+    for (int64_t i = 0; i < n; i += V::kLanes) V(T(0)).store(row + i, n - i);
+  }
+
+  // `scores` become p, `slopes`, which are dy.v, become dc.
+  void differentiate(const Block& at, const Space& space) const noexcept {
+    for (int64_t i = 0; i < at.queries; ++i) {
+      const int64_t place = this->query(at.b, at.head, at.t + i), row = this->row(at.b, at.head, at.t + i);
+      V across(T(0));
+      for (int64_t h = 0; h < depth; h += V::kLanes) {
+        across = fma(V::load(y + place + h, depth - h), V::load(dy + place + h, depth - h), across);
+      }
+      const V shift(reduce_add(across)), top(tops[row]), share = V(T(1)) / V(totals[row]);
+      for (int64_t j = 0; j < at.keys; j += V::kLanes) {
+        T *const score = space.scores + i * kKeys + j, *const slope = space.slopes + i * kKeys + j;
+        const V p = exp(V::load(score) - top) * share;
+        p.store(score);
+        V d = p * (V::load(slope) - shift);
+        if (this->hides()) d = select(this->seen(at, i, j), d, V(T(0)));
+        if (dbias != nullptr) d.store(dbias + row * keys + at.s + j, at.keys - j);
+        if (cap != 0) {
+          const V part = V::load(space.capped + i * kKeys + j) / V(cap);
+          d = d * fnma(part, part, V(T(1)));
+        }
+        (d * V(this->scale)).store(slope);
+      }
+    }
+  }
+
+  void run(int64_t piece, void* workspace) const noexcept {
+    const Space space(*this, workspace);
+    const int64_t b = piece / groups, group = piece % groups, share = heads / groups;
+    const int64_t query_stride = this->query_stride(), key_stride = this->key_stride();
+    for (int64_t s = 0; s < keys; ++s) {
+      clear(dk + this->key(b, group, s), depth);
+      clear(dv + this->key(b, group, s), depth);
+    }
+    for (int64_t t = 0; t < queries; ++t) clear(dq + this->query(b, group * share, t), share * depth);
+    if (dbias != nullptr) clear(dbias + this->row(b, group * share, 0) * keys, share * queries * keys);
+
+    Block at{b, 0, 0, 0, 0, 0};
+    for (; at.s < keys; at.s += kKeys) {
+      at.keys = least(kKeys, keys - at.s);
+      const int64_t key = this->key(b, group, at.s);
+      Tile::pack_b(space.key, {k + key, key_stride, true}, at.keys, depth);
+      Tile::pack_b(space.value, {v + key, key_stride, true}, at.keys, depth);
+      Tile::pack_b(space.key_rows, {k + key, key_stride, false}, depth, at.keys);
+      for (at.head = group * share; at.head < (group + 1) * share; ++at.head) {
+        for (at.t = 0; at.t < queries; at.t += kQueries) {
+          at.queries = least(kQueries, queries - at.t);
+          if (this->skipped(at.t + at.queries, at.s)) continue;
+          const int64_t query = this->query(b, at.head, at.t);
+          Tile::pack_a(space.query, {q + query, query_stride, true}, at.queries, depth);
+          Tile::pack_a(space.dy, {dy + query, query_stride, true}, at.queries, depth);
+          Tile::multiply(space.scores, kKeys, space.query, space.key, at.queries, at.keys, depth, false);
+          Tile::multiply(space.slopes, kKeys, space.dy, space.value, at.queries, at.keys, depth, false);
+          this->finish(at, space.scores, space.capped);
+          differentiate(at, space);
+
+          Tile::pack_b(space.dy_rows, {dy + query, query_stride, false}, depth, at.queries);
+          Tile::pack_a(space.turned, {space.scores, kKeys, false}, at.keys, at.queries);
+          Tile::multiply(dv + key, key_stride, space.turned, space.dy_rows, at.keys, depth, at.queries, true);
+          Tile::pack_b(space.query_rows, {q + query, query_stride, false}, depth, at.queries);
+          Tile::pack_a(space.turned, {space.slopes, kKeys, false}, at.keys, at.queries);
+          Tile::multiply(dk + key, key_stride, space.turned, space.query_rows, at.keys, depth, at.queries, true);
+          Tile::pack_a(space.turned, {space.slopes, kKeys, true}, at.queries, at.keys);
+          Tile::multiply(dq + query, query_stride, space.turned, space.key_rows, at.queries, depth, at.keys, true);
+        }
+      }
+    }
+  }
+};
+
+template <template <class> class Way, class F>
+CKERAS_INLINE void with_way(const Call& call, const F& f) {
+  call.in[0].dtype == DType::F64 ? f(Way<double>(call)) : f(Way<float>(call));
+}
+template <template <class> class Way>
+void run(const Call& call) noexcept {
+  with_way<Way>(call, [&](const auto& way) {
+    way.runs().run(call.workspace, [&](int64_t piece, void* workspace) { way.run(piece, workspace); });
+  });
+}
+template <template <class> class Way>
+int64_t bytes(const Call& call) noexcept {
+  int64_t out = 0;
+  with_way<Way>(call, [&](const auto& way) { out = way.runs().parts() * way.runs().bytes; });
+  return out;
+}
+
+}  // namespace
+
+extern const Kernel kernel_attention, kernel_attention_grad;
+constinit const Kernel kernel_attention = {run<Forward>, bytes<Forward>, nullptr};
+constinit const Kernel kernel_attention_grad = {run<Backward>, bytes<Backward>, nullptr};
+
+}  // namespace ckeras::CKERAS_ISA

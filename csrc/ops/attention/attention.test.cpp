@@ -1,0 +1,58 @@
+// attention and attention_grad against their references: sizes around the blocks, shared keys, bias, masks, cap.
+#include "ops/testing.h"
+
+using namespace ckeras;
+using namespace ckeras::testing;
+
+namespace {
+
+struct Case {
+  int64_t batch, queries, heads, depth, keys, groups;
+  bool causal;
+  Shape bias, mask;  // empty: none
+  double cap;
+};
+
+const Case kCases[] = {
+    {1, 1, 1, 1, 1, 1, false, {}, {}, 0},
+    {2, 5, 4, 3, 7, 2, false, {2, 4, 5, 7}, {2, 1, 5, 7}, 0},
+    {1, 97, 2, 17, 131, 1, true, {}, {}, 0},
+    {1, 131, 2, 8, 97, 2, true, {1, 2, 1, 97}, {}, 0},
+    {2, 33, 3, 16, 257, 3, false, {1, 1, 33, 1}, {2, 1, 1, 257}, 2},
+    {1, 193, 1, 5, 300, 1, true, {}, {1, 1, 193, 1}, 0.5},
+    {1, 7, 2, 300, 20, 1, false, {}, {}, 0},
+    {3, 64, 2, 32, 64, 2, true, {3, 1, 1, 1}, {}, 0},
+};
+
+}  // namespace
+
+int main() {
+  for (DType dtype : {DType::F32, DType::F64}) {
+    const double rounding = dtype == DType::F64 ? 0x1p-52 : 0x1p-23;
+    for (const Case& c : kCases) {
+      const Shape queries = {c.batch, c.queries, c.heads, c.depth}, keys = {c.batch, c.keys, c.groups, c.depth};
+      const Shape rows = {c.batch, c.heads, c.queries};
+      const Array q = random_array(dtype, queries, 1), k = random_array(dtype, keys, 2);
+      const Array v = random_array(dtype, keys, 3), dy = random_array(dtype, queries, 4);
+      std::vector<Array> more;
+      if (!c.bias.empty()) more.push_back(random_array(dtype, c.bias, 5));
+      if (!c.mask.empty()) more.push_back(sample(DType::Bool, c.mask, 6));
+      Attributes attributes{{c.causal, !c.bias.empty(), !c.mask.empty()}, {0.5, c.cap}};
+      std::vector<const Array*> in = {&q, &k, &v};
+      for (const Array& a : more) in.push_back(&a);
+      const std::vector<Out> outs = {{dtype, queries}, {dtype, rows}, {dtype, rows}};
+      check_kernel("attention", in, outs, attributes, {256 * rounding, 64 * rounding});
+
+      const Outcome forward = run(cpu::Isa::Reference, "attention", in, outs, attributes);
+      in = {&q, &k, &v, &forward.out[0], &dy, &forward.out[1], &forward.out[2]};
+      for (const Array& a : more) in.push_back(&a);
+      for (bool wants_bias : {false, !c.bias.empty()}) {
+        attributes.ints = {c.causal, !c.bias.empty(), !c.mask.empty(), wants_bias};
+        std::vector<Out> grads = {{dtype, queries}, {dtype, keys}, {dtype, keys}};
+        if (wants_bias) grads.push_back({dtype, {c.batch, c.heads, c.queries, c.keys}});
+        check_kernel("attention_grad", in, grads, attributes, {1024 * rounding, 1024 * rounding});
+      }
+    }
+  }
+  return CHECK_RESULT();
+}

@@ -1,0 +1,211 @@
+// What attention and its gradient share: products of blocks, and what becomes of a block of scores. Only for .isa.cpp
+// files.
+#pragma once
+#include "cpu/parallel.h"
+#include "cpu/vmath.h"
+#include "gemm/pack.h"
+#include "gemm/tile.h"
+#include "ops/attention/attention.h"
+
+namespace ckeras::CKERAS_ISA {
+namespace {
+
+inline constexpr int64_t kQueries = kAttentionQueries, kKeys = kAttentionKeys;
+
+// Products of packed operands, tile by tile: C[m,n] (+)= A[m,k] B[k,n].
+template <class T>
+struct Tiled {
+  static constexpr int64_t kWidth = tile_vectors(kTileRows) * VecOf<T>::kLanes;
+
+  // Elements of a packed operand.
+  static CKERAS_MEMBER int64_t a_size(int64_t m, int64_t k) { return ceil_div(m, kTileRows) * kPackedRows * k; }
+  static CKERAS_MEMBER int64_t b_size(int64_t n, int64_t k) { return round_up(n, kWidth) * k; }
+
+  static void pack_a(T* to, Matrix<T> a, int64_t m, int64_t k) noexcept {
+    for (int64_t i = 0; i < m; i += kTileRows, to += kPackedRows * k) {
+      a.pack(to, kPackedRows, i, least(kTileRows, m - i), 0, k);
+    }
+  }
+  static void pack_b(T* to, Matrix<T> b, int64_t n, int64_t k) noexcept {
+    for (int64_t j = 0; j < n; j += kWidth, to += kWidth * k) b.pack(to, kWidth, j, least(kWidth, n - j), 0, k);
+  }
+  // Row i of C begins at c + i * stride.
+  static void multiply(T* c, int64_t stride, const T* a, const T* b, int64_t m, int64_t n, int64_t k,
+                       bool add) noexcept {
+    for (int64_t p = 0; p < k; p += kKBlock) {
+      for (int64_t j = 0; j < n; j += kWidth) {
+        const int64_t columns = least(kWidth, n - j), vectors = ceil_div(columns, VecOf<T>::kLanes);
+        for (int64_t i = 0; i < m; i += kTileRows) {
+          const int64_t rows = least(kTileRows, m - i);
+          T* at[kTileRows];
+          for (int64_t r = 0; r < rows; ++r) at[r] = c + (i + r) * stride + j;
+          Tiles<T>::table.kernels[rows - 1][vectors - 1](least(kKBlock, k - p),
+                                                         a + i / kTileRows * kPackedRows * k + p * kPackedRows,
+                                                         b + j * k + p * kWidth, kWidth, at, columns, !add && p == 0);
+        }
+      }
+    }
+  }
+};
+
+// A bias or mask of rank 4, dimensions of 1 repeated.
+struct Repeated {
+  const void* data;  // null: there is none
+  int64_t stride[4];
+
+  CKERAS_MEMBER Repeated() : data(nullptr), stride{} {}
+  CKERAS_MEMBER explicit Repeated(const View& view) : data(view.data) {
+    int64_t size = 1;
+    for (int d = 3; d >= 0; --d) {
+      stride[d] = view.shape[d] == 1 ? 0 : size;
+      size *= view.shape[d];
+    }
+  }
+};
+
+// One row of a Repeated, from a key on. Vectors are cut at `n` keys.
+template <class T>
+struct RepeatedRow {
+  using V = VecOf<T>;
+  using M = typename V::M;
+  const Repeated& from;
+  int64_t place;
+
+  CKERAS_MEMBER RepeatedRow(const Repeated& r, int64_t b, int64_t head, int64_t t, int64_t s)
+      : from(r), place(b * r.stride[0] + head * r.stride[1] + t * r.stride[2] + s * r.stride[3]) {}
+  CKERAS_MEMBER V values(int64_t j, int64_t n) const {
+    const T* p = static_cast<const T*>(from.data) + place;
+    return from.stride[3] == 0 ? V(*p) : V::load(p + j, n - j);
+  }
+  CKERAS_MEMBER M truths(int64_t j, int64_t n) const {
+    const uint8_t* p = static_cast<const uint8_t*>(from.data) + place;
+    uint8_t bytes[V::kLanes] = {};
+    if (from.stride[3] == 0) {
+      for (int i = 0; i < V::kLanes; ++i) bytes[i] = *p;
+    } else if (n - j >= V::kLanes) {
+      return M::from_bytes(p + j);
+    } else {
+      for (int64_t i = 0; j + i < n; ++i) bytes[i] = p[j + i];
+    }
+    return M::from_bytes(bytes);
+  }
+};
+
+// A block of scores: rows of kKeys elements, one a query.
+struct Block {
+  int64_t b, head;
+  int64_t t, queries;  // the first query, and how many
+  int64_t s, keys;     // the first key, and how many
+};
+
+template <class T>
+struct Attention {
+  using V = VecOf<T>;
+  using M = typename V::M;
+  static constexpr T kInfinity = __builtin_inff();
+
+  int64_t batch, queries, heads, depth, keys, groups;
+  bool causal;
+  T scale, cap;
+  Repeated bias, mask;
+
+  // `first`: the number of the input that is the bias.
+  Attention(const Call& call, int first) noexcept
+      : batch(call.in[0].shape[0]),
+        queries(call.in[0].shape[1]),
+        heads(call.in[0].shape[2]),
+        depth(call.in[0].shape[3]),
+        keys(call.in[1].shape[1]),
+        groups(call.in[1].shape[2]),
+        causal(call.ints[0] != 0),
+        scale(static_cast<T>(call.floats[0])),
+        cap(static_cast<T>(call.floats[1])) {
+    if (call.ints[1] != 0) bias = Repeated(call.in[first]);
+    if (call.ints[2] != 0) mask = Repeated(call.in[first + (call.ints[1] != 0 ? 1 : 0)]);
+  }
+
+  // Distance between the rows of one head.
+  CKERAS_MEMBER int64_t query_stride() const { return heads * depth; }
+  CKERAS_MEMBER int64_t key_stride() const { return groups * depth; }
+  CKERAS_MEMBER int64_t query(int64_t b, int64_t head, int64_t t) const {
+    return ((b * queries + t) * heads + head) * depth;
+  }
+  CKERAS_MEMBER int64_t key(int64_t b, int64_t group, int64_t s) const {
+    return ((b * keys + s) * groups + group) * depth;
+  }
+  CKERAS_MEMBER int64_t row(int64_t b, int64_t head, int64_t t) const { return (b * heads + head) * queries + t; }
+
+  // Whether all queries before `end` are blind to the keys from s on. A row that a mask hides whole counts all keys, so
+  // with a mask no block is left out.
+  CKERAS_MEMBER bool skipped(int64_t end, int64_t s) const { return causal && mask.data == nullptr && s >= end; }
+
+  CKERAS_MEMBER bool hides() const { return causal || mask.data != nullptr; }
+  // The keys that row i of the block sees, from key j of it on.
+  CKERAS_MEMBER M seen(const Block& at, int64_t i, int64_t j) const {
+    const int64_t t = at.t + i;
+    const int64_t before = causal ? most(0, least(at.keys, t + 1 - at.s)) : at.keys;
+    M out = V::iota(static_cast<T>(j)) < V(static_cast<T>(before));
+    if (mask.data != nullptr) out = out & RepeatedRow<T>(mask, at.b, at.head, t, at.s).truths(j, at.keys);
+    return out;
+  }
+
+  // Products q.k become logits, and what lies between the last key and a whole vector minus infinity. With a cap,
+  // `capped` gets the logits before bias and mask.
+  void finish(const Block& at, T* scores, T* capped) const noexcept {
+    const V lowest(static_cast<T>(sizeof(T) == 8 ? -0.7 * 1.7e308 : -0.7 * 3.4028234663852886e38));
+    for (int64_t i = 0; i < at.queries; ++i) {
+      const RepeatedRow<T> more(bias, at.b, at.head, at.t + i, at.s);
+      for (int64_t j = 0; j < at.keys; j += V::kLanes) {
+        T* const place = scores + i * kKeys + j;
+        V x = V::load(place) * V(scale);
+        if (cap != 0) {
+          x = V(cap) * tanh(x / V(cap));
+          x.store(capped + i * kKeys + j);
+        }
+        if (bias.data != nullptr) x = x + more.values(j, at.keys);
+        if (hides()) x = select(seen(at, i, j), x, lowest);
+        if (j + V::kLanes > at.keys) {
+          x = select(V::iota(static_cast<T>(j)) < V(static_cast<T>(at.keys)), x, V(-kInfinity));
+        }
+        x.store(place);
+      }
+    }
+  }
+};
+
+// Cuts `count` pieces of `work` multiply-adds each into runs, each with `bytes` of workspace: by the shape alone.
+struct Runs {
+  int64_t count, work, bytes;
+
+  CKERAS_MEMBER int64_t parts() const {
+    const int64_t worth = work >= kPieceWork ? count : ceil_div(count * work, kPieceWork);
+    return least(count, least(worth, 64));
+  }
+  template <class Body>
+  CKERAS_MEMBER void run(void* workspace, const Body& body) const {
+    const Runs& self = *this;
+    const int64_t pieces = parts();
+    parallel_for(pieces, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t part = begin; part < end; ++part) {
+        char* const own = static_cast<char*>(workspace) + part * self.bytes;
+        for (int64_t i = self.count * part / pieces; i < self.count * (part + 1) / pieces; ++i) body(i, own);
+      }
+    });
+  }
+};
+
+// Hands out pieces of a workspace, each from a multiple of 64 bytes on; counts the bytes when there is none.
+struct Room {
+  char* base;
+  int64_t used;
+
+  template <class T>
+  CKERAS_MEMBER T* take(int64_t n) {
+    T* const out = base != nullptr ? reinterpret_cast<T*>(base + used) : nullptr;
+    used += round_up(n * static_cast<int64_t>(sizeof(T)), 64);
+    return out;
+  }
+};
+
+}  // namespace
+}  // namespace ckeras::CKERAS_ISA
