@@ -1,10 +1,12 @@
-// conv and conv_grad_input: both are products whose A is packed from an image (ops/conv/panels.h).
+// conv and conv_grad_input: both are products whose A is packed from an image (ops/conv/panels.h), but for depthwise
+// ones and those to few channels, which are loops of their own.
 #include "ops/conv/conv.h"
 
 #include "gemm/batch.h"
 #include "gemm/gemm.h"
 #include "gemm/widen.h"
 #include "ops/conv/depthwise.h"
+#include "ops/conv/few.h"
 #include "ops/conv/phases.h"
 
 namespace ckeras::CKERAS_ISA {
@@ -22,7 +24,19 @@ struct Convolution {
         plan(plan_gemm<T>(s.results(), s.og, s.taps() * s.cg, true)),
         batch{s.groups, plan.m * plan.n * plan.k, plan.bytes()} {}
 
-  int64_t bytes() const noexcept { return depthwise(s) ? 0 : batch.total_bytes(); }
+  bool few() const noexcept { return few_results(s.og, s.cg); }
+  int64_t bytes() const noexcept {
+    if (depthwise(s)) return 0;
+    return few() ? s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T)) : batch.total_bytes();
+  }
+
+  // Filters [taps, channels, all filters] as [groups, taps, filters, channels].
+  void turn_filters(const T* w, T* to) const noexcept {
+    for (int64_t g = 0; g < s.groups; ++g)
+      for (int64_t tap = 0; tap < s.taps(); ++tap)
+        for (int64_t o = 0; o < s.og; ++o)
+          for (int64_t c = 0; c < s.cg; ++c) *to++ = w[(tap * s.cg + c) * s.o + g * s.og + o];
+  }
 
   // Whether each result is made of one pixel, in order.
   static bool pointwise(const Dim& d) noexcept {
@@ -41,6 +55,20 @@ struct Convolution {
           Image<T>{x, s.c, s.c, planes, rows, columns}, plan.m,
           [&](int64_t t, int64_t u, int64_t v) { return w + ((t * rows.taps + u) * columns.taps + v) * s.c; },
           Rows<T>{y, s.o}, Ending<T>{bias, epilogue});
+    }
+    if (few()) {
+      T* turned = static_cast<T*>(call.workspace);
+      turn_filters(w, turned);
+      for (int64_t g = 0; g < s.groups; ++g) {
+        const T* own = turned + g * s.taps() * s.og * s.cg;
+        dot_pixels(
+            Image<T>{x + g * s.cg, s.c, s.cg, planes, rows, columns}, plan.m, s.og,
+            [&](int64_t t, int64_t u, int64_t v) {
+              return own + ((t * rows.taps + u) * columns.taps + v) * s.og * s.cg;
+            },
+            s.cg, Rows<T>{y + g * s.og, s.o}, Ending<T>{bias != nullptr ? bias + g * s.og : nullptr, epilogue});
+      }
+      return;
     }
     batch.run(call.workspace, [&](int64_t g, void* workspace) {
       const Matrix<T> filters{w + g * s.og, s.o, false};
@@ -78,7 +106,8 @@ struct InputGradient {
     return plan_gemm<T>(s.n * phase.pixels(), s.cg, phase.taps() * s.og, false);
   }
 
-  int64_t bytes() const noexcept { return depthwise(s) ? 0 : batch.total_bytes(); }
+  bool few() const noexcept { return few_results(s.cg, s.og); }
+  int64_t bytes() const noexcept { return depthwise(s) || few() ? 0 : batch.total_bytes(); }
 
   void run(const Call& call) const noexcept {
     const T* dy = call.in[0].as<const T>();
@@ -92,6 +121,17 @@ struct InputGradient {
             Image<T>{dy, s.o, s.o, phase.z.axis, phase.y.axis, phase.x.axis}, s.n * phase.pixels(),
             [&](int64_t t, int64_t u, int64_t v) { return w + phase.tap(t, u, v) * s.c; }, PhaseRows<T>{dx, s.c, phase},
             nothing);
+      }
+      return;
+    }
+    if (few()) {
+      for (int64_t i = 0; i < phases * s.groups; ++i) {
+        const int64_t g = i / phases;
+        const Phases phase(i % phases, s);
+        dot_pixels(
+            Image<T>{dy + g * s.og, s.o, s.og, phase.z.axis, phase.y.axis, phase.x.axis}, s.n * phase.pixels(), s.cg,
+            [&](int64_t t, int64_t u, int64_t v) { return w + phase.tap(t, u, v) * s.cg * s.o + g * s.og; }, s.o,
+            PhaseRows<T>{dx + g * s.cg, s.c, phase}, nothing);
       }
       return;
     }

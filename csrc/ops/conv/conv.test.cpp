@@ -84,6 +84,10 @@ int main() {
       {2, 0, 4, 1, {{6, 3, 1, 1, 0, 0}, {6, 3, 1, 1, 0, 0}}},                       // no channels
       {2, 3, 0, 1, {{6, 3, 1, 1, 0, 0}, {6, 3, 1, 1, 0, 0}}},                       // no filters
       {2, 3, 4, 1, {{2, 3, 1, 1, 0, 0}, {6, 3, 1, 1, 0, 0}}},                       // no results
+      {2, 24, 3, 1, {{7, 3, 1, 1, 1, 1}, {8, 3, 1, 1, 1, 1}}},                      // to few channels
+      {2, 2, 33, 1, {{7, 3, 2, 1, 1, 1}, {8, 2, 3, 1, 0, 1}}},                      // from few channels, strided
+      {1, 40, 2, 2, {{7, 3, 1, 2, 2, 2}, {6, 1, 1, 1, 0, 0}}},                      // to few channels of each group
+      {2, 9, 1, 1, {{11, 4, 2, 1, 1, 2}}},                                          // one dimension, to one channel
       {2, 5, 9, 1, {{17, 3, 1, 2, 4, 0}}},                                          // one dimension, causal and dilated
       {3, 4, 6, 2, {{18, 4, 3, 1, 1, 2}}},                                          // one dimension, strided, groups
       {2, 7, 7, 7, {{19, 5, 2, 1, 2, 2}}},                                          // one dimension, depthwise
