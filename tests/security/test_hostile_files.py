@@ -207,6 +207,7 @@ def test_zip_bombs_and_odd_zips(tmp_path, good):
     refuses(pack(path, {**good, "../x": b""}), "unknown")
     refuses(pack(path, {**good, "/etc/x": b""}), "unknown")
     refuses(pack(path, {**good, "assets/x": b"1"}), "assets")
+    refuses(pack(path, {**good, "assets/../../x": b"1"}), "assets")
     refuses(pack(path, {k: v for k, v in good.items() if k != "config.json"}), "config.json")
     refuses(pack(path, good, zipfile.ZIP_BZIP2), "compressed")
     refuses(pack(path, {**good, **{f"assets/{i}": b"" for i in range(2000)}}), "members")

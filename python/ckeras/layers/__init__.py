@@ -81,6 +81,7 @@ from ckeras.layers.pooling_global import (
     GlobalMaxPooling3D,
 )
 from ckeras.layers.prelu import PReLU
+from ckeras.layers.preprocessing.categories import CategoryEncoding, Discretization, HashedCrossing, Hashing
 from ckeras.layers.preprocessing.image_light import RandomBrightness, RandomContrast
 from ckeras.layers.preprocessing.image_motion import (
     RandomFlip,
@@ -90,7 +91,9 @@ from ckeras.layers.preprocessing.image_motion import (
     RandomZoom,
 )
 from ckeras.layers.preprocessing.image_size import CenterCrop, RandomCrop, Resizing
+from ckeras.layers.preprocessing.index_lookup import IntegerLookup, StringLookup
 from ckeras.layers.preprocessing.normalization import Normalization
+from ckeras.layers.preprocessing.text_vectorization import TextVectorization
 from ckeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from ckeras.layers.rnn import (
     GRU,

@@ -89,8 +89,6 @@ def _check(z, where):
     missing = [n for n in MEMBERS if n not in seen]
     if missing:
         raise FileError(f"[{where}] no member {missing[0]!r}: not a .keras file, or cut short")
-    if any(n.startswith("assets/") and not n.endswith("/") for n in seen):
-        raise FileError(f"[{where}] holds assets; no layer of ckeras has assets yet, so it cannot be read")
     return infos
 
 

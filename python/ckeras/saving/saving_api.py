@@ -8,7 +8,7 @@ import random
 
 from ckeras._core import dtypes, rng, scope
 from ckeras._core.scope import state as ambient
-from ckeras.saving import archive, json_reader, legacy_config, legacy_h5, state
+from ckeras.saving import archive, assets, json_reader, legacy_config, legacy_h5, state
 from ckeras.saving.atomic import write_atomically
 from ckeras.saving.errors import FileError
 from ckeras.saving.h5_store import Reader, Writer
@@ -64,6 +64,7 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
     metadata = json.dumps({"keras_version": KERAS_VERSION, "date_saved": now, "written_by": "ckeras"})
     weights = _weights_bytes(model)
     members = [("metadata.json", metadata), ("config.json", config), ("model.weights.h5", weights)]
+    members += assets.collect(model)
     write_atomically(path, archive.write(members))
 
 
@@ -93,6 +94,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         with _all_or_nothing(where), allowance, SafeModeScope(safe_mode), CustomObjectScope(custom_objects):
             model = _model_of(config, f"{where}: config.json")
             state.load(model, reader)
+            assets.restore(model, members, where)
     return model
 
 

@@ -14,6 +14,8 @@ from ckeras.metrics.metric import Metric
 from ckeras.optimizers.optimizer import Optimizer
 from ckeras.saving.errors import FileError
 
+_NAMED_BYTES = 64 << 20  # what an object that stores values by name, not as variables, may read
+
 
 def walk(model):
     """`(path, object)` for the model and all in it that has variables, each once, in the file's order."""
@@ -101,7 +103,7 @@ def load(model, reader, skip_mismatch=False):
         if isinstance(obj, Optimizer) and not obj.built and model.built and len(reader.child_names(f"{path}/vars")) > 2:
             obj.build(model.trainable_variables)
         variables = own_variables(obj)
-        entry = reader.entry(path, 2 * sum(nbytes(v) for v in variables))
+        entry = reader.entry(path, 2 * sum(nbytes(v) for v in variables) if _standard(obj) else _NAMED_BYTES)
         if isinstance(obj, Optimizer) and entry is not None and len(entry) <= 2:
             variables = variables[: len(entry)]  # saved before the first step: no slots yet
         if entry is None and (not variables or isinstance(obj, (Optimizer, Metric))):
@@ -163,9 +165,11 @@ def _hint(obj):
 
 
 def _standard(obj):
-    """Whether variables are stored by number: the class did not define its own way."""
+    """Whether variables are stored by number: the class did not define its own way (`reads_names` marks ours)."""
     load_own = getattr(type(obj), "load_own_variables", None)
-    return load_own is None or load_own.__module__.startswith("ckeras.")
+    return load_own is None or (
+        load_own.__module__.startswith("ckeras.") and not getattr(load_own, "reads_names", False)
+    )
 
 
 def _castable(stored, wanted):

@@ -18,15 +18,18 @@ from ckeras.saving.registry import (
 from ckeras.utils.dataset import PyDataset, Sequence
 from ckeras.utils.files import get_file
 from ckeras.utils.graph import get_source_inputs
+from ckeras.utils.images import array_to_img, img_to_array, load_img, save_img
 from ckeras.utils.numerical import normalize, to_categorical
 from ckeras.utils.progbar import Progbar
 from ckeras.utils.seeds import set_random_seed
+from ckeras.utils.sequences import pad_sequences
 
 __all__ = [
     "CustomObjectScope",
     "Progbar",
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "custom_object_scope",
     "deserialize_keras_object",
     "disable_interactive_logging",
@@ -36,9 +39,13 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "get_source_inputs",
+    "img_to_array",
     "is_interactive_logging_enabled",
+    "load_img",
     "normalize",
+    "pad_sequences",
     "register_keras_serializable",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
     "to_categorical",
