@@ -36,7 +36,13 @@ def model(keras):
     e = L.GRU(2, reset_after=False)(h, initial_state=d)
     back = L.GRU(2, go_backwards=True, use_bias=False)
     f = L.Bidirectional(L.GRU(2), merge_mode="sum", backward_layer=back)(h)
-    return keras.Model([i, j], L.Concatenate()([s, a, b, c, d, e, f, L.SimpleRNN(2)(g)]))
+    v = L.ConvLSTM1D(2, 2, return_sequences=True, name="v")(L.Reshape((6, 4, 1))(L.Masking()(i)))
+    v = L.ConvLSTM2D(3, 2, padding="same", dilation_rate=(2, 1), go_backwards=True, return_sequences=True)(
+        L.Reshape((6, 3, 2, 1))(v))
+    v, p, q = L.ConvLSTM3D(2, (2, 2, 1), strides=(1, 1, 2), use_bias=False, return_state=True, activation="relu",
+        recurrent_activation="hard_sigmoid")(L.Reshape((6, 3, 2, 3, 1))(v))
+    v = L.Concatenate()([L.Flatten()(x) for x in (v, p, q)])
+    return keras.Model([i, j], L.Concatenate()([v, s, a, b, c, d, e, f, L.SimpleRNN(2)(g)]))
 
 def data():
     x = np.random.default_rng(0).normal(size=(3, 6, 4)).astype("float32")
@@ -60,7 +66,9 @@ def configs(keras):
         L.LSTMCell(3, name="d"), L.GRUCell(3, kernel_regularizer="l2", name="e"), L.SimpleRNNCell(3, name="f"),
         L.StackedRNNCells([L.LSTMCell(3, name="g")], name="h"), L.RNN(L.GRUCell(2, name="i"), name="j"),
         L.Bidirectional(L.LSTM(3, name="k"), name="l"), L.TimeDistributed(L.Dense(2, name="m"), name="n"),
-        L.Masking(0.5, name="o")]
+        L.Masking(0.5, name="o"), L.ConvLSTM1D(2, 3, name="p", unroll=True, dtype="float64"),
+        L.ConvLSTM2D(2, (3, 1), strides=2, padding="same", data_format="channels_first", name="q", dropout=0.1),
+        L.ConvLSTM3D(2, 3, name="r", seed=1, return_sequences=True, unit_forget_bias=False, bias_constraint="non_neg")]
     return [layer.get_config() for layer in made]
 """
 SCRIPT = """

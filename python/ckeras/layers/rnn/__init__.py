@@ -1,6 +1,9 @@
 """Recurrent layers and their cells."""
 
 from ckeras.layers.rnn.bidirectional import Bidirectional as Bidirectional
+from ckeras.layers.rnn.conv_lstm import ConvLSTM1D as ConvLSTM1D
+from ckeras.layers.rnn.conv_lstm import ConvLSTM2D as ConvLSTM2D
+from ckeras.layers.rnn.conv_lstm import ConvLSTM3D as ConvLSTM3D
 from ckeras.layers.rnn.gru import GRU as GRU
 from ckeras.layers.rnn.gru import GRUCell as GRUCell
 from ckeras.layers.rnn.lstm import LSTM as LSTM

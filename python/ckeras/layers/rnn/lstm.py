@@ -68,11 +68,14 @@ class LSTMCell(BuiltInCell):
         return bias
 
     def step(self, inputs, h, states):
-        z = ops.matmul(inputs, self.kernel) + ops.matmul(h, self.recurrent_kernel)
-        i, f, c, o = ops.split(self._plus_bias(z, self.bias), 4, axis=1)
+        i, f, c, o = self._gate_sums(inputs, h)
         gate = self.recurrent_activation
         c = gate(f) * states[1] + gate(i) * self.activation(c)
         return [gate(o) * self.activation(c), c]
+
+    def _gate_sums(self, inputs, h):
+        z = ops.matmul(inputs, self.kernel) + ops.matmul(h, self.recurrent_kernel)
+        return ops.split(self._plus_bias(z, self.bias), 4, axis=1)
 
     def get_config(self):
         return {**super().get_config(), "unit_forget_bias": self.unit_forget_bias}
