@@ -120,6 +120,8 @@ def _check_size(op, x, places):
 def _look_up(layout, ys, xs, order, mode, fill):
     """The images of a layout at the places (ys, xs), each [1 or N, H, W]; with 1, the same places in all."""
     x = layout.images
+    if not x.size:
+        return layout.restore(x)
     n, h, w, channels = x.shape
     float_x = working(x)
     if ys.shape[0] == 1:
@@ -164,7 +166,7 @@ def affine_transform(images, transform, interpolation="bilinear", fill_mode="con
     one_of("affine_transform", "fill_mode", fill_mode, tuple(_MODES))
     layout = Layout("affine_transform", images, data_format)
     t = _per_image("affine_transform", "transform", transform, layout, (8,))
-    _check_size("affine_transform", layout.images, ())
+    _check_size("affine_transform", layout.images, (0,))
     a0, a1, a2, b0, b1, b2, _, _ = (to_shape(t[:, i], (t.shape[0], 1, 1)) for i in range(8))
     ys, xs = _grid(layout, t.dtype)
     at_x, at_y = a0 * xs + a1 * ys + a2, b0 * xs + b1 * ys + b2
@@ -187,7 +189,7 @@ def perspective_transform(images, start_points, end_points, interpolation="bilin
     layout = Layout("perspective_transform", images, data_format)
     start = _per_image("perspective_transform", "start_points", start_points, layout, (4, 2))
     end = _per_image("perspective_transform", "end_points", end_points, layout, (4, 2))
-    _check_size("perspective_transform", layout.images, ())
+    _check_size("perspective_transform", layout.images, (0,))
     n = max(start.shape[0], end.shape[0])
     start, end = (widen(p, (n, 4, 2)) for p in (start, end))
     t = _homography(end, as_dtype(start, end.dtype))
@@ -231,7 +233,7 @@ def elastic_transform(
     one_of("elastic_transform", "interpolation", interpolation, tuple(_ORDERS))
     one_of("elastic_transform", "fill_mode", fill_mode, tuple(_MODES))
     layout = Layout("elastic_transform", images, data_format)
-    _check_size("elastic_transform", layout.images, ())
+    _check_size("elastic_transform", layout.images, (0,))
     weights = gaussian_weights("elastic_transform", int(6 * sigma) | 1, sigma)
     shape = layout.images.shape[:3]
     noise = random_normal_p.bind(draw_seed(seed), shape=(2, *shape), dtype="float32", mean=0.0, stddev=float(sigma))
