@@ -55,8 +55,6 @@ ROWS = {
         {"head_dim": 2, "num_query_heads": 4, "num_key_value_heads": 2},
         [SEQUENCE, SEQUENCE],
     ),
-    "HashedCrossing": ({"num_bins": 5}, [("int32",), ("int32",)]),
-    "Hashing": ({"num_bins": 5}, ("int32", 3)),
     "Identity": ({}, VECTOR),
     "IntegerLookup": ({"vocabulary": [1, 2, 3]}, ("int32", 3)),
     "LSTM": ({"units": 3, "go_backwards": True}, SEQUENCE),
@@ -129,6 +127,8 @@ ROWS = {
 # Bases, layers without a call of their own, of text (their own tests), and of other libraries.
 WITHOUT = {
     "FlaxLayer",
+    "HashedCrossing",
+    "Hashing",
     "InputLayer",
     "JaxLayer",
     "Lambda",

@@ -6,7 +6,7 @@ import numpy as np
 
 from ckeras import ops
 from ckeras._core import dtypes
-from ckeras._core.symbolic import any_symbolic
+from ckeras._core.symbolic import KerasTensor, any_symbolic
 from ckeras._core.tensor import Tensor, TensorBase
 from ckeras._core.trace import Tracer
 from ckeras.layers.layer import Layer
@@ -183,10 +183,17 @@ class Discretization(Layer):
         at = np.arange(1, self.num_bins) / self.num_bins
         self.bin_boundaries = np.interp(at, shares / shares[-1], self._points).tolist()
 
+    def compute_output_spec(self, inputs):
+        """Numbers of intervals are int32, encodings of the compute dtype."""
+        return KerasTensor(self.compute_output_shape(inputs.shape), self._dtype_of_outputs())
+
+    def _dtype_of_outputs(self):
+        return "int32" if self.output_mode == "int" else self.compute_dtype
+
     def call(self, inputs):
         if self.bin_boundaries is None:
             raise ValueError("[Discretization] call adapt(data) first, or give bin_boundaries")
-        dtype = "int32" if self.output_mode == "int" else self.compute_dtype
+        dtype = self._dtype_of_outputs()
         inputs = ops.cast(inputs, "float32")
         indices = ops.digitize(inputs, np.asarray(self.bin_boundaries, "float32")) if self.bin_boundaries else None
         if indices is None:

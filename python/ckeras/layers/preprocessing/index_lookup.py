@@ -7,7 +7,7 @@ import numpy as np
 
 from ckeras import ops
 from ckeras._core import dtypes
-from ckeras._core.symbolic import any_symbolic
+from ckeras._core.symbolic import KerasTensor, any_symbolic
 from ckeras._core.trace import Tracer
 from ckeras.layers.layer import Layer
 from ckeras.layers.preprocessing import hashes
@@ -236,7 +236,7 @@ class IndexLookup(Layer):
 
     def encoded(self, numbers):
         """The output of numbers (a tensor), by the layer's mode."""
-        dtype = "int64" if self.output_mode == "int" else dtypes.floatx()
+        dtype = self._dtype_of_outputs()
         mode = "count" if self.output_mode == "tf_idf" else self.output_mode
         out = encode(numbers, mode, self._depth(), dtype)
         if self.output_mode == "tf_idf":
@@ -246,6 +246,13 @@ class IndexLookup(Layer):
             weights[: len(self._idf)] = self._idf
             out = ops.multiply(out, ops.convert_to_tensor(weights, dtype))
         return out
+
+    def _dtype_of_outputs(self):
+        return "int64" if self.output_mode == "int" else dtypes.floatx()
+
+    def compute_output_spec(self, inputs):
+        """Numbers (and with `invert` tokens) are int64, encodings of the default float dtype."""
+        return KerasTensor(self.compute_output_shape(inputs.shape), self._dtype_of_outputs())
 
     def _depth(self):
         if self.pad_to_max_tokens:
