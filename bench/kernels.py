@@ -292,6 +292,32 @@ def reductions(quick):
         )
 
 
+def attentions(quick):
+    """Causal attention of (batch, length, heads, depth), and its gradient to the queries, keys and values as one."""
+    for batch, length, heads, depth in [(8, 256, 8, 64), (1, 2048, 4, 64)][: 1 if quick else None]:
+        x, dy = randn(batch, length, heads, depth), randn(batch, length, heads, depth) + 1
+        flops = 4.0 * batch * heads * length * length * depth / 2
+
+        def ours(v):
+            return ops.dot_product_attention(v, v, v, is_causal=True)
+
+        def theirs(v):
+            v = v.transpose(1, 2)
+            return torch.nn.functional.scaled_dot_product_attention(v, v, v, is_causal=True).transpose(1, 2)
+
+        def in_jax(v):
+            return jax.nn.dot_product_attention(v, v, v, is_causal=True)
+
+        def backward_in_torch(v, g):
+            v = v.detach().requires_grad_()
+            return torch.autograd.grad(theirs(v), v, g)[0]
+
+        name = f"attention {batch}x{length}x{heads}x{depth}"
+        yield case(name, [x], ours, th=theirs, jx=in_jax, flops=flops)
+        backward = {"th": backward_in_torch, "jx": jax_gradient(in_jax, 0), "flops": 3.5 * flops}
+        yield case(f"{name} backward", [x, dy], gradient(ours, 0), traced=True, **backward)
+
+
 def gathers(_quick):
     table, at = randn(20000, 128), np.random.default_rng(0).integers(0, 20000, 6400).astype("int32")
     g = randn(6400, 128)
@@ -387,7 +413,7 @@ def _numpy_adam(grads):
 def cases(quick=False):
     if torch:
         torch.set_grad_enabled(False)
-    for family in (matmuls, convs, pools, elementwise, reductions, gathers, adams):
+    for family in (matmuls, convs, pools, elementwise, reductions, attentions, gathers, adams):
         yield from family(quick)
     if torch:
         torch.set_grad_enabled(True)

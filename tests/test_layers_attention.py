@@ -122,6 +122,19 @@ def test_spectral_normalization_brings_the_largest_singular_value_to_one():
     np.testing.assert_allclose(np.linalg.norm(table.layer.embeddings.numpy(), 2), 1, rtol=1e-3)
 
 
+def test_normalized_weights_changes_nothing():
+    layer = layers.SpectralNormalization(layers.Dense(4), power_iterations=30)
+    layer(X[0])
+    before = [w.numpy() for w in layer.weights]
+    u, kernel = layer.normalized_weights()
+    np.testing.assert_allclose(np.linalg.norm(kernel.numpy(), 2), 1, rtol=1e-3)
+    for w, b in zip(layer.weights, before, strict=True):
+        np.testing.assert_array_equal(w.numpy(), b)
+    layer(X[0], training=True)
+    np.testing.assert_array_equal(layer.layer.kernel.numpy(), kernel.numpy())
+    np.testing.assert_array_equal(layer.vector_u.numpy(), u.numpy())
+
+
 def test_initializers_of_projections_count_the_einsum_s_fans():
     limit = np.sqrt(6 / (100 + 4 * 25))
     kernel = layers.EinsumDense("abc,cde->abde", (None, 4, 25))

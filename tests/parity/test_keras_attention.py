@@ -44,6 +44,12 @@ CASES = {
     "einsum of two labels": ("EinsumDense('abc,cde->abde', (None, 4, 2), bias_axes='de')", [X], {}),
     "einsum, dots first": ("EinsumDense('...x,xy->...y', 4)", [X], {}),
     "einsum, dots last": ("EinsumDense('ab...,bcd->acd...', (4, 3), bias_axes='d')", [X], {}),
+    "reversed embedding": ("ReversibleEmbedding(5, 6)", [X], {"reverse": True}),
+    "reversed by weights of its own": (
+        "ReversibleEmbedding(5, 6, tie_weights=False, logit_soft_cap=2.0, reverse_dtype='float32')",
+        [X],
+        {"reverse": True},
+    ),
     "attention": ("Attention()", [[Q, V]], {"return_attention_scores": True}),
     "attention, scale and key": ("Attention(use_scale=True)", [[Q, V, V]], {}),
     "attention, concat": ("Attention(use_scale=True, score_mode='concat')", [[Q, V]], {"use_causal_mask": True}),

@@ -95,6 +95,7 @@ from ckeras.layers.preprocessing.index_lookup import IntegerLookup, StringLookup
 from ckeras.layers.preprocessing.normalization import Normalization
 from ckeras.layers.preprocessing.text_vectorization import TextVectorization
 from ckeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
+from ckeras.layers.reversible_embedding import ReversibleEmbedding
 from ckeras.layers.rnn import (
     GRU,
     LSTM,

@@ -42,11 +42,13 @@ class SpectralNormalization(Wrapper):
 
     def call(self, inputs, training=False):
         if training:
-            self._normalize_kernel()
+            u, kernel = self.normalized_weights()
+            self.vector_u.assign(u)
+            self.kernel.assign(kernel)
         return ops.cast(self.layer(inputs), inputs.dtype)
 
-    def _normalize_kernel(self):
-        """Divides the kernel by its spectral norm and keeps the vector; a kernel of zeros stays as it is."""
+    def normalized_weights(self):
+        """The vector of the power method's last step, and the kernel divided by its spectral norm; zeros stay zeros."""
         kernel, u = self.kernel.value, self.vector_u.value
         rows = ops.reshape(kernel, (-1, kernel.shape[-1]))
         for _ in range(self.power_iterations):
@@ -55,8 +57,8 @@ class SpectralNormalization(Wrapper):
         u, v = ops.stop_gradient(u), ops.stop_gradient(v)
         sigma = ops.reshape(ops.matmul(ops.matmul(v, rows), ops.transpose(u)), ())
         zeros = ops.all(ops.equal(kernel, 0))
-        self.vector_u.assign(ops.where(zeros, self.vector_u.value, u))
-        self.kernel.assign(ops.where(zeros, kernel, ops.divide(kernel, ops.where(zeros, ops.ones_like(sigma), sigma))))
+        divided = ops.divide(kernel, ops.where(zeros, ops.ones_like(sigma), sigma))
+        return ops.where(zeros, self.vector_u.value, u), ops.where(zeros, kernel, divided)
 
     def compute_output_shape(self, input_shape):
         return self.layer.compute_output_shape(input_shape)

@@ -1,12 +1,10 @@
 """ConvLSTM1D, ConvLSTM2D, ConvLSTM3D and their cell (Shi et al., 2015)."""
 
-import inspect
-
 from ckeras import ops
 from ckeras._core.settings import standardize_data_format
 from ckeras.layers._arguments import padding_name, per_dim, positive, window_output
 from ckeras.layers.input_spec import InputSpec
-from ckeras.layers.rnn.fused import FusedRNN
+from ckeras.layers.rnn.fused import FusedRNN, cell_arguments
 from ckeras.layers.rnn.lstm import LSTMCell
 
 
@@ -87,22 +85,21 @@ class ConvLSTMCell(LSTMCell):
         return {**config, **{name: getattr(self, name) for name in window}}
 
 
-_CELL_ARGUMENTS = {
-    *inspect.signature(ConvLSTMCell.__init__).parameters,
-    *inspect.signature(LSTMCell.__init__).parameters,
-} - {"self", "kwargs", "name", "rank", "units"}
-
-
 class _ConvLSTM(FusedRNN):
     """Base of the three: `_rank` spatial dimensions, a ConvLSTMCell made of the arguments that RNN does not take."""
 
     _rank = 0
+    _cell_class = ConvLSTMCell
+
+    def _fits_kernel(self, training):
+        return False
 
     def _make(self, arguments):
         arguments = {k: v for k, v in arguments.items() if k not in ("self", "kwargs", "__class__")} | arguments[
             "kwargs"
         ]
-        layer = {k: arguments.pop(k) for k in list(arguments) if k not in _CELL_ARGUMENTS}
+        own = cell_arguments(ConvLSTMCell)
+        layer = {k: arguments.pop(k) for k in list(arguments) if k not in own}
         shared = {"dtype": layer.get("dtype"), "trainable": layer.get("trainable", True)}
         super().__init__(ConvLSTMCell(self._rank, **arguments, **shared), **layer)
         self.input_spec = InputSpec(ndim=self._rank + 3)

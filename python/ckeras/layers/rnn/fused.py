@@ -1,7 +1,10 @@
 """FusedRNN: what LSTM, GRU and SimpleRNN share: the cell's arguments, and the kernel for whole sequences."""
 
+import inspect
+
 from ckeras import activations, ops
 from ckeras.layers.input_spec import InputSpec
+from ckeras.layers.rnn.cell import BuiltInCell
 from ckeras.layers.rnn.rnn import RNN
 from ckeras.ops.rnn import recurrence
 
@@ -17,11 +20,12 @@ class FusedRNN(RNN):
         super().__init__(cell, **kwargs)
         self.input_spec = InputSpec(ndim=3)
 
-    def __getattr__(self, name):
-        # units, activation, kernel_initializer, dropout and so on are the cell's.
-        if not name.startswith("_") and "cell" in self.__dict__ and name in _cell_names(self.__dict__["cell"]):
-            return getattr(self.__dict__["cell"], name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if cls._cell_class is not None:
+            for name in (*cell_arguments(cls._cell_class), "kernel", "recurrent_kernel", "bias"):
+                if not hasattr(cls, name):
+                    setattr(cls, name, _of_cell(name))
 
     def _fits_kernel(self, training):
         cell = self.cell
@@ -68,6 +72,14 @@ class FusedRNN(RNN):
         return {"activity_regularizer": None, **self._base_config(), **config}
 
 
-def _cell_names(cell):
-    """The constructor arguments and weights of a cell that its layer shows as its own."""
-    return {*cell.get_config(), "kernel", "recurrent_kernel", "bias"} - {"name", "trainable", "dtype"}
+def cell_arguments(cell_class):
+    """The constructor arguments that a cell class has beside those of all layers."""
+    names = {}
+    for base in cell_class.__mro__[: cell_class.__mro__.index(BuiltInCell)]:
+        names |= inspect.signature(base.__init__).parameters
+    return [name for name in names if name not in ("self", "kwargs", "name")]
+
+
+def _of_cell(name):
+    """units, activation, kernel_initializer, dropout and so on are the cell's."""
+    return property(lambda self: getattr(self.cell, name), doc=f"The `{name}` of the cell.")
