@@ -197,10 +197,7 @@ def _floats(values):
 
 def _assign(variables, values):
     for v, value in zip(variables, values, strict=True):
-        if state.trace is not None:
-            state.trace.write(v, value)
-        else:
-            v.assign(value)
+        v.assign(value)
 
 
 def _backward(sub, needs, given):

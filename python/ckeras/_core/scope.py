@@ -11,6 +11,10 @@ class State(threading.local):
     trace = None  # the trace that reads and writes of variables go to
     autocast = None  # float dtype that variables are read in (mixed precision), or None
     names = ()  # name scopes, outermost first
+    name_caller = None  # who opened the innermost name scope
+    overlay = None  # the StatelessScope that reads and writes of variables go to first
+    symbolic = False  # inside a SymbolicScope, or while the outputs of symbolic inputs are found
+    remat = None  # the RematScope that new layers remember
     allowance = None  # (path, shape, dtype) -> None, called before a variable is made; raises when it is too big
 
 
@@ -22,13 +26,13 @@ _globals = {}
 
 @contextlib.contextmanager
 def concrete():
-    """Leaves every trace and tape for a while: variables hold values and nothing is recorded."""
-    saved = state.trace, state.tapes
-    state.trace, state.tapes = None, ()
+    """Leaves every trace, tape and stateless scope for a while: variables hold values and nothing is recorded."""
+    saved = state.trace, state.tapes, state.overlay
+    state.trace, state.tapes, state.overlay = None, (), None
     try:
         yield
     finally:
-        state.trace, state.tapes = saved
+        state.trace, state.tapes, state.overlay = saved
 
 
 @contextlib.contextmanager
@@ -42,15 +46,45 @@ def autocast(dtype):
         state.autocast = saved
 
 
-@contextlib.contextmanager
-def name_scope(name):
-    """Prefixes the `path` of variables made inside."""
-    saved = state.names
-    state.names = (*saved, name)
-    try:
-        yield
-    finally:
-        state.names = saved
+class name_scope:
+    """Prefixes the `path` of variables made inside the `with` block with `name`.
+
+    `override_parent` replaces the prefix of the scopes around it. With `deduplicate`, entering the same `name` again for
+    the same `caller` (any object) adds nothing. Raises `ValueError` for a name that is no string or holds "/".
+
+    >>> with ckeras.name_scope("block"):
+    ...     ckeras.Variable(1.0, name="v").path
+    'block/v'
+    """
+
+    def __init__(self, name, caller=None, deduplicate=True, override_parent=None):
+        if not isinstance(name, str) or "/" in name:
+            raise ValueError(f"[name_scope] name must be a string without '/', got {name!r}")
+        self.name = name
+        self.caller = caller
+        self.deduplicate = deduplicate
+        self.override_parent = override_parent
+        self._saved = []
+
+    def __enter__(self):
+        self._saved.append((state.names, state.name_caller))
+        names = state.names
+        if self.override_parent is not None:
+            names = tuple([part for part in self.override_parent.split("/") if part])
+        elif (
+            self.deduplicate
+            and self.caller is not None
+            and state.name_caller is self.caller
+            and names
+            and names[-1] == self.name
+        ):
+            return self
+        state.names = (*names, self.name)
+        state.name_caller = self.caller
+        return self
+
+    def __exit__(self, *exc):
+        state.names, state.name_caller = self._saved.pop()
 
 
 def path_of(name):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ckeras._core import dtypes, nest, scope
 from ckeras._core.errors import ConcreteValueError, ShapeError, user_line
+from ckeras._core.scope import state
 from ckeras._core.tensor import TensorBase
 from ckeras._core.trace import trace_function
 
@@ -286,7 +287,11 @@ def _trace_with(fn, args, kwargs, symbols, size):
 
         return fn(*nest.map_leaves(replace, args), **nest.map_leaves(replace, kwargs))
 
-    return trace_function(call, avals)[2]
+    outer, state.symbolic = state.symbolic, True
+    try:
+        return trace_function(call, avals)[2]
+    finally:
+        state.symbolic = outer
 
 
 _public_ops = {}

@@ -53,12 +53,12 @@ class Trace:
         self._saved = None
 
     def __enter__(self):
-        self._saved = state.trace, state.tapes
-        state.trace, state.tapes = self, ()
+        self._saved = state.trace, state.tapes, state.overlay
+        state.trace, state.tapes, state.overlay = self, (), None
         return self
 
     def __exit__(self, *exc):
-        state.trace, state.tapes = self._saved
+        state.trace, state.tapes, state.overlay = self._saved
 
     def input(self, shape, dtype):
         return Tracer(self, tuple(shape), dtype)

@@ -10,6 +10,10 @@ from ckeras._core.tensor import Tensor, TensorBase, convert
 resolve_initializer = None
 
 
+def _is_initializer(x):
+    return isinstance(x, (str, dict)) or (callable(x) and not isinstance(x, TensorBase))
+
+
 class Variable(TensorBase):
     """A tensor that can be assigned, as a weight or an optimizer's slot.
 
@@ -55,6 +59,13 @@ class Variable(TensorBase):
         self.constraint = None
         self.regularizer = None
         self.overwrite_with_gradient = False
+        overlay = state.overlay
+        if overlay is not None and (not overlay.initialize_variables or not _is_initializer(initializer)):
+            raise ValueError(
+                f"[Variable {self.path}] a stateless scope makes no variables from values"
+                f"{'' if overlay.initialize_variables else ', nor any with initialize_variables=False'}; make them "
+                "before, in build(self, input_shape) of a layer"
+            )
         with scope.concrete():
             value = self._initial(initializer, shape, None if dtype is None else dtypes.standardize(dtype))
         self._set_storage(value)
@@ -64,7 +75,7 @@ class Variable(TensorBase):
             if resolve_initializer is None:
                 raise ValueError(f"[Variable] initializer {initializer!r}: import ckeras.initializers to use names")
             initializer = resolve_initializer(initializer)
-        if callable(initializer) and not isinstance(initializer, TensorBase):
+        if _is_initializer(initializer):
             if shape is None:
                 raise ValueError(f"[Variable {self.path}] an initializer that is a function needs `shape`")
             shape = tuple(int(d) for d in shape)
@@ -87,7 +98,11 @@ class Variable(TensorBase):
 
     def raw(self):
         """The current value as it is stored: not cast where variables are read in another dtype."""
-        if state.trace is not None:
+        overlay = state.overlay
+        t = None if overlay is None else overlay.get_current_value(self)
+        if t is not None:
+            pass
+        elif state.trace is not None:
             t = state.trace.read(self)
         else:
             t = self._tensor
@@ -122,7 +137,9 @@ class Variable(TensorBase):
                 f"[Variable {self.path}] assign: expected a value of shape {self.shape}, got {value.shape}; "
                 "a variable keeps its shape, broadcast or reshape the value first"
             )
-        if state.trace is not None:
+        if state.overlay is not None:
+            state.overlay.add_update((self, value))
+        elif state.trace is not None:
             state.trace.write(self, value)
         else:
             if value.__class__ is not Tensor:
