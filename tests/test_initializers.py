@@ -116,3 +116,48 @@ def test_names_and_messages():
         initializers.RandomNormal(seed="x")
     with pytest.raises(ValueError, match="rank 2"):
         initializers.Orthogonal()((3,))
+
+
+@pytest.mark.parametrize(
+    "window, scaling, total", [("hann", "spectrum", 1.0), ("blackman", "density", None), (None, None, 8.0)]
+)
+def test_stft_is_the_transform(window, scaling, total):
+    """Against NumPy's FFT of windowed frames."""
+    frame = np.random.default_rng(0).normal(size=8)
+    t = 2 * np.pi * np.arange(8) / 7
+    weights = {
+        "hann": 0.5 - 0.5 * np.cos(t),
+        "blackman": 0.42 - 0.5 * np.cos(t) + 0.08 * np.cos(2 * t),
+        None: np.ones(8),
+    }
+    w = (
+        weights[window]
+        / {"spectrum": weights[window].sum(), "density": np.linalg.norm(weights[window]), None: 1}[scaling]
+    )
+    want = np.fft.rfft(frame * w, 16)
+    for side, part in (("real", want.real), ("imag", want.imag)):
+        kernel = initializers.STFT(side, window, scaling)((8, 2, 9), "float64").numpy()
+        np.testing.assert_allclose(frame @ kernel[:, 0], part, atol=1e-12)
+        np.testing.assert_array_equal(kernel[:, 0], kernel[:, 1])
+    if total:
+        np.testing.assert_allclose(w.sum(), total)
+    periodic = initializers.STFT(window=window or "boxcar", scaling=None, periodic=True)((8, 1, 9), "float64").numpy()
+    longer = initializers.STFT(window=window or "boxcar", scaling=None)((9, 1, 9), "float64").numpy()
+    np.testing.assert_allclose(periodic, longer[:8], atol=1e-12)
+
+
+def test_stft_takes_arrays_and_refuses():
+    given = initializers.STFT(window=np.arange(4.0), scaling=None)
+    np.testing.assert_allclose(given((4, 1, 3))[:, 0, 0], np.arange(4.0))
+    again = initializers.deserialize(initializers.serialize(given))
+    np.testing.assert_array_equal(again((4, 1, 3)), given((4, 1, 3)))
+    for make in (
+        lambda: initializers.STFT("left"),
+        lambda: initializers.STFT(scaling="x"),
+        lambda: initializers.STFT(window="han"),
+        lambda: given((3, 1, 3)),
+        lambda: given((4, 3)),
+        lambda: given((4, 1, 1)),
+    ):
+        with pytest.raises(ValueError, match="STFT"):
+            make()

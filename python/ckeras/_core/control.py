@@ -280,15 +280,15 @@ switch_p = _Switch(
 )
 
 
-def choose(index, closures):
-    """The leaves of the chosen one of closures without arguments; the variables that it assigns are assigned."""
+def choose(index, closures, operands=()):
+    """The leaves of the chosen one of closures of `operands`; the variables that it assigns are assigned."""
     consts = _union(*[c.free for c in closures])
     variables = list(dict.fromkeys(v for c in closures for v in (*c.reads, *c.writes)))
     written = list(dict.fromkeys(v for c in closures for v in c.writes))
     branches = tuple(
-        [c.sub([*consts, *variables], [*c.leaves, *[c.writes.get(v, v) for v in written]]) for c in closures]
+        [c.sub([*c.inputs, *consts, *variables], [*c.leaves, *[c.writes.get(v, v) for v in written]]) for c in closures]
     )
-    outs = switch_p.bind(index, *consts, *[v.raw() for v in variables], branches=branches)
+    outs = switch_p.bind(index, *operands, *consts, *[v.raw() for v in variables], branches=branches)
     n = len(closures[0].leaves)
     _assign(written, outs[n:])
     return outs[:n]

@@ -15,7 +15,7 @@ def function(fn=None, **unsupported):
 
     The signature: shapes and dtypes of the tensors and NumPy arrays in the arguments (also nested in tuples, lists,
     dicts) and the values of everything else, which must then be hashable. Variables are read and assigned when it runs.
-    Under a `GradientTape` or inside another trace it runs as plain Python, with the same numbers.
+    Under a `GradientTape`, in a `StatelessScope` or in another trace it runs as plain Python, with the same numbers.
     Code that needs a concrete value raises `ConcreteValueError` while it is traced.
 
     >>> @ckeras.function
@@ -47,7 +47,7 @@ class TracedFunction:
         return bound
 
     def __call__(self, *args, **kwargs):
-        if state.tapes or state.trace is not None or any_symbolic((args, kwargs)):
+        if state.tapes or state.trace is not None or state.overlay is not None or any_symbolic((args, kwargs)):
             return self._fn(*args, **kwargs)
         key, tensors, where, leaves = self._signature(args, kwargs)
         program = self.programs.get(key)

@@ -3,13 +3,13 @@
 import functools
 import math
 
-from ckeras._core import nest
+from ckeras._core import hooks, nest
 from ckeras._core import program as _program  # noqa: F401  compiles control flow over concrete tensors
 from ckeras._core.control import Closure, choose
 from ckeras._core.errors import ArgumentError
 from ckeras._core.scope import state
-from ckeras._core.symbolic import any_symbolic
-from ckeras._core.tensor import Tensor, TensorBase, convert
+from ckeras._core.symbolic import KerasTensor, any_symbolic
+from ckeras._core.tensor import TensorBase, convert
 
 _MODES = ("full", "activations", "larger_than", "list_of_layers", None)
 
@@ -79,15 +79,14 @@ class RematScope:
     def covers(self, layer, args, kwargs):
         """Whether the whole of this call of a built layer is computed again."""
         if self.mode == "larger_than":
-            spec = layer.compute_output_spec(*_symbolic(args), **_symbolic(kwargs))
-            return max([math.prod(y.shape) for y in nest.leaves(spec)], default=0) > self.output_size_threshold
+            args, kwargs = nest.map_leaves(_symbolic, args), nest.map_leaves(_symbolic, kwargs)
+            sizes = [math.prod(y.shape) for y in nest.leaves(layer.compute_output_spec(*args, **kwargs))]
+            return max(sizes, default=0) > self.output_size_threshold
         return self.mode == "full" or (self.mode == "list_of_layers" and layer.name in self.layer_names)
 
 
-def _symbolic(structure):
-    from_types = nest.map_leaves(lambda x: _like(x) if isinstance(x, TensorBase) else x, structure)
-    return from_types
+def _symbolic(x):
+    return KerasTensor(x.shape, x.dtype, name="remat") if isinstance(x, TensorBase) else x
 
 
-def _like(x):
-    return Tensor(None, x.shape, x.dtype)
+hooks.remat = remat

@@ -49,8 +49,8 @@ def autocast(dtype):
 class name_scope:
     """Prefixes the `path` of variables made inside the `with` block with `name`.
 
-    `override_parent` replaces the prefix of the scopes around it. With `deduplicate`, entering the same `name` again for
-    the same `caller` (any object) adds nothing. Raises `ValueError` for a name that is no string or holds "/".
+    `override_parent` replaces the prefix of the scopes around it. With `deduplicate`, entering the same `name` again
+    for the same `caller` (any object) adds nothing. Raises `ValueError` for a name that is no string or holds "/".
 
     >>> with ckeras.name_scope("block"):
     ...     ckeras.Variable(1.0, name="v").path

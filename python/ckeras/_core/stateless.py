@@ -10,8 +10,9 @@ class StatelessScope:
     """Inside, variables have the values of `state_mapping`, pairs (variable, tensor), and keep their own.
 
     What is assigned inside is given by `get_current_value(variable)`, also afterwards; `None` for a variable that was
-    neither given nor assigned. With `collect_losses`, what layers pass to `add_loss` goes to `losses`. Variables may be
-    made inside by an initializer, not from a value (`ValueError`), and not at all with `initialize_variables=False`.
+    neither given nor assigned. What layers pass to `add_loss` is lost, with `collect_losses` it goes to `losses`.
+    Variables may be made inside by an initializer, not from a value (`ValueError`), and not at all with
+    `initialize_variables=False`.
     Raises `ArgumentError` for keys that are no variables, `ShapeError` for values of another shape.
 
     >>> v = ckeras.Variable(1.0)
@@ -25,13 +26,12 @@ class StatelessScope:
         self.collect_losses = collect_losses
         self.initialize_variables = initialize_variables
         self.losses = []
+        self._losses_of = {}
         self._values = {}
         self._outer = []
         for pair in state_mapping or ():
             if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not isinstance(pair[0], Variable):
-                raise ArgumentError(
-                    f"[StatelessScope] state_mapping must hold pairs (Variable, value), got {pair!r}"
-                )
+                raise ArgumentError(f"[StatelessScope] state_mapping must hold pairs (Variable, value), got {pair!r}")
             self.add_update(pair)
 
     def __enter__(self):
@@ -42,9 +42,14 @@ class StatelessScope:
     def __exit__(self, *exc):
         state.overlay = self._outer.pop()
 
-    def add_loss(self, loss):
-        """Appends to `losses`."""
+    def add_loss(self, loss, layer=None):
+        """Appends to `losses`; `layer` is the one that adds it."""
         self.losses.append(loss)
+        self._losses_of.setdefault(id(layer), []).append(loss)
+
+    def losses_of(self, layer):
+        """What the layer added."""
+        return self._losses_of.get(id(layer), [])
 
     def add_update(self, update):
         """Gives a variable a value in this scope: `update` is (variable, value)."""

@@ -9,7 +9,7 @@ import inspect
 import re
 from typing import NamedTuple
 
-from ckeras._core import dtypes, nest, scope
+from ckeras._core import dtypes, hooks, nest, scope
 from ckeras._core.errors import ConcreteValueError, ShapeError, user_line
 from ckeras._core.scope import state
 from ckeras._core.tensor import TensorBase
@@ -33,6 +33,13 @@ class KerasTensor(TensorBase):
     `ConcreteValueError`. Sparse and ragged ones are not supported.
     """
 
+    shape: tuple
+    dtype: str
+    sparse: bool
+    ragged: bool
+    ragged_rank = None  # of a ragged one
+    row_splits_dtype = None
+
     def __init__(self, shape, dtype="float32", sparse=False, ragged=False, record_history=True, name=None, **kwargs):
         if sparse or ragged:
             raise ValueError("[KerasTensor] sparse and ragged tensors are not supported; pass a dense one with a mask")
@@ -49,9 +56,9 @@ class KerasTensor(TensorBase):
     def size(self):
         return None if None in self.shape else super().size
 
-    def reshape(self, *newshape):
-        from_one = len(newshape) == 1 and isinstance(newshape[0], (tuple, list))
-        return get_public_op("reshape")(self, tuple(newshape[0]) if from_one else newshape)
+    def reshape(self, newshape, *more):
+        """As `ops.reshape`; the new shape may also be given as several integers."""
+        return get_public_op("reshape")(self, (newshape, *more) if isinstance(newshape, int) else tuple(newshape))
 
     def squeeze(self, axis=None):
         return get_public_op("squeeze")(self, axis)
@@ -180,6 +187,14 @@ class Operation:
     def compute_output_spec(self, *args, **kwargs):
         """The symbolic outputs for symbolic inputs."""
         return output_spec(self.call, args, kwargs, self.name)
+
+    def quantized_call(self, *args, **kwargs):
+        """Not there: raises `NotImplementedError`."""
+        raise NotImplementedError(f"[{self.name}] quantization is not supported: there is no quantized_call")
+
+    def rematerialized_call(self, fn, *args, **kwargs):
+        """`fn(*args, **kwargs)`, whose values inside are computed again on the way back; see `ckeras.remat`."""
+        return hooks.remat(fn)(*args, **kwargs)
 
     def get_config(self):
         """What `from_config` makes an equal operation of: the constructor's arguments, when they are plain values."""

@@ -27,6 +27,17 @@ class Variable(TensorBase):
     array([2., 3.], dtype=float32)
     """
 
+    name: str
+    path: str
+    shape: tuple
+    dtype: str
+    trainable: bool
+    aggregation: str
+    synchronization: str
+    constraint: object
+    regularizer: object
+    overwrite_with_gradient: bool
+
     def __init__(
         self,
         initializer,

@@ -14,6 +14,8 @@ from ckeras.activations.activations import (
 from ckeras.ops import (
     celu,
     elu,
+    glu,
+    hard_shrink,
     hard_sigmoid,
     hard_silu,
     hard_tanh,
@@ -22,10 +24,16 @@ from ckeras.ops import (
     selu,
     sigmoid,
     silu,
+    soft_shrink,
     softplus,
     softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
     tanh,
     tanh_shrink,
+    threshold,
 )
 
 hard_swish, swish = hard_silu, silu
@@ -35,6 +43,8 @@ _functions = (
     elu,
     exponential,
     gelu,
+    glu,
+    hard_shrink,
     hard_sigmoid,
     hard_silu,
     hard_tanh,
@@ -48,11 +58,17 @@ _functions = (
     selu,
     sigmoid,
     silu,
+    soft_shrink,
     softmax,
     softplus,
     softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
     tanh,
     tanh_shrink,
+    threshold,
 )
 _catalog = Catalog(
     "activation", "activations", functions=_functions, aliases={"swish": "silu", "hard_swish": "hard_silu"}

@@ -17,6 +17,7 @@ from ckeras.initializers.random_initializers import (
     TruncatedNormal,
     VarianceScaling,
 )
+from ckeras.initializers.stft import STFT
 
 constant, identity, ones, zeros = Constant, Identity, Ones, Zeros
 IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
@@ -24,6 +25,7 @@ glorot_normal, glorot_uniform = GlorotNormal, GlorotUniform
 he_normal, he_uniform = HeNormal, HeUniform
 lecun_normal, lecun_uniform = LecunNormal, LecunUniform
 orthogonal, variance_scaling = Orthogonal, VarianceScaling
+STFTInitializer = stft = STFT
 random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
 
 _catalog = Catalog(
@@ -43,6 +45,7 @@ _catalog = Catalog(
         Orthogonal,
         RandomNormal,
         RandomUniform,
+        STFT,
         TruncatedNormal,
         VarianceScaling,
         Zeros,
@@ -54,6 +57,7 @@ _catalog = Catalog(
         "zero": "Zeros",
         "IdentityInitializer": "Identity",
         "OrthogonalInitializer": "Orthogonal",
+        "STFTInitializer": "STFT",
     },
 )
 

@@ -14,6 +14,8 @@ from ckeras._stateless import swapped
 from ckeras.layers._arguments import check_size, refuse_arguments
 from ckeras.layers.call_spec import CallSpec, build_parameters, calls
 from ckeras.layers.input_spec import check_inputs
+from ckeras.layers.quantization import NotQuantized
+from ckeras.layers.rematerialize import Rematerialized, call_again
 from ckeras.layers.saving import LayerSaving
 from ckeras.layers.structure import brief, map_all, map_shapes, shape_of
 from ckeras.layers.tracking import Tracked, unique
@@ -21,7 +23,7 @@ from ckeras.layers.tracking import Tracked, unique
 _FLOATS = dtypes.FLOATS
 
 
-class Layer(Tracked, LayerSaving, Operation):
+class Layer(Tracked, LayerSaving, NotQuantized, Rematerialized, Operation):
     """Base of layers: weights, and a `call` that turns tensors into tensors.
 
     A subclass defines `call(self, inputs)`, makes weights in `build(self, input_shape)` with `add_weight`, and
@@ -41,6 +43,7 @@ class Layer(Tracked, LayerSaving, Operation):
 
     _call_spec = None
     _build_parameters = ("input_shape",)
+    input_spec: object
     _policy_changes = 0  # of any layer after it was made: traced steps of an earlier count are out of date
 
     def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
@@ -58,6 +61,7 @@ class Layer(Tracked, LayerSaving, Operation):
         self._losses = []
         self._build_shapes = None
         self._path = None
+        self._remat = state.remat
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -170,16 +174,8 @@ class Layer(Tracked, LayerSaving, Operation):
         name=None,
     ):
         """As `add_weight`."""
-        return self.add_weight(
-            shape=shape,
-            initializer=initializer,
-            dtype=dtype,
-            trainable=trainable,
-            autocast=autocast,
-            regularizer=regularizer,
-            constraint=constraint,
-            name=name,
-        )
+        options = {"trainable": trainable, "autocast": autocast, "regularizer": regularizer, "constraint": constraint}
+        return self.add_weight(shape=shape, initializer=initializer, dtype=dtype, name=name, **options)
 
     def _in_own_scope(self):
         return bool(state.names) and state.names[-1] == self.name
@@ -266,10 +262,13 @@ class Layer(Tracked, LayerSaving, Operation):
 
     def _run(self, args, kwargs, symbolic):
         dtype = self._compute_dtype if self._casts_variables and self.autocast else None
+        call = self.symbolic_call if symbolic else self.call
+        if self._remat is not None and state.tapes and not symbolic:
+            call = call_again(self, args, kwargs)
         if state.autocast is dtype:
-            return self.symbolic_call(*args, **kwargs) if symbolic else self.call(*args, **kwargs)
+            return call(*args, **kwargs)
         with scope.autocast(dtype):
-            return self.symbolic_call(*args, **kwargs) if symbolic else self.call(*args, **kwargs)
+            return call(*args, **kwargs)
 
     @classmethod
     def _find_call_spec(cls):
@@ -509,14 +508,24 @@ class Layer(Tracked, LayerSaving, Operation):
         for x in nest.leaves(loss):
             if not isinstance(x, TensorBase) and not np.isscalar(x):
                 raise ValueError(f"[{self.name}.add_loss] expected a scalar tensor, got {x!r}; pass add_loss(value)")
-            self._losses.append(ops.convert_to_tensor(x))
-            calls.losses_exist = True
+            x = ops.convert_to_tensor(x)
+            if state.symbolic:
+                continue  # it has no value
+            if state.overlay is None:
+                self._losses.append(x)
+                calls.losses_exist = True
+            elif state.overlay.collect_losses:
+                state.overlay.add_loss(x, self)
 
     @property
     def losses(self):
         """What the last call added with `add_loss`, and the penalties of weight regularizers."""
         layers = self._flatten_layers()
-        found = [loss for layer in layers for loss in layer._losses]
+        collected = state.overlay
+        if collected is None:
+            found = [loss for layer in layers for loss in layer._losses]
+        else:
+            found = [loss for layer in layers for loss in collected.losses_of(layer)]
         for v in self.trainable_weights:
             if v.regularizer is not None:
                 found.append(v.regularizer(v))
@@ -537,7 +546,7 @@ class Layer(Tracked, LayerSaving, Operation):
             raise ValueError(f"[{self.name}] stateless_call needs a built layer: call build(input_shape) first")
         variables = self.trainable_variables + self.non_trainable_variables
         values = list(trainable_variables) + list(non_trainable_variables)
-        with swapped(variables, values, f"{self.name}.stateless_call"):
+        with swapped(variables, values, f"{self.name}.stateless_call", return_losses):
             outputs = self(*args, **kwargs)
             losses = self.losses if return_losses else None
             rest = [v.value for v in self.non_trainable_variables]

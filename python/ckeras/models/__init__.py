@@ -2,6 +2,7 @@
 
 from ckeras import saving
 from ckeras.models.cloning import clone_model
+from ckeras.models.function import Function as Function
 from ckeras.models.functional import Functional as Functional
 from ckeras.models.model import Model, model_from_json
 from ckeras.models.sequential import Sequential

@@ -15,10 +15,11 @@ class Graph:
     """The nodes from `inputs` to `outputs` (flat lists of KerasTensors): `nodes` in running order, `operations` in the
     order of Keras: by distance to the outputs, then by first visit from them.
 
-    Raises `ValueError` when an output does not depend on the inputs alone.
+    Raises `ValueError`, in the name of `where`, when an output does not depend on the inputs alone.
     """
 
-    def __init__(self, inputs, outputs):
+    def __init__(self, inputs, outputs, where="Model"):
+        self._where = where
         self.inputs = inputs
         self.outputs = outputs
         finished, visits = self._walk()
@@ -69,7 +70,7 @@ class Graph:
             for t in node.input_tensors:
                 if id(t) not in ready and not all(id(o) in ready for o in node.output_tensors):
                     raise ValueError(
-                        f"[Model] the output depends on {t!r} (input of '{node.operation.name}'), "
+                        f"[{self._where}] the output depends on {t!r} (input of '{node.operation.name}'), "
                         "which the given inputs "
                         "do not lead to; pass every Input that the outputs are made of"
                     )
@@ -77,7 +78,7 @@ class Graph:
                 ready.update(id(t) for t in node.output_tensors)
         for t in self.outputs:
             if id(t) not in ready:
-                raise ValueError(f"[Model] the output {t!r} is not connected to the inputs {self.inputs}")
+                raise ValueError(f"[{self._where}] the output {t!r} is not connected to the inputs {self.inputs}")
 
     def run(self, values, call):
         """The outputs for a list of input values; `call(operation, args, kwargs)` runs one node."""

@@ -4,6 +4,7 @@
 All accept tensors, variables, NumPy arrays, scalars and KerasTensors; results are tensors.
 """
 
+from ckeras._core import remat as _remat  # installs itself in `_core.hooks`
 from ckeras._core.tape import custom_gradient as custom_gradient
 from ckeras.ops import operators as operators
 from ckeras.ops.angles import *
@@ -40,6 +41,7 @@ from ckeras.ops.solve import *
 from ckeras.ops.sorting import *
 from ckeras.ops.special import *
 from ckeras.ops.statistics import *
+from ckeras.ops.transforms import *
 from ckeras.ops.views import *
 from ckeras.ops.windows import *
 

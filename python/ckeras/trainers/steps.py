@@ -8,6 +8,7 @@ import numpy as np
 from ckeras._core import nest
 from ckeras._core.errors import ConcreteValueError, DataError, TraceError
 from ckeras._core.program import compile
+from ckeras._core.scope import state
 from ckeras._core.tensor import convert
 
 SLICE_SECONDS = 0.05  # the longest the engine runs before Python looks at signals and the progress bar
@@ -35,6 +36,8 @@ class Runner:
 
     def program(self, avals):
         """The program for these `(shape, dtype)`s, or `None` when the steps run as Python code."""
+        if state.overlay is not None:  # programs work on the variables' own values
+            return None
         found = self._programs.get(avals)
         if found is not None or self.eager:
             return found
