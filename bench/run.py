@@ -12,14 +12,20 @@ import harness
 
 harness.set_threads()
 
-import kernels  # noqa: E402  (threads are set before NumPy loads)
+import families  # noqa: E402  (threads are set before NumPy loads)
+import kernels  # noqa: E402
 import models  # noqa: E402
 import overhead  # noqa: E402
 import peak  # noqa: E402
 import startup  # noqa: E402
 
-GROUPS = {"kernels": kernels, "models": models, "overhead": overhead}
-TITLES = {"kernels": "Kernels", "models": "Training steps", "overhead": "Small calls"}
+GROUPS = {"kernels": kernels, "families": families, "models": models, "overhead": overhead}
+TITLES = {
+    "kernels": "Kernels",
+    "families": "Further families of kernels",
+    "models": "Training steps",
+    "overhead": "Small calls",
+}
 BEGIN, END = "<!-- measured: written by bench/run.py -->", "<!-- end of what bench/run.py writes -->"
 
 
