@@ -47,7 +47,12 @@ class Optimizer:
     ):
         where = type(self).__name__
         if kwargs:
-            raise ValueError(f"[{where}] unexpected arguments {sorted(kwargs)}; see help(ckeras.optimizers.{where})")
+            older = {"lr": "learning_rate", "decay": "a schedule of ckeras.optimizers.schedules"}
+            hints = [f"{k} is {older[k]} now" for k in kwargs if k in older]
+            raise ValueError(
+                f"[{where}] unexpected arguments {sorted(kwargs)}: "
+                + ("; ".join(hints) or f"see help(ckeras.optimizers.{where})")
+            )
         if sum(x is not None for x in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise ValueError(
                 f"[{where}] give at most one of clipnorm={clipnorm}, clipvalue={clipvalue}, "
