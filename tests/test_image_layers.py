@@ -19,7 +19,28 @@ RANDOM = [
     ("RandomCrop", {"height": 4, "width": 3}),
     ("RandomBrightness", {"factor": 0.3}),
     ("RandomContrast", {"factor": 0.9}),
+    ("RandomHue", {"factor": 0.5}),
+    ("RandomSaturation", {"factor": (0.1, 0.9)}),
+    ("RandomColorDegeneration", {"factor": (0.1, 0.9)}),
+    ("RandomSharpness", {"factor": (0.1, 0.9)}),
+    ("RandomPosterization", {"factor": (1, 6)}),
+    ("RandomInvert", {"factor": (0.5, 0.5)}),
+    ("RandomGrayscale", {}),
+    (
+        "RandomColorJitter",
+        {"brightness_factor": 0.2, "contrast_factor": 0.5, "saturation_factor": (0.3, 0.7), "hue_factor": 0.2},
+    ),
+    ("Solarization", {"addition_factor": 0.4, "threshold_factor": 0.9}),
+    ("RandomErasing", {"factor": (0.9, 0.9), "scale": (0.1, 0.5)}),
+    ("RandomGaussianBlur", {"factor": (0.8, 0.8)}),
+    ("RandomPerspective", {"factor": (0.9, 0.9), "scale": 0.5}),
+    ("RandomElasticTransform", {}),
+    ("MixUp", {}),
+    ("CutMix", {}),
+    ("RandAugment", {"num_ops": 3}),
+    ("AugMix", {"num_chains": 2, "chain_depth": 2}),
 ]
+MIXING = ("MixUp", "CutMix")
 NAMES = [name for name, _ in RANDOM]
 
 
@@ -56,8 +77,10 @@ def test_traced_equals_eager(name, arguments):
 
 @pytest.mark.parametrize(("name", "arguments"), RANDOM, ids=NAMES)
 def test_channels_first_is_the_same(name, arguments):
-    if name in ("RandomBrightness", "RandomContrast"):
+    if name in ("RandomErasing", "RandomColorJitter"):
         arguments = {**arguments, "value_range": (0, 255)}
+    if name == "RandomErasing":
+        arguments = {**arguments, "fill_value": [1.0, 2.0, 3.0]}  # noise is drawn in the order of the format
     last = np.asarray(make(name, arguments)(IMAGES))
     first = make(name, {**arguments, "data_format": "channels_first"})(IMAGES.transpose(0, 3, 1, 2))
     np.testing.assert_allclose(np.asarray(first).transpose(0, 2, 3, 1), last, rtol=1e-5, atol=1e-4)
@@ -71,8 +94,14 @@ def test_masks_and_labels_go_with_their_images(name, arguments):
     if "interpolation" in layer.get_config():
         layer.interpolation = "nearest"
     out = layer(both)
-    np.testing.assert_array_equal(np.asarray(out["labels"]), labels)
-    assert out["id"] == 1 and np.asarray(out["segmentation_masks"]).dtype == np.int32
+    if name not in MIXING:
+        np.testing.assert_array_equal(np.asarray(out["labels"]), labels)
+    assert out["id"] == 1
+    if name == "MixUp":
+        return
+    assert np.asarray(out["segmentation_masks"]).dtype == np.int32
+    if name == "RandAugment":
+        return
     if layer.also_masks:
         np.testing.assert_array_equal(
             np.asarray(out["images"])[..., :1], np.asarray(out["segmentation_masks"]).astype("float32")
@@ -108,6 +137,41 @@ def test_a_random_crop_is_a_part():
     assert any(np.array_equal(out, IMAGES[:, i : i + 4, j : j + 3]) for i in range(3) for j in range(5))
 
 
+def test_mixed_labels_say_what_the_images_show():
+    plain = np.arange(8, dtype="float32")[:, None, None, None] * np.ones((8, 6, 7, 3), "float32")
+    for name in MIXING:
+        out = getattr(layers, name)(seed=2)({"images": plain, "labels": np.eye(8, dtype="float32"), "values": 1})
+        labels, images = np.asarray(out["labels"]), np.asarray(out["images"])
+        np.testing.assert_allclose(labels.sum(1), 1, rtol=1e-6)
+        np.testing.assert_allclose(images.mean((1, 2, 3)), labels @ np.arange(8), rtol=1e-4, atol=1e-4)
+        assert not np.array_equal(images, plain)
+    whole = layers.MixUp(seed=2)({"images": plain, "labels": np.arange(8)})
+    np.testing.assert_allclose(
+        np.asarray(whole["images"])[:, 0, 0, 0], np.asarray(whole["labels"]), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_an_erased_rectangle_has_the_size_that_was_asked():
+    layer = layers.RandomErasing((1.0, 1.0), scale=(0.25, 0.25), fill_value=-1, value_range=(-1, 1), seed=0)
+    erased = np.asarray(layer(np.zeros((5, 8, 8, 1), "float32"))) == -1
+    np.testing.assert_array_equal(erased.sum((1, 2, 3)), 16)
+
+
+def test_equalization_fills_the_bins_of_each_image():
+    ramp = np.repeat(np.arange(64.0), 4).reshape(1, 16, 16, 1).astype("float32")
+    out = np.asarray(layers.Equalization()(np.concatenate([ramp, np.full_like(ramp, 9)])))
+    np.testing.assert_allclose(np.unique(out[0]), np.round(np.arange(64) * 255 / 63), atol=1)
+    np.testing.assert_array_equal(out[1], 9)
+    outside = layers.Equalization()(ramp, training=False)
+    np.testing.assert_array_equal(np.asarray(outside), ramp)
+
+
+def test_options_of_augmix_count():
+    base = np.asarray(layers.AugMix(seed=1)(IMAGES))
+    for change in ({"alpha": 3.0}, {"all_ops": False}, {"factor": 0.9}, {"num_chains": 1}, {"chain_depth": 1}):
+        assert not np.array_equal(base, np.asarray(layers.AugMix(**change, seed=1)(IMAGES)))
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
@@ -128,6 +192,16 @@ def test_a_random_crop_is_a_part():
         ("RandomShear", {"x_factor": -0.1}, r"in \[0, 1.0\]"),
         ("RandomBrightness", {"factor": 0.1, "value_range": 255}, "value_range must be a pair"),
         ("RandomContrast", {"factor": float("nan")}, "factor must be"),
+        ("RandomPosterization", {"factor": 9}, r"in \[1, 8\]"),
+        ("RandomGaussianBlur", {"kernel_size": 4}, "kernel_size must be an odd"),
+        ("RandomErasing", {"fill_value": [1, 2]}, "fill_value must be"),
+        ("RandomPerspective", {"scale": 2.0}, "scale must be"),
+        ("RandomElasticTransform", {"interpolation": "cubic"}, "interpolation must be"),
+        ("RandomGrayscale", {"factor": (0, 1)}, "factor must be one number"),
+        ("MixUp", {"alpha": 0}, "alpha must be"),
+        ("AugMix", {"num_chains": 0}, "num_chains must be"),
+        ("RandAugment", {"num_ops": 1.5}, "num_ops must be"),
+        ("Equalization", {"bins": 0}, "bins must be"),
         ("RandomCrop", {"height": 3, "width": 2, "data_format": "last"}, "data_format"),
     ],
 )

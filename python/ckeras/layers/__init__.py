@@ -82,7 +82,22 @@ from ckeras.layers.pooling_global import (
 )
 from ckeras.layers.prelu import PReLU
 from ckeras.layers.preprocessing.categories import CategoryEncoding, Discretization, HashedCrossing, Hashing
+from ckeras.layers.preprocessing.image_bend import RandomElasticTransform, RandomGaussianBlur, RandomPerspective
+from ckeras.layers.preprocessing.image_colour import (
+    AutoContrast,
+    RandomColorDegeneration,
+    RandomColorJitter,
+    RandomGrayscale,
+    RandomHue,
+    RandomInvert,
+    RandomPosterization,
+    RandomSaturation,
+    RandomSharpness,
+    Solarization,
+)
+from ckeras.layers.preprocessing.image_histogram import Equalization
 from ckeras.layers.preprocessing.image_light import RandomBrightness, RandomContrast
+from ckeras.layers.preprocessing.image_mix import CutMix, MixUp, RandomErasing
 from ckeras.layers.preprocessing.image_motion import (
     RandomFlip,
     RandomRotation,
@@ -90,6 +105,7 @@ from ckeras.layers.preprocessing.image_motion import (
     RandomTranslation,
     RandomZoom,
 )
+from ckeras.layers.preprocessing.image_policy import AugMix, RandAugment
 from ckeras.layers.preprocessing.image_size import CenterCrop, RandomCrop, Resizing
 from ckeras.layers.preprocessing.index_lookup import IntegerLookup, StringLookup
 from ckeras.layers.preprocessing.normalization import Normalization

@@ -238,5 +238,10 @@ def elastic_transform(
     shape = layout.images.shape[:3]
     noise = random_normal_p.bind(draw_seed(seed), shape=(2, *shape), dtype="float32", mean=0.0, stddev=float(sigma))
     moved = stencil(stencil(noise, 2, weights), 3, weights) * float(alpha)
+    return bend(layout, moved, interpolation, fill_mode, fill_value)
+
+
+def bend(layout, moved, interpolation, fill_mode, fill_value):
+    """The images of a layout with each pixel looked up `moved` [2 (down, right), N, H, W] pixels away."""
     ys, xs = _grid(layout, "float32")
     return _look_up(layout, ys + moved[0], xs + moved[1], _ORDERS[interpolation], fill_mode, fill_value)
