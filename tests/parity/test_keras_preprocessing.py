@@ -137,3 +137,44 @@ def test_a_model_with_all_of_them_changes_hands(tmp_path):
         want = np.asarray(m.predict(IMAGES, verbose=0))
         got = np.asarray(reader.models.load_model(tmp_path / "m.keras").predict(IMAGES, verbose=0))
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-2)
+
+
+SOUND = np.random.default_rng(0).normal(size=(2, 600)).astype("float32")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"num_mel_bins": 20, "fft_length": 128, "sequence_stride": 50},
+        {"num_mel_bins": 12, "fft_length": 128, "sequence_stride": 64, "sequence_length": 100, "window": "hamming"},
+        {"num_mel_bins": 12, "fft_length": 256, "power_to_db": False, "mag_exp": 1.0, "min_freq": 50.0},
+        {"num_mel_bins": 12, "fft_length": 256, "max_freq": 3000, "ref_power": 2.0, "min_power": 1e-3, "top_db": 20.0},
+    ],
+)
+def test_mel_spectrograms(arguments):
+    theirs, ours = (k.layers.MelSpectrogram(**arguments) for k in (real, ckeras))
+    want = np.asarray(theirs(SOUND))
+    np.testing.assert_allclose(np.asarray(ours(SOUND)), want, rtol=1e-3, atol=2e-3)
+    assert plain(ours.get_config())["max_freq"] == plain(theirs.get_config())["max_freq"]
+
+
+def test_categories():
+    x = np.array([[0, 2, 2], [1, 3, 0]])
+    for mode in ("multi_hot", "count", "one_hot"):
+        want = np.asarray(real.layers.CategoryEncoding(4, output_mode=mode)(x))
+        np.testing.assert_array_equal(np.asarray(ckeras.layers.CategoryEncoding(4, output_mode=mode)(x)), want)
+    v = np.array([[-1.0, 0.0, 0.5], [1.0, 3.0, 9.0]], "float32")
+    for mode in ("int", "multi_hot", "count", "one_hot"):
+        want = np.asarray(real.layers.Discretization([0.0, 1.0, 3.0], output_mode=mode)(v))
+        got = np.asarray(ckeras.layers.Discretization([0.0, 1.0, 3.0], output_mode=mode)(v))
+        np.testing.assert_array_equal(got, want)
+        assert got.dtype == want.dtype
+
+
+def test_pad_sequences():
+    rows = [[1], [2, 3, 4], []]
+    for arguments in ({}, {"maxlen": 2}, {"maxlen": 5, "padding": "post"}, {"maxlen": 2, "truncating": "post"}):
+        want = real.utils.pad_sequences(rows, **arguments)
+        got = ckeras.utils.pad_sequences(rows, **arguments)
+        np.testing.assert_array_equal(got, want)
+        assert got.dtype == want.dtype

@@ -82,6 +82,7 @@ from ckeras.layers.pooling_global import (
 )
 from ckeras.layers.prelu import PReLU
 from ckeras.layers.preprocessing.categories import CategoryEncoding, Discretization, HashedCrossing, Hashing
+from ckeras.layers.preprocessing.foreign import FlaxLayer, JaxLayer, TFSMLayer, TorchModuleWrapper
 from ckeras.layers.preprocessing.image_bend import RandomElasticTransform, RandomGaussianBlur, RandomPerspective
 from ckeras.layers.preprocessing.image_colour import (
     AutoContrast,
@@ -109,6 +110,8 @@ from ckeras.layers.preprocessing.image_policy import AugMix, RandAugment
 from ckeras.layers.preprocessing.image_size import CenterCrop, RandomCrop, Resizing
 from ckeras.layers.preprocessing.index_lookup import IntegerLookup, StringLookup
 from ckeras.layers.preprocessing.normalization import Normalization
+from ckeras.layers.preprocessing.pipeline import Pipeline
+from ckeras.layers.preprocessing.spectrograms import MelSpectrogram, STFTSpectrogram
 from ckeras.layers.preprocessing.text_vectorization import TextVectorization
 from ckeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from ckeras.layers.reversible_embedding import ReversibleEmbedding
