@@ -58,6 +58,27 @@ class InputSpec:
         return cls(**config)
 
 
+class HasInputSpec:
+    """Base of layers: `input_spec`, an attribute that a subclass may make a property of its own."""
+
+    _input_spec = None
+
+    @property
+    def input_spec(self):
+        """What inputs must be: an `InputSpec`, a structure of them, or `None`. Setting another raises `TypeError`."""
+        return self._input_spec
+
+    @input_spec.setter
+    def input_spec(self, value):
+        for spec in nest.leaves(value) if value is not None else ():
+            if not isinstance(spec, InputSpec):
+                raise TypeError(
+                    f"[{type(self).__name__}.input_spec] expected an InputSpec or a structure of them, got {spec!r}; "
+                    "write InputSpec(shape=...) or InputSpec(ndim=...)"
+                )
+        self._input_spec = value
+
+
 def check_inputs(spec, inputs, layer):
     """Raises `ValueError` naming the layer where `inputs` are not what `spec` (one, or a structure of them) asks."""
     if spec.__class__ is InputSpec:

@@ -13,7 +13,7 @@ from ckeras._masks import any_masks, get_mask, masks_of, set_mask
 from ckeras._stateless import swapped
 from ckeras.layers._arguments import check_size, refuse_arguments
 from ckeras.layers.call_spec import CallSpec, build_parameters, calls
-from ckeras.layers.input_spec import check_inputs
+from ckeras.layers.input_spec import HasInputSpec, check_inputs
 from ckeras.layers.quantization import NotQuantized
 from ckeras.layers.rematerialize import Rematerialized, call_again
 from ckeras.layers.saving import LayerSaving
@@ -23,7 +23,7 @@ from ckeras.layers.tracking import Tracked, unique
 _FLOATS = dtypes.FLOATS
 
 
-class Layer(Tracked, LayerSaving, NotQuantized, Rematerialized, Operation):
+class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Operation):
     """Base of layers: weights, and a `call` that turns tensors into tensors.
 
     A subclass defines `call(self, inputs)`, makes weights in `build(self, input_shape)` with `add_weight`, and
@@ -56,7 +56,6 @@ class Layer(Tracked, LayerSaving, NotQuantized, Rematerialized, Operation):
         self.autocast = bool(autocast)
         self._trainable = bool(trainable)
         self._supports_masking = type(self).compute_mask is not Layer.compute_mask
-        self.input_spec = None
         self.built = False
         self._losses = []
         self._build_shapes = None
