@@ -22,7 +22,7 @@ ROOMS = [
     ["callbacks"],
     ["trainers"],
     ["models"],
-    ["kernels", "applications", "datasets"],
+    ["kernels", "applications", "datasets", "wrappers"],
     [""],
 ]
 # Loaded when first used, because a heavy package hangs on it.

@@ -31,6 +31,7 @@ _MODULES = (
     "saving",
     "tree",
     "utils",
+    "wrappers",
 )
 
 # Public name -> the module it comes from, under that name.
