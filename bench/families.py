@@ -1,7 +1,5 @@
 """Cases of each family of kernels that bench/kernels.py leaves out, so that none falls off a cliff unseen."""
 
-import math
-
 import numpy as np
 
 import ckeras
@@ -119,7 +117,7 @@ def recurrent(quick):
         yield Case(f"{kind} b{n} t{t} in{f} h{units}", contestants, flops, 4.0 * (x.size + n * t * units))
 
 
-def normalised(quick):
+def normalised(_quick):
     x, g, b, dy = randn(2048, 1024), randn(1024), randn(1024), randn(2048, 1024)
 
     def forward(v, gamma, beta):
@@ -144,25 +142,6 @@ def normalised(quick):
         jx=jax_gradient(in_jax, 0),
         traced=True,
         nbytes=3.0 * x.nbytes,
-    )
-    if quick:
-        return
-    n, t, heads, depth = 8, 512, 8, 64
-    q, k, v = (randn(n, t, heads, depth) + i for i in range(3))
-
-    def scores(a, b, c):
-        share = jax.nn.softmax(jnp.einsum("bthd,bshd->bhts", a, b) / math.sqrt(depth), -1)
-        return jnp.einsum("bhts,bshd->bthd", share, c)
-
-    yield case(
-        f"attention b{n} t{t} {heads}x{depth}",
-        [q, k, v],
-        ops.dot_product_attention,
-        th=torch and library.scaled_dot_product_attention,
-        jx=scores,
-        prepare=(lambda a: a.permute(0, 2, 1, 3).contiguous(),) * 3,
-        flops=4.0 * n * heads * t * t * depth,
-        nbytes=16.0 * q.size,
     )
 
 

@@ -78,7 +78,10 @@ class MultiHeadAttention(Projected):
         if isinstance(attention_axes, int):
             attention_axes = (attention_axes,)
         self._attention_axes = None if attention_axes is None else tuple(attention_axes)
-        self.query_dense = self.key_dense = self.value_dense = self.output_dense = None
+        self.query_dense = None
+        self.key_dense = None
+        self.value_dense = None
+        self.output_dense = None
 
     @property
     def num_heads(self):
