@@ -124,6 +124,18 @@ def test_one_image_and_unknown_sizes(name, arguments):
     model.fit(IMAGES / 255, np.ones((8, 1)), batch_size=4, verbose=0)
 
 
+def test_single_methods_are_those_of_a_batch_of_one():
+    layer = make("RandomFlip", {})
+    drawn = layer.get_random_transformation(IMAGES[:1])
+    pairs = (("images", "image", IMAGES[0]), ("segmentation_masks", "segmentation_mask", MASKS[0]))
+    for many, one, x in pairs:
+        want = getattr(layer, f"transform_{many}")(x[None], drawn)
+        np.testing.assert_array_equal(
+            np.asarray(getattr(layer, f"transform_single_{one}")(x, drawn)), np.asarray(want)[0]
+        )
+    np.testing.assert_array_equal(np.asarray(layer.transform_single_label(np.array([1, 0]), drawn)), [1, 0])
+
+
 def test_a_flip_is_a_mirror_image():
     flipped = np.asarray(layers.RandomFlip("horizontal", seed=1)(IMAGES))
     same = [np.array_equal(a, b) for a, b in zip(flipped, IMAGES)]
@@ -164,6 +176,31 @@ def test_equalization_fills_the_bins_of_each_image():
     np.testing.assert_array_equal(out[1], 9)
     outside = layers.Equalization()(ramp, training=False)
     np.testing.assert_array_equal(np.asarray(outside), ramp)
+
+
+def test_tiles_are_equalized_by_themselves():
+    name = "ContrastLimitedAdaptiveHistogramEqualization"
+    layer = getattr(layers, name)(clip_limit=0, tile_grid_size=(1, 1))
+    ramp = np.repeat(np.arange(64.0), 4).reshape(1, 16, 16, 1).astype("float32")
+    np.testing.assert_allclose(np.asarray(layer(ramp)), ramp * (255 / 63), rtol=1e-5, atol=1e-3)
+    last = np.asarray(getattr(layers, name)(tile_grid_size=(2, 3))(IMAGES))
+    first = getattr(layers, name)(tile_grid_size=(2, 3), data_format="channels_first")(IMAGES.transpose(0, 3, 1, 2))
+    np.testing.assert_allclose(np.asarray(first).transpose(0, 2, 3, 1), last, rtol=1e-6)
+    assert not np.allclose(last, np.asarray(getattr(layers, name)(tile_grid_size=(2, 3), clip_limit=1.0)(IMAGES)))
+    for arguments in ({"clip_limit": -1}, {"tile_grid_size": 8}):
+        with pytest.raises(ValueError, match=next(iter(arguments))):
+            getattr(layers, name)(**arguments)
+
+
+def test_boxes_become_as_many():
+    boxes = {"boxes": np.ones((2, 3, 4), "float32"), "labels": np.arange(6.0).reshape(2, 3)}
+    more, fewer = (
+        layers.MaxNumBoundingBoxes(n, fill_value=-2)({"images": IMAGES[:2], "bounding_boxes": boxes})["bounding_boxes"]
+        for n in (5, 2)
+    )
+    assert np.asarray(more["labels"]).tolist() == [[0, 1, 2, -2, -2], [3, 4, 5, -2, -2]]
+    assert np.asarray(more["boxes"]).shape == (2, 5, 4) and np.asarray(more["boxes"])[0, 4, 0] == -2
+    assert np.asarray(fewer["labels"]).tolist() == [[0, 1], [3, 4]]
 
 
 def test_options_of_augmix_count():

@@ -81,6 +81,7 @@ from ckeras.layers.pooling_global import (
     GlobalMaxPooling3D,
 )
 from ckeras.layers.prelu import PReLU
+from ckeras.layers.preprocessing.bounding_boxes import MaxNumBoundingBoxes
 from ckeras.layers.preprocessing.categories import CategoryEncoding, Discretization, HashedCrossing, Hashing
 from ckeras.layers.preprocessing.foreign import FlaxLayer, JaxLayer, TFSMLayer, TorchModuleWrapper
 from ckeras.layers.preprocessing.image_bend import RandomElasticTransform, RandomGaussianBlur, RandomPerspective
@@ -96,7 +97,7 @@ from ckeras.layers.preprocessing.image_colour import (
     RandomSharpness,
     Solarization,
 )
-from ckeras.layers.preprocessing.image_histogram import Equalization
+from ckeras.layers.preprocessing.image_histogram import ContrastLimitedAdaptiveHistogramEqualization, Equalization
 from ckeras.layers.preprocessing.image_light import RandomBrightness, RandomContrast
 from ckeras.layers.preprocessing.image_mix import CutMix, MixUp, RandomErasing
 from ckeras.layers.preprocessing.image_motion import (

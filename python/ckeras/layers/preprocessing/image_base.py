@@ -90,23 +90,43 @@ class ImageLayer(Layer):
         images = ops.cast(images, self.compute_dtype)
         return self._transform(self.apply, images, transformation, training)
 
-    def transform_labels(self, labels, transformation=None, training=True):
+    def transform_labels(self, labels, transformation, training=True):
         """The labels of a batch of images after the transformation."""
         return self._transform(self.apply_labels, labels, transformation, training)
 
-    def transform_segmentation_masks(self, segmentation_masks, transformation=None, training=True):
+    def transform_segmentation_masks(self, segmentation_masks, transformation, training=True):
         """The masks [N, H, W, 1] of a batch of images after the transformation."""
         if not self.also_masks:
             return segmentation_masks
         return self._transform(self.apply_masks, segmentation_masks, transformation, training)
 
-    def transform_bounding_boxes(self, bounding_boxes, transformation=None, training=True):
+    def transform_bounding_boxes(self, bounding_boxes, transformation, training=True):
         """The boxes of a batch of images: as they are where pixels stay; raises `NotImplementedError` elsewhere."""
         if self.also_masks and (training or self.always):
             raise NotImplementedError(
                 f"[{type(self).__name__}] does not move bounding boxes yet; pass images, labels and segmentation_masks"
             )
         return bounding_boxes
+
+    def transform_single_image(self, image, transformation, training=True):
+        """`transform_images` of one image."""
+        return self._single(self.transform_images, image, transformation, training)
+
+    def transform_single_label(self, label, transformation, training=True):
+        """`transform_labels` of one label."""
+        return self._single(self.transform_labels, label, transformation, training)
+
+    def transform_single_segmentation_mask(self, segmentation_mask, transformation, training=True):
+        """`transform_segmentation_masks` of one mask."""
+        return self._single(self.transform_segmentation_masks, segmentation_mask, transformation, training)
+
+    def transform_single_bounding_box(self, bounding_box, transformation, training=True):
+        """`transform_bounding_boxes` of one image's boxes."""
+        return self._single(self.transform_bounding_boxes, bounding_box, transformation, training)
+
+    def _single(self, function, value, transformation, training):
+        batch = _each(lambda v: ops.expand_dims(v, 0), value)
+        return _each(lambda v: ops.squeeze(v, 0), function(batch, transformation, training=training))
 
     def _transform(self, function, values, transformation, training):
         if not self.always and (not training or transformation is None):

@@ -142,7 +142,7 @@ class STFTSpectrogram(Layer):
     `mode`: `"log"`, `"magnitude"`, `"psd"`, `"real"`, `"imag"`, `"angle"`, `"stft"` (real, then imaginary). Frames
     of `frame_length` samples, `frame_step` (by default half of it) apart, are weighted by `window` (`"hann"`,
     `"hamming"`, `"blackman"`, `"boxcar"`, None or a function; `periodic` or symmetric) and transformed in `fft_length`
-    (by default the next power of two). `scaling`: `"density"`, `"spectrum"` or None. With `data_format`
+    (by default the next power of two). `scaling` of a window: `"density"`, `"spectrum"` or None. With `data_format`
     `"channels_first"`, channels come before frames, and frames before frequencies.
     """
 
@@ -187,7 +187,8 @@ class STFTSpectrogram(Layer):
     def build(self, input_shape):
         length, size = self.frame_length, self._size
         window = window_of("STFTSpectrogram", self.window, length, self.periodic)
-        total = {"density": np.sqrt(np.sum(window**2)), "spectrum": abs(window.sum()), None: 1.0}[self.scaling]
+        scaling = None if self.window is None else self.scaling
+        total = {"density": np.sqrt(np.sum(window**2)), "spectrum": abs(window.sum()), None: 1.0}[scaling]
         # Exact products modulo the period keep the angles small.
         turns = np.outer(np.arange(length), np.arange(size // 2 + 1)) % size * (2 * np.pi / size)
         for part, function, sign, left_out in (("real", np.cos, 1, "imag"), ("imag", np.sin, -1, "real")):
