@@ -4,7 +4,7 @@ import numpy as np
 
 from ckeras._core import dtypes, hooks
 from ckeras._core.errors import ArgumentError
-from ckeras._core.symbolic import KerasTensor, public_op
+from ckeras._core.symbolic import KerasTensor, get_public_op, public_op
 from ckeras._core.tape import identity_p
 from ckeras._core.tape import stop_gradient as _stop_gradient
 from ckeras._core.tensor import TensorBase, convert, from_numpy, scalar
@@ -193,7 +193,7 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     if sparse or ragged:
         raise ArgumentError("[convert_to_tensor] sparse and ragged tensors are not supported")
     if isinstance(x, KerasTensor):
-        return x if dtype is None or dtypes.standardize(dtype) == x.dtype else hooks.cast(x, dtypes.standardize(dtype))
+        return x if dtype is None or dtypes.standardize(dtype) == x.dtype else get_public_op("cast")(x, dtype)
     return convert(x, None if dtype is None else dtypes.standardize(dtype))
 
 

@@ -75,7 +75,9 @@ def matmul(x1, x2):
     (5, 2, 4)
     """
     a, b = promote(x1, x2)
-    if a.dtype in ("bool", "int8"):  # products of int8 are summed in int32
+    if a.dtype == "bool":
+        return as_dtype(matmul(as_dtype(a, "int32"), as_dtype(b, "int32")), "bool")
+    if a.dtype == "int8":  # products of int8 are summed in int32
         a, b = as_dtype(a, "int32"), as_dtype(b, "int32")
     if not a.shape or not b.shape:
         raise ShapeError(
