@@ -1,116 +1,28 @@
 """Dtype policies: the dtype a layer computes in and the dtype of its variables."""
 
-from ckeras import ops
-from ckeras._core import dtypes, scope
-from ckeras.saving import registry
+from ckeras.dtype_policies.lookup import deserialize, dtype_policy, get, serialize, set_dtype_policy
+from ckeras.dtype_policies.policy import DTypePolicy, FloatDTypePolicy
+from ckeras.dtype_policies.policy_map import DTypePolicyMap
+from ckeras.dtype_policies.quantized import (
+    AWQDTypePolicy,
+    GPTQDTypePolicy,
+    Int4DTypePolicy,
+    QuantizedDTypePolicy,
+    QuantizedFloat8DTypePolicy,
+)
 
-__all__ = ["DTypePolicy", "FloatDTypePolicy", "deserialize", "dtype_policy", "get", "serialize", "set_dtype_policy"]
-
-_MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
-
-
-class DTypePolicy:
-    """`compute_dtype` and `variable_dtype` of a layer, by name.
-
-    A dtype's name (`"float32"`, `"bfloat16"`...) is both; `"mixed_float16"` and `"mixed_bfloat16"` compute in the half
-    and keep float32 variables. Raises `ValueError` for another name.
-
-    >>> policy = ckeras.DTypePolicy("mixed_bfloat16")
-    >>> policy.compute_dtype, policy.variable_dtype
-    ('bfloat16', 'float32')
-    """
-
-    quantization_mode = None
-
-    def __init__(self, name=None):
-        if name is None:
-            name = dtypes.floatx()
-        if not isinstance(name, str):
-            raise TypeError(f"[DTypePolicy] name must be a string, got {name!r}")
-        try:
-            self._compute_dtype = _MIXED.get(name) or dtypes.standardize(name)
-        except ValueError:
-            raise ValueError(
-                f"[DTypePolicy] expected a dtype name, 'mixed_float16' or 'mixed_bfloat16'; got {name!r}"
-            ) from None
-        self._variable_dtype = "float32" if name in _MIXED else self._compute_dtype
-        self._name = name
-
-    @property
-    def name(self):
-        return self._name
-
-    @property
-    def compute_dtype(self):
-        return self._compute_dtype
-
-    @property
-    def variable_dtype(self):
-        return self._variable_dtype
-
-    def convert_input(self, x, autocast, dtype):
-        """A tensor of `x`; float values are cast to `dtype` when `autocast`."""
-        x = ops.convert_to_tensor(x)
-        return ops.cast(x, dtype) if autocast and dtypes.is_float(x.dtype) and x.dtype != dtype else x
-
-    def get_config(self):
-        return {"name": self._name}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)
-
-    def __eq__(self, other):
-        return isinstance(other, DTypePolicy) and self._name == other._name
-
-    def __hash__(self):
-        return hash(self._name)
-
-    def __repr__(self):
-        return f'<DTypePolicy "{self._name}">'
-
-
-class FloatDTypePolicy(DTypePolicy):
-    """A `DTypePolicy` under its other Keras name."""
-
-
-_policies = {}
-
-
-def get(identifier):
-    """A policy of `None` (the global one), a name, a dtype, a config or a policy."""
-    if identifier is None:
-        return dtype_policy()
-    if isinstance(identifier, DTypePolicy):
-        return identifier
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    if not isinstance(identifier, str):
-        identifier = dtypes.standardize(identifier)
-    policy = _policies.get(identifier)
-    if policy is None:
-        policy = _policies[identifier] = DTypePolicy(identifier)
-    return policy
-
-
-def serialize(dtype_policy):
-    """The config that `deserialize` makes an equal policy of."""
-    return registry.serialize_keras_object(dtype_policy)
-
-
-def deserialize(config, custom_objects=None):
-    """A policy of its config."""
-    policy = registry.deserialize_keras_object(config, custom_objects=custom_objects)
-    if not isinstance(policy, DTypePolicy):
-        raise ValueError(f"[dtype_policies.deserialize] expected the config of a DTypePolicy, got {config!r}")
-    return policy
-
-
-def dtype_policy():
-    """The policy of layers made without `dtype`: that of `set_dtype_policy`, else the default float's."""
-    return scope.get_global("dtype_policy") or get(dtypes.floatx())
-
-
-def set_dtype_policy(policy):
-    """Sets `dtype_policy()`, by policy or name."""
-    scope.set_global("dtype_policy", get(policy))
+__all__ = [
+    "AWQDTypePolicy",
+    "DTypePolicy",
+    "DTypePolicyMap",
+    "FloatDTypePolicy",
+    "GPTQDTypePolicy",
+    "Int4DTypePolicy",
+    "QuantizedDTypePolicy",
+    "QuantizedFloat8DTypePolicy",
+    "deserialize",
+    "dtype_policy",
+    "get",
+    "serialize",
+    "set_dtype_policy",
+]

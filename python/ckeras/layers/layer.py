@@ -52,6 +52,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
         self._input_shape_arg = _old_input_shape(type(self).__name__, kwargs)
         if kwargs:
             refuse_arguments(type(self), kwargs)
+        self._path = None
         self._set_policy(dtype_policies.get(dtype))
         self.autocast = bool(autocast)
         self._trainable = bool(trainable)
@@ -59,7 +60,6 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
         self.built = False
         self._losses = []
         self._build_shapes = None
-        self._path = None
         self._remat = state.remat
 
     def __init_subclass__(cls, **kwargs):
@@ -71,8 +71,22 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
 
     def _set_policy(self, policy):
         self._dtype_policy = policy
+        if self._path and isinstance(policy, dtype_policies.DTypePolicyMap):
+            policy = policy[self._path]
+        if policy.quantization_mode is not None:
+            raise NotImplementedError(
+                f"[{type(self).__name__}] dtype {policy.name!r}: layers do not compute quantized yet; use a policy of "
+                "floats such as 'mixed_bfloat16'"
+            )
         self._compute_dtype = policy.compute_dtype
+        self._variable_dtype = policy.variable_dtype
         self._casts_variables = policy.compute_dtype != policy.variable_dtype
+
+    def _take_path(self):
+        """Keeps the path of the name scope that the layer is built in, by which a `DTypePolicyMap` knows it."""
+        self._path = scope.path_of("").rstrip("/")
+        if isinstance(self._dtype_policy, dtype_policies.DTypePolicyMap):
+            self._set_policy(self._dtype_policy)
 
     # ---- dtype
 
@@ -88,7 +102,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
     @property
     def dtype(self):
         """The dtype of the layer's variables."""
-        return self._dtype_policy.variable_dtype
+        return self._variable_dtype
 
     @property
     def compute_dtype(self):
@@ -96,7 +110,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
 
     @property
     def variable_dtype(self):
-        return self._dtype_policy.variable_dtype
+        return self._variable_dtype
 
     @property
     def input_dtype(self):
@@ -207,6 +221,9 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
         spec = self._call_spec
         if spec is None:
             spec = self._analyse()
+        if self._path is None and isinstance(self._dtype_policy, dtype_policies.DTypePolicyMap):
+            with scope.name_scope(self.name):
+                self._take_path()  # before the inputs are cast
         x = args[0] if args else None
         symbolic = False
         if len(args) == 1 and not kwargs and x.__class__ is Tensor:
@@ -238,7 +255,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
         try:
             if not self.built:
                 with scope.name_scope(self.name):
-                    self._path = scope.path_of("").rstrip("/")
+                    self._take_path()
                     self._build_for(spec, args, kwargs)
                     outputs = self._run(args, kwargs, symbolic)
             else:
@@ -571,7 +588,7 @@ def _wrap_build(build):
                     result = build(self, *args, **kwargs)
                 else:
                     with scope.name_scope(self.name):
-                        self._path = scope.path_of("").rstrip("/")
+                        self._take_path()
                         result = build(self, *args, **kwargs)
         finally:
             object.__setattr__(self, "_building", False)

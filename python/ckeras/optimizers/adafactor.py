@@ -15,12 +15,12 @@ class Adafactor(Optimizer):
     bound of `1 / sqrt(t)` holds either way, as it does in Keras.
     """
 
-    def build(self, variables):
-        """Makes the slots for `variables`: of a matrix, its rows, its columns and their product;
+    def build(self, var_list):
+        """Makes the slots for `var_list`: of a matrix, its rows, its columns and their product;
         of others, the square alone is used."""
         if self.built:
             return
-        super().build(variables)
+        super().build(var_list)
         self._rows, self._columns, self._squares = [], [], []
         for v in self._trainable_variables:
             shapes = [v.shape[:-1], (*v.shape[:-2], v.shape[-1])] if len(v.shape) >= 2 else [(), ()]

@@ -44,3 +44,6 @@ class Adadelta(RuleOptimizer):
     def _rule(self, learning_rate):
         attributes = {"rho": self.rho, "one_minus_rho": 1 - self.rho, "epsilon": self.epsilon}
         return adadelta_update_p, [learning_rate], attributes
+
+    def update_step(self, grad, variable, learning_rate):
+        super().update_step(grad, variable, learning_rate)

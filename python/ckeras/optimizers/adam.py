@@ -71,11 +71,11 @@ class Nadam(RuleOptimizer):
     def _check(self):
         check_betas(self, "beta_1", "beta_2")
 
-    def build(self, variables):
-        """Makes the slots for `variables`, and the product of the momenta so far."""
+    def build(self, var_list):
+        """Makes the slots for `var_list`, and the product of the momenta so far."""
         if self.built:
             return
-        super().build(variables)
+        super().build(var_list)
         self._product = self.add_variable((), "ones", dtype="float32", name="u_product")
 
     def _slot_names(self):
@@ -119,11 +119,11 @@ class ScheduleFreeAdamW(RuleOptimizer):
         if isinstance(self.warmup_steps, bool) or not isinstance(self.warmup_steps, int) or self.warmup_steps < 0:
             raise ValueError(f"[ScheduleFreeAdamW] warmup_steps must be an integer >= 0, got {self.warmup_steps!r}")
 
-    def build(self, variables):
-        """Makes the slots for `variables`: z starts at the weights."""
+    def build(self, var_list):
+        """Makes the slots for `var_list`: z starts at the weights."""
         if self.built:
             return
-        super().build(variables)
+        super().build(var_list)
         for z, v in zip(self._slots["momentum"], self._trainable_variables):
             z.assign(v)
 

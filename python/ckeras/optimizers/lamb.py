@@ -17,11 +17,11 @@ class Lamb(Optimizer):
     def _check(self):
         check_betas(self, "beta_1", "beta_2")
 
-    def build(self, variables):
-        """Makes the slots for `variables`."""
+    def build(self, var_list):
+        """Makes the slots for `var_list`."""
         if self.built:
             return
-        super().build(variables)
+        super().build(var_list)
         self._means, self._squares = self.add_optimizer_variables(self._trainable_variables, ["momentum", "velocity"])
 
     def update_step(self, gradient, variable, learning_rate):

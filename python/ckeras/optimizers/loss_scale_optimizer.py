@@ -42,12 +42,12 @@ class LossScaleOptimizer(Optimizer):
         start = initializers.Constant(initial_scale)
         self.dynamic_scale = self.add_variable((), start, dtype="float32", name="dynamic_scale")
 
-    def build(self, variables):
-        """Makes the inner optimizer's slots for `variables`."""
+    def build(self, var_list):
+        """Makes the inner optimizer's slots for `var_list`."""
         if self.built:
             return
-        self.inner_optimizer.build(variables)
-        super().build(variables)
+        self.inner_optimizer.build(var_list)
+        super().build(var_list)
 
     @property
     def variables(self):

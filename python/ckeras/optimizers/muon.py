@@ -48,11 +48,11 @@ class Muon(Optimizer):
             return True
         return any(re.search(pattern, path) for pattern in self.exclude_layers)
 
-    def build(self, variables):
-        """Makes the slots for `variables`: a momentum, and for Adam a velocity."""
+    def build(self, var_list):
+        """Makes the slots for `var_list`: a momentum, and for Adam a velocity."""
         if self.built:
             return
-        super().build(variables)
+        super().build(var_list)
         self._momentums, self._velocities = [], []
         for v in self._trainable_variables:
             self._momentums.append(self.add_variable_from_reference(v, name="momentum"))
@@ -77,9 +77,9 @@ class Muon(Optimizer):
         """An orthogonal `x` times `rms_rate * sqrt(its longer side)`; as it is where `rms_rate` is `None`."""
         return x if self.rms_rate is None else ops.multiply(x, self.rms_rate * max(x.shape) ** 0.5)
 
-    def transpose_last_axis(self, x):
-        """The matrix `x`, or each matrix of a stack, transposed."""
-        return ops.swapaxes(x, -1, -2)
+    def transpose_last_axis(self, X):
+        """The matrix `X`, or each matrix of a stack, transposed."""
+        return ops.swapaxes(X, -1, -2)
 
     def zeropower_via_newtonschulz5(self, x, steps):
         """`x` [rows, columns] brought near an orthogonal matrix by `steps` steps of Newton and Schulz."""

@@ -14,11 +14,11 @@ class RuleOptimizer(Optimizer):
     def _slot_names(self):
         return ()
 
-    def build(self, variables):
-        """Makes the slots for `variables`."""
+    def build(self, var_list):
+        """Makes the slots for `var_list`."""
         if self.built:
             return
-        super().build(variables)
+        super().build(var_list)
         self._slots = {}
         for group in self._slot_names():
             made = self.add_optimizer_variables(self._trainable_variables, list(group), self._slot_initializers(group))

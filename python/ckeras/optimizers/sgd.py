@@ -28,3 +28,7 @@ class SGD(RuleOptimizer):
     def _rule(self, learning_rate):
         flags = {"has_momentum": bool(self.momentum), "nesterov": bool(self.nesterov)}
         return sgd_update_p, [learning_rate], {**flags, "momentum": self.momentum}
+
+    def build(self, variables):
+        """Makes the slots for `variables`."""
+        super().build(variables)

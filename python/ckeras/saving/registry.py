@@ -32,7 +32,8 @@ _PUBLIC_MODULES = {
     "metrics": "keras.metrics",
     "optimizers": "keras.optimizers",
     "optimizers.schedules": "keras.optimizers.schedules",
-    "dtype_policies": "keras",
+    "dtype_policies": "keras.dtype_policies",
+    "dtype_policies.policy": "keras",
     "random": "keras.random",
 }
 # Classes that live elsewhere than the package that publishes them.
@@ -230,9 +231,8 @@ def _package_of(cls):
     if not cls.__module__.startswith("ckeras."):
         return None
     parts = cls.__module__.split(".")[1:]
-    package = _ELSEWHERE.get(cls.__name__, parts[0])
-    if parts[:2] == ["optimizers", "schedules"]:
-        package = "optimizers.schedules"
+    two = ".".join(parts[:2])
+    package = two if two in _PUBLIC_MODULES else _ELSEWHERE.get(cls.__name__, parts[0])
     return package if package in _PUBLIC_MODULES else None
 
 
