@@ -391,3 +391,62 @@ def test_layers_say_that_they_are_not_quantized():
     ):
         with pytest.raises(NotImplementedError, match=layer.name):
             call()
+
+
+# ---- the state of a model
+
+
+def _trained():
+    ckeras.utils.set_random_seed(0)
+    model = ckeras.Sequential([ckeras.Input((3,)), layers.Dense(2, name="d"), layers.BatchNormalization(name="bn")])
+    model.compile("adam", "mse")
+    model.fit(X.numpy(), X.numpy()[:, :2], verbose=0)
+    return model
+
+
+def test_state_trees():
+    model = _trained()
+    tree = model.get_state_tree("numpy_array")
+    assert sorted(tree) == [
+        "metrics_variables",
+        "non_trainable_variables",
+        "optimizer_variables",
+        "trainable_variables",
+    ]
+    assert len(ckeras.tree.flatten(tree)) == len(model.variables) + len(model.optimizer.variables) + 2
+    assert isinstance(ckeras.tree.flatten(tree)[0], np.ndarray)
+    kernel = model.layers[0].kernel
+    inner = model.get_state_tree()["trainable_variables"]
+    for key in kernel.path.split("/"):
+        inner = inner[key]
+    np.testing.assert_array_equal(inner, kernel.value)
+    for v in (*model.variables, *model.optimizer.variables):
+        v.assign(ops.zeros_like(v))
+    model.set_state_tree(tree)
+    for a, b in zip(ckeras.tree.flatten(tree), ckeras.tree.flatten(model.get_state_tree("numpy_array")), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for call, message in (
+        (lambda: model.get_state_tree("q"), "value_format"),
+        (lambda: model.set_state_tree({"x": {}}), "expected keys"),
+        (lambda: model.set_state_tree({"trainable_variables": {"e": {"bias": [1.0]}}}), "no variable 'e/bias'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+def test_stateless_compute_loss():
+    model = _trained()
+    groups = (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)
+    values = [[v.value for v in group] for group in groups]
+    before = [v.numpy().copy() for group in groups for v in group]
+    loss, after = model.stateless_compute_loss(*values, x=X, y=ops.ones((4, 2)), y_pred=ops.zeros((4, 2)))
+    assert float(loss) == 1 and [len(a) for a in after] == [len(v) for v in values]
+    weighted, _ = model.stateless_compute_loss(
+        *values, x=X, y=ops.ones((4, 2)), y_pred=ops.zeros((4, 2)), sample_weight=ops.array([0.0, 0, 0, 1])
+    )
+    assert float(weighted) == 0.25
+    for v, old in zip([v for group in groups for v in group], before, strict=True):
+        np.testing.assert_array_equal(v, old)
+    assert model.get_quantization_layer_structure("int8") is None
+    with pytest.raises(NotImplementedError, match="quantization"):
+        model.quantize("int8", filters=[])

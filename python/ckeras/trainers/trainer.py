@@ -16,6 +16,7 @@ from ckeras.trainers import arguments
 from ckeras.trainers import data as data_module
 from ckeras.trainers.compile_utils import CompileLoss, CompileMetrics, object_name
 from ckeras.trainers.data import ArrayData, pack_x_y_sample_weight, unpack_x_y_sample_weight
+from ckeras.trainers.state_tree import StateTree
 from ckeras.trainers.steps import Runner
 
 
@@ -41,7 +42,7 @@ class _State:
         return {**self.__dict__, "runners": {}}
 
 
-class Trainer:
+class Trainer(StateTree):
     """Training for models: a mixin whose class also has `__call__`, `trainable_variables`, `losses`, `layers`."""
 
     # ---------------------------------------------------------------- compile
