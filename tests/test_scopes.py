@@ -450,3 +450,48 @@ def test_stateless_compute_loss():
     assert model.get_quantization_layer_structure("int8") is None
     with pytest.raises(NotImplementedError, match="quantization"):
         model.quantize("int8", filters=[])
+
+
+def test_functions_of_steps():
+    model = _trained()
+    x, y = X.numpy(), X.numpy()[:, :2]
+    for make in (model.make_train_function, model.make_test_function, model.make_predict_function):
+        make()
+    first = model.train_function
+    model.make_train_function()
+    assert model.train_function is first
+    model.make_train_function(force=True)
+    assert model.train_function is not first
+    steps = int(model.optimizer.iterations)
+    logs = model.train_function(iter([(x, y)]))
+    assert int(model.optimizer.iterations) == steps + 1 and np.isfinite(float(logs["loss"]))
+    model.reset_metrics()
+    want = model.evaluate(x, y, verbose=0)
+    model.reset_metrics()
+    np.testing.assert_allclose(float(model.test_function(iter([(x, y)]))["loss"]), want, rtol=1e-6)
+    np.testing.assert_array_equal(model.predict_function(iter([(x,)])), model.predict(x, verbose=0))
+    with pytest.raises(StopIteration):
+        model.train_function(iter([]))
+    model.compile("sgd", "mse", steps_per_execution=2)
+    model.train_function(iter([(x, y)] * 3))
+    assert int(model.optimizer.iterations) == 2
+    assert model.predict_function(iter([(x,)] * 3)).shape == (8, 2)
+    with pytest.raises(ValueError, match="not compiled"):
+        ckeras.Sequential([layers.Dense(1)]).make_train_function()
+
+
+def test_own_functions_of_steps_are_not_ignored():
+    class Own(ckeras.Sequential):
+        def make_train_function(self, force=False):
+            self.train_function = lambda iterator: {}
+
+        def make_predict_function(self, force=False):
+            self.predict_function = lambda iterator: 0
+
+    model = Own([ckeras.Input((3,)), layers.Dense(2)])
+    model.compile("sgd", "mse")
+    with pytest.raises(NotImplementedError, match="override train_step"):
+        model.fit(X.numpy(), X.numpy()[:, :2], verbose=0)
+    with pytest.raises(NotImplementedError, match="override predict_step"):
+        model.predict(X.numpy(), verbose=0)
+    assert np.isfinite(model.evaluate(X.numpy(), X.numpy()[:, :2], verbose=0))

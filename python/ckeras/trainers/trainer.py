@@ -17,6 +17,7 @@ from ckeras.trainers import data as data_module
 from ckeras.trainers.compile_utils import CompileLoss, CompileMetrics, object_name
 from ckeras.trainers.data import ArrayData, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from ckeras.trainers.state_tree import StateTree
+from ckeras.trainers.step_functions import StepFunctions
 from ckeras.trainers.steps import Runner
 
 
@@ -42,7 +43,7 @@ class _State:
         return {**self.__dict__, "runners": {}}
 
 
-class Trainer(StateTree):
+class Trainer(StateTree, StepFunctions):
     """Training for models: a mixin whose class also has `__call__`, `trainable_variables`, `losses`, `layers`."""
 
     # ---------------------------------------------------------------- compile
@@ -317,6 +318,7 @@ class Trainer(StateTree):
     def _run_batches(self, kind, data, limit, callbacks):
         """Runs an epoch of steps over the data; the logs of the last step."""
         state = self._trainer
+        self._check_functions(kind)
         begin, end = callbacks.batch_hooks(kind)
         slow = callbacks.wants_every_batch(kind)
         chunk = state.steps_per_execution
@@ -491,6 +493,7 @@ class Trainer(StateTree):
 
         `x` as in `fit`; batches of an iterable may hold targets, which are ignored. Threads may call it at once.
         """
+        self._check_functions("predict")
         if verbose == 0 and callbacks is None and steps is None and x.__class__ is np.ndarray:
             size = data_module.check_batch_size(batch_size) or 32
             if x.ndim and 0 < len(x) <= size:
