@@ -239,6 +239,8 @@ def test_options_of_augmix_count():
         ("AugMix", {"num_chains": 0}, "num_chains must be"),
         ("RandAugment", {"num_ops": 1.5}, "num_ops must be"),
         ("Equalization", {"bins": 0}, "bins must be"),
+        ("RandomHue", {"factor": 0.1, "value_range": (5, 5)}, "value_range must be"),
+        ("AutoContrast", {"value_range": ("a", 5)}, "value_range must be"),
         ("RandomCrop", {"height": 3, "width": 2, "data_format": "last"}, "data_format"),
     ],
 )
@@ -248,6 +250,9 @@ def test_bad_arguments_are_refused(name, arguments, message):
 
 
 def test_bad_images_are_refused():
+    for layer in (layers.Resizing, layers.CenterCrop, layers.RandomCrop):
+        with pytest.raises(ValueError, match=r"size must be less"):
+            layer(2**31, 2**31)(IMAGES)
     with pytest.raises(ValueError, match="rank 3"):
         layers.RandomFlip()(np.zeros((3, 3)))
     with pytest.raises(ValueError, match="must have 'images'"):

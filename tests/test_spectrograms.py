@@ -60,6 +60,7 @@ def test_spectrograms_in_models_and_their_shapes():
     [
         ("MelSpectrogram", {"fft_length": 16, "sequence_length": 32}, "at most fft_length"),
         ("MelSpectrogram", {"num_mel_bins": 0}, "num_mel_bins"),
+        ("MelSpectrogram", {"sampling_rate": 0}, "sampling_rate"),
         ("STFTSpectrogram", {"mode": "power"}, "mode must be"),
         ("STFTSpectrogram", {"frame_step": 300}, "frame_step"),
         ("STFTSpectrogram", {"fft_length": 100}, "fft_length"),

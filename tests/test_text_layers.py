@@ -174,6 +174,8 @@ def test_lookups_refuse(arguments, message):
 def test_what_a_lookup_cannot_do():
     with pytest.raises(ValueError, match="num_oov_indices=0"):
         layers.StringLookup(vocabulary=["a"], num_oov_indices=0)(["b"])
+    with pytest.raises(ValueError, match="rows must be of one length"):
+        layers.StringLookup(vocabulary=["a"])([["a"], ["a", "a"]])
     with pytest.raises(ValueError, match="cannot be part of a model"):
         layers.StringLookup(vocabulary=["a"])(ckeras.Input((2,)))
     with pytest.raises(ValueError, match="was given"):

@@ -164,6 +164,11 @@ def resize(
     x = layout.images
     if 0 in x.shape[1:3]:
         raise ShapeError(f"[resize] images must have height and width, got shape {operand(images).shape}")
+    if x.shape[0] * x.shape[3] * size[0] * size[1] >= 2**31 or max(size) >= 2**24:
+        raise ShapeError(
+            f"[resize] size must be less than 2**24 each way and 2**31 elements in all, got {size} for images of shape "
+            f"{operand(images).shape}"
+        )
     dtype = x.dtype
     if crop_to_aspect_ratio or pad_to_aspect_ratio:
         x = _aspect(x, size, crop_to_aspect_ratio, fill_value)

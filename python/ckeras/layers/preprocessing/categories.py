@@ -57,7 +57,10 @@ def as_array(layer, value):
             f"[{layer}] works on data, on the host: it cannot be part of a model or of a traced function. Apply it to "
             "the data before the model"
         )
-    return np.asarray(value)
+    try:
+        return np.asarray(value)
+    except ValueError as e:
+        raise ValueError(f"[{layer}] rows must be of one length, as utils.pad_sequences makes them: {e}") from None
 
 
 def texts(values, encoding="utf-8"):

@@ -32,9 +32,10 @@ def span(layer, name, value, least=-1.0, most=1.0, open_below=False):
 
 
 def pair_of_values(layer, name, value):
-    """A range of values as a sorted list of two numbers."""
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise ValueError(f"[{layer}] {name} must be a pair (least, most), as (0, 255), got {value!r}")
+    """A range of values as a sorted list of two numbers, one less than the other."""
+    pair = isinstance(value, (tuple, list)) and len(value) == 2
+    if not pair or not all(isinstance(v, (int, float)) for v in value) or not abs(value[1] - value[0]) > 0:
+        raise ValueError(f"[{layer}] {name} must be a pair (least, most) of numbers, as (0, 255), got {value!r}")
     return sorted(value)
 
 

@@ -78,6 +78,8 @@ class MelSpectrogram(Layer):
                 f"[MelSpectrogram] sequence_length {sequence_length} must be at most fft_length {fft_length}"
             )
         self.window = window
+        if not isinstance(sampling_rate, (int, float)) or not sampling_rate > 0:
+            raise ValueError(f"[MelSpectrogram] sampling_rate must be a positive number, got {sampling_rate!r}")
         self.sampling_rate = sampling_rate
         self.num_mel_bins = positive("MelSpectrogram", "num_mel_bins", num_mel_bins)
         self.min_freq = min_freq
