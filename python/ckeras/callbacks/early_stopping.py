@@ -45,7 +45,7 @@ class EarlyStopping(MonitorCallback):
     def on_epoch_end(self, epoch, logs=None):
         if epoch < self.start_from_epoch:
             return
-        value = self._monitored(logs)
+        value = self.get_monitor_value(logs)
         if value is None:
             return
         if self.restore_best_weights and self.best_weights is None:
@@ -69,3 +69,7 @@ class EarlyStopping(MonitorCallback):
             if self.verbose:
                 log_line(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.")
             self.model.set_weights(self.best_weights)
+
+    def get_monitor_value(self, logs):
+        """The monitored value of `logs`; `None`, with a warning, where it is not there."""
+        return self._monitored(logs)

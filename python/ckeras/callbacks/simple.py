@@ -160,12 +160,12 @@ class ReduceLROnPlateau(MonitorCallback):
         value = self._monitored(logs)
         if value is None:
             return
-        if self.cooldown_counter > 0:
+        if self.in_cooldown():
             self.cooldown_counter -= 1
             self.wait = 0
         if self._improves(value, self.best):
             self.best, self.wait = value, 0
-        elif self.cooldown_counter <= 0:
+        elif not self.in_cooldown():
             self.wait += 1
             if self.wait >= self.patience and rate > self.min_lr:
                 new = max(rate * self.factor, self.min_lr)
@@ -174,3 +174,7 @@ class ReduceLROnPlateau(MonitorCallback):
                     log_line(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {new}.")
                 self.cooldown_counter = self.cooldown
                 self.wait = 0
+
+    def in_cooldown(self):
+        """Whether it still waits after the last reduction."""
+        return self.cooldown_counter > 0

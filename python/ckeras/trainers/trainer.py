@@ -37,6 +37,7 @@ class _State:
         self.steps_per_execution = 1
         self.jit_compile = True
         self.stop_training = False
+        self.resumed_epoch = None  # set by a callback at the begin of fit: the epoch to go on with
         self.runners = {}
 
     def __getstate__(self):
@@ -425,7 +426,10 @@ class Trainer(StateTree, StepFunctions):
             )
         self.stop_training = False
         logs = {}
+        self._trainer.resumed_epoch = None
         callbacks.on_train_begin()
+        if self._trainer.resumed_epoch is not None:
+            initial_epoch = self._trainer.resumed_epoch
         for epoch in range(initial_epoch, epochs):
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
