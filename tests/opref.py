@@ -22,6 +22,10 @@ def sigmoid(x):
     return np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))), np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))))
 
 
+def gelu_tanh(x):  # 1 + tanh(u) as 2 sigmoid(2 u), which does not cancel
+    return x * sigmoid(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
+
+
 def matmul(a, b, bias=None, transpose_a=False, transpose_b=False, activation=None):
     y = (np.swapaxes(a, -1, -2) if transpose_a else a) @ (np.swapaxes(b, -1, -2) if transpose_b else b)
     y = y if bias is None else y + bias

@@ -202,6 +202,11 @@ CKERAS_INLINE V log1p(V x) {
   const V value = log_sum(s.k, select(near_one, x, s.m - V(1)), select(near_one, V(0), lost / u));
   return copysign(log_specials(u, value), x);
 }
+// log(1 + e^x). Max 2 / 2 ULP.
+template <class V>
+CKERAS_INLINE V softplus(V x) {
+  return max(x, V(0)) + log1p(exp(-abs(x)));
+}
 
 // ---- sine and cosine
 

@@ -85,6 +85,8 @@ const std::vector<Function>& functions() {
       {"log1p", 2, 2, [](Wide x, Wide, Wide) { return std::log1p(x); }},
       {"tanh", 2, 3, [](Wide x, Wide, Wide) { return std::tanh(x); }},
       {"sigmoid", 2, 3, [](Wide x, Wide, Wide) { return 1 / (1 + std::exp(-x)); }},
+      {"softplus", 2, 2,
+       [](Wide x, Wide, Wide) { return std::fmax(x, Wide{0}) + std::log1p(std::exp(-std::fabs(x))); }},
       {"erf", 2, 2, [](Wide x, Wide, Wide) { return std::erf(x); }},
       {"sin", 2, 2, [](Wide x, Wide, Wide) { return std::sin(x); }},
       {"cos", 2, 2, [](Wide x, Wide, Wide) { return std::cos(x); }},

@@ -322,6 +322,30 @@ struct Sigmoid {
     return sigmoid(a);
   }
 };
+struct Silu {
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a) const {
+    return a * sigmoid(a);
+  }
+};
+struct Softplus {
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a) const {
+    return softplus(a);
+  }
+};
+struct Gelu {  // the error adds an ULP of a to that of the result: 1 + erf cancels where a is below 0
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a) const {
+    return T(0.5f) * a * (T(1) + erf(a * T(0.7071067811865476)));
+  }
+};
+struct GeluTanh {  // 1 + tanh(u) is 2 sigmoid(2 u), which does not cancel; 2 u = 2 sqrt(2 / pi) (a + 0.044715 a^3)
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a) const {
+    return a * sigmoid(a * fma(a * a, T(0.07135481627260025), T(1.5957691216057308)));
+  }
+};
 struct Erf {
   template <class T>
   CKERAS_FUNCTOR T operator()(T a) const {

@@ -9,8 +9,8 @@ from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import scalar
 from ckeras.ops._common import as_dtype, axis_index, cast_p, float_operand, operand
 from ckeras.ops.create import constant
-from ckeras.ops.elementwise import clip, log, not_equal
-from ckeras.ops.nn import log_softmax, softmax_p, softplus
+from ckeras.ops.elementwise import clip, log, not_equal, softplus
+from ckeras.ops.nn import log_softmax, softmax_p
 from ckeras.ops.reduce import reduce, sum_p
 from ckeras.ops.shape import permute, to_shape
 

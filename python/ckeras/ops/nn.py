@@ -6,7 +6,7 @@ import numpy as np
 
 from ckeras._core import dtypes
 from ckeras._core.errors import ArgumentError
-from ckeras._core.primitive import Primitive
+from ckeras._core.primitive import Elementwise, Primitive
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import from_numpy, scalar
 from ckeras.ops._common import as_dtype, axis_index, float_operand, operand
@@ -19,10 +19,11 @@ from ckeras.ops.elementwise import (
     exp,
     expm1,
     greater,
-    log1p,
     maximum,
     minimum,
     sigmoid,
+    softplus,
+    square,
     tanh,
 )
 from ckeras.ops.reduce import reduce, sum_p
@@ -42,9 +43,7 @@ __all__ = [
     "relu",
     "relu6",
     "selu",
-    "silu",
     "softmax",
-    "softplus",
     "softsign",
     "tanh_shrink",
 ]
@@ -101,28 +100,27 @@ def celu(x, alpha=1.0):
     return maximum(x, 0) + alpha * expm1(_negative_part(x) / alpha)
 
 
+def _gelu_vjp(ctx, g):
+    x = ctx.inputs[0]
+    below = 0.5 * (1 + erf(x * math.sqrt(0.5)))
+    return (g * (below + x * (exp(-0.5 * square(x)) * (1 / math.sqrt(2 * math.pi)))),)
+
+
+def _gelu_tanh_vjp(ctx, g):
+    x, y = ctx.inputs[0], ctx.outputs[0]
+    rate, cubic = 2 * math.sqrt(2 / math.pi), 2 * math.sqrt(2 / math.pi) * 0.044715
+    s = sigmoid(x * (rate + cubic * square(x)))
+    return (g * (s + y * (1 - s) * (rate + 3 * cubic * square(x))),)
+
+
+gelu_p = Elementwise("gelu", _gelu_vjp, doc="`x (1 + erf(x / sqrt(2))) / 2`.")
+gelu_tanh_p = Elementwise("gelu_tanh", _gelu_tanh_vjp, doc="`x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`.")
+
+
 @public_op
 def gelu(x, approximate=True):
     """`x * P(N(0, 1) <= x)` (Hendrycks and Gimpel, 2016), by default its tanh approximation."""
-    x = float_operand(x)
-    if approximate:
-        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
-        return 0.5 * x * (1 + tanh(inner))
-    return 0.5 * x * (1 + erf(x / math.sqrt(2)))
-
-
-@public_op
-def silu(x):
-    """`x * sigmoid(x)`, also called swish."""
-    x = float_operand(x)
-    return x * sigmoid(x)
-
-
-@public_op
-def softplus(x):
-    """`log(exp(x) + 1)`, without overflow."""
-    x = float_operand(x)
-    return maximum(0, x) + log1p(exp(minimum(x, -x)))  # ties go to the second operand: the slope at 0 is 1/2
+    return (gelu_tanh_p if approximate else gelu_p).bind(float_operand(x))
 
 
 @public_op
