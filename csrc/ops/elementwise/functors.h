@@ -322,12 +322,6 @@ struct Sigmoid {
     return sigmoid(a);
   }
 };
-struct Silu {
-  template <class T>
-  CKERAS_FUNCTOR T operator()(T a) const {
-    return a * sigmoid(a);
-  }
-};
 struct Softplus {
   template <class T>
   CKERAS_FUNCTOR T operator()(T a) const {

@@ -47,7 +47,6 @@ __all__ = [
     "rsqrt",
     "sigmoid",
     "sign",
-    "silu",
     "sin",
     "softplus",
     "sqrt",
@@ -324,13 +323,6 @@ cos = unary(
 tanh = unary("tanh", "The hyperbolic tangent.", lambda ctx, g: (g * (1 - square(ctx.outputs[0])),))
 sigmoid = unary("sigmoid", "`1 / (1 + exp(-x))`.", lambda ctx, g: (g * (ctx.outputs[0] * (1 - ctx.outputs[0])),))
 
-
-def _silu_vjp(ctx, g):
-    y, s = ctx.outputs[0], sigmoid(ctx.inputs[0])
-    return (g * (s + y * (1 - s)),)
-
-
-silu = unary("silu", "`x * sigmoid(x)`, also called swish.", _silu_vjp)
 softplus = unary("softplus", "`log(exp(x) + 1)`, without overflow.", lambda ctx, g: (g * sigmoid(ctx.inputs[0]),))
 erf = unary(
     "erf",

@@ -43,6 +43,7 @@ __all__ = [
     "relu",
     "relu6",
     "selu",
+    "silu",
     "softmax",
     "softsign",
     "tanh_shrink",
@@ -121,6 +122,13 @@ gelu_tanh_p = Elementwise("gelu_tanh", _gelu_tanh_vjp, doc="`x (1 + tanh(sqrt(2 
 def gelu(x, approximate=True):
     """`x * P(N(0, 1) <= x)` (Hendrycks and Gimpel, 2016), by default its tanh approximation."""
     return (gelu_tanh_p if approximate else gelu_p).bind(float_operand(x))
+
+
+@public_op
+def silu(x):
+    """`x * sigmoid(x)`, also called swish."""
+    x = float_operand(x)
+    return x * sigmoid(x)  # no kernel of its own: its derivative would compute the sigmoid again
 
 
 @public_op
