@@ -229,3 +229,10 @@ def test_loss_scale_optimizer_refuses_what_belongs_inside():
     assert again.get_config() == optimizer.get_config()
     again.learning_rate = 0.5
     assert float(again.inner_optimizer.learning_rate) == 0.5
+
+
+def test_legacy_names_say_what_to_use():
+    legacy = optimizers.legacy
+    assert legacy.Adam is legacy.Adagrad is legacy.Ftrl is legacy.Optimizer is legacy.RMSprop is legacy.SGD
+    with pytest.raises(ImportError, match=r"ckeras\.optimizers"):
+        legacy.Adam(0.1, decay=1e-3)

@@ -1,6 +1,7 @@
 """Optimizers, and `get`, `serialize`, `deserialize` for them."""
 
 from ckeras._catalog import Catalog
+from ckeras.optimizers import legacy as legacy
 from ckeras.optimizers import schedules as schedules
 from ckeras.optimizers.adafactor import Adafactor
 from ckeras.optimizers.adagrad import Adadelta, Adagrad
