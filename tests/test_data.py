@@ -203,3 +203,19 @@ def test_what_goes_wrong_beside_is_raised():
     assert _Beside(lambda: 3).result() == 3
     with pytest.raises(ZeroDivisionError):
         _Beside(lambda: 1 / 0).result()
+
+
+def test_batches_are_packed_and_unpacked():
+    pack, unpack = keras.utils.pack_x_y_sample_weight, keras.utils.unpack_x_y_sample_weight
+    for parts in ((1,), (1, 2), (1, 2, 3)):
+        assert unpack(pack(*parts)) == (*parts, None, None)[:3]
+    assert pack([1, 2]) == ([1, 2],)
+    with pytest.raises(ValueError, match="tuple of 4"):
+        unpack((1, 2, 3, 4))
+
+
+def test_names_of_utils_and_backend_are_the_same_functions():
+    for name in ("clear_session", "is_keras_tensor", "standardize_dtype"):
+        assert getattr(keras.utils, name) is getattr(keras.backend, name)
+    assert keras.utils.is_keras_tensor(keras.Input((2,))) and not keras.utils.is_keras_tensor(np.ones(2))
+    assert keras.utils.standardize_dtype(np.float16) == "float16" and keras.utils.standardize_dtype(None) == "float32"

@@ -100,6 +100,15 @@ def standardize_shape(shape):
     return dims
 
 
+def is_keras_tensor(x):
+    """Whether `x` is a symbolic tensor: what `ckeras.Input` and layers called on it give.
+
+    >>> ckeras.utils.is_keras_tensor(ckeras.Input((2,)))
+    True
+    """
+    return isinstance(x, KerasTensor)
+
+
 def any_symbolic(args):
     """Whether a KerasTensor is anywhere in a nested structure."""
     return any(isinstance(x, KerasTensor) for x in nest.leaves(args))

@@ -5,6 +5,8 @@ from ckeras import ops as _ops
 from ckeras._core import dtypes as _dtypes
 from ckeras._core import scope as _scope
 from ckeras._core.dtypes import result_type as result_type
+from ckeras._core.dtypes import standardize as standardize_dtype
+from ckeras._core.symbolic import is_keras_tensor as is_keras_tensor
 
 backend = _config.backend
 epsilon, set_epsilon = _config.epsilon, _config.set_epsilon

@@ -4,7 +4,8 @@ import numpy as np
 
 from ckeras.config import settings
 from ckeras.trainers import data as data_module
-from ckeras.trainers.data import BatchData, unpack_x_y_sample_weight
+from ckeras.trainers.data import BatchData
+from ckeras.utils.batches import unpack_x_y_sample_weight
 
 
 def check_compile(steps_per_execution, jit_compile, run_eagerly, auto_scale_loss):

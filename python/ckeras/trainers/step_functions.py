@@ -5,7 +5,7 @@ import functools
 from ckeras import ops
 from ckeras._core import nest
 from ckeras._core.tensor import convert
-from ckeras.trainers.data import unpack_x_y_sample_weight
+from ckeras.utils.batches import unpack_x_y_sample_weight
 
 
 class StepFunctions:

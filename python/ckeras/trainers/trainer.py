@@ -15,10 +15,11 @@ from ckeras.saving import registry
 from ckeras.trainers import arguments
 from ckeras.trainers import data as data_module
 from ckeras.trainers.compile_utils import CompileLoss, CompileMetrics, object_name
-from ckeras.trainers.data import ArrayData, pack_x_y_sample_weight, unpack_x_y_sample_weight
+from ckeras.trainers.data import ArrayData
 from ckeras.trainers.state_tree import StateTree
 from ckeras.trainers.step_functions import StepFunctions
 from ckeras.trainers.steps import Runner
+from ckeras.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 
 class _State:

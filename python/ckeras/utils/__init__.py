@@ -1,5 +1,8 @@
 """Utilities: seeds, progress, one-hot rows, datasets, and registered names."""
 
+from ckeras._core.dtypes import standardize as standardize_dtype
+from ckeras._core.symbolic import is_keras_tensor
+from ckeras.backend import clear_session
 from ckeras.config.settings import (
     disable_interactive_logging,
     enable_interactive_logging,
@@ -15,6 +18,7 @@ from ckeras.saving.registry import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from ckeras.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from ckeras.utils.dataset import PyDataset, Sequence
 from ckeras.utils.files import get_file
 from ckeras.utils.graph import get_source_inputs
@@ -30,6 +34,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
     "disable_interactive_logging",
@@ -41,12 +46,16 @@ __all__ = [
     "get_source_inputs",
     "img_to_array",
     "is_interactive_logging_enabled",
+    "is_keras_tensor",
     "load_img",
     "normalize",
+    "pack_x_y_sample_weight",
     "pad_sequences",
     "register_keras_serializable",
     "save_img",
     "serialize_keras_object",
     "set_random_seed",
+    "standardize_dtype",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]
