@@ -219,6 +219,8 @@ def _arg(name, primitive, x, axis, keepdims):
     i = 0 if axis is None else axis_index(name, axis, rank)
     if flat.shape[i] == 0:
         raise ArgumentError(f"[{name}] over no elements (shape {x.shape}) has no value")
+    if flat.shape[i] > 2**31:
+        raise ShapeError(f"[{name}] indices are int32: {flat.shape[i]} elements are too many; give an axis, or a part")
     out = primitive.bind(flat, axis=i)
     if not keepdims:
         return out

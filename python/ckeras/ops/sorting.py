@@ -47,6 +47,8 @@ def _last(op, x, axis):
 
 
 def _order(x, descending=False, k=None):
+    if x.shape[-1] > 2**31:
+        raise ShapeError(f"[argsort] indices are int32: {x.shape[-1]} elements along the axis are too many")
     return argsort_p.bind(x, k=x.shape[-1] if k is None else k, descending=descending)
 
 
