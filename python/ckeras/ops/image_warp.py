@@ -190,6 +190,8 @@ def perspective_transform(images, start_points, end_points, interpolation="bilin
     start = _per_image("perspective_transform", "start_points", start_points, layout, (4, 2))
     end = _per_image("perspective_transform", "end_points", end_points, layout, (4, 2))
     _check_size("perspective_transform", layout.images, (0,))
+    if not layout.images.size:
+        return layout.restore(layout.images)
     n = max(start.shape[0], end.shape[0])
     start, end = (widen(p, (n, 4, 2)) for p in (start, end))
     t = _homography(end, as_dtype(start, end.dtype))

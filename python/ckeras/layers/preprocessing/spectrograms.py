@@ -104,7 +104,8 @@ class MelSpectrogram(Layer):
         if self.power_to_db:
             mel = ops.multiply(ops.log10(ops.maximum(mel, self.min_power)), 10.0)
             mel = ops.subtract(mel, 10 * math.log10(max(abs(self.ref_power), self.min_power)))
-            mel = ops.maximum(mel, ops.subtract(ops.max(mel), self.top_db))
+            if mel.size:
+                mel = ops.maximum(mel, ops.subtract(ops.max(mel), self.top_db))
         return ops.cast(ops.swapaxes(mel, -1, -2), self.compute_dtype)
 
     def linear_to_mel_weight_matrix(
