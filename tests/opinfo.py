@@ -157,7 +157,12 @@ def _matmul_cases(rng):
         )
         for ta, tb in ((True, False), (False, True), (True, True))
     ]
-    return plain + turned + [((_n(rng, 3, 5, 8), _n(rng, 3, 8, 4)), {})]
+    ended = [
+        ((_n(rng, 6, 7), _n(rng, 7, 5), _n(rng, 6, 5)), {"residual": True}),
+        ((_n(rng, 2, 6, 7), _n(rng, 2, 7, 5), _n(rng, 5), _n(rng, 2, 6, 5)), {"residual": True}),
+        ((_n(rng, 6, 7), _n(rng, 7, 5), _n(rng, 5)), {}),
+    ]
+    return plain + turned + ended + [((_n(rng, 3, 5, 8), _n(rng, 3, 8, 4)), {})]
 
 
 _CONVS = [  # image, filter, strides, dilation, pads, groups

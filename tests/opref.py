@@ -26,10 +26,13 @@ def gelu_tanh(x):  # 1 + tanh(u) as 2 sigmoid(2 u), which does not cancel
     return x * sigmoid(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
 
 
-def matmul(a, b, bias=None, transpose_a=False, transpose_b=False, activation=None):
+def matmul(a, b, *rest, transpose_a=False, transpose_b=False, activation=None, residual=False):
     y = (np.swapaxes(a, -1, -2) if transpose_a else a) @ (np.swapaxes(b, -1, -2) if transpose_b else b)
-    y = y if bias is None else y + bias
-    return {None: lambda v: v, "relu": lambda v: np.maximum(v, 0), "sigmoid": sigmoid, "tanh": np.tanh}[activation](y)
+    added = rest[-1] if residual else 0
+    for bias in rest[: len(rest) - residual]:
+        y = y + bias
+    y = {None: lambda v: v, "relu": lambda v: np.maximum(v, 0), "sigmoid": sigmoid, "tanh": np.tanh}[activation](y)
+    return y + added
 
 
 def _taps(sizes, window, strides, dilation, pads):

@@ -378,7 +378,7 @@ def test_wrong_numbers_of_operands_and_attributes_are_errors(op, row):
 @pytest.mark.parametrize(
     "name, inputs, ints, floats",
     [
-        ("matmul", 2, 3, 0),
+        ("matmul", 2, 4, 0),
         ("conv", 2, 6, 0),
         ("conv_grad_filter", 2, 6, 0),
         ("max_pool", 1, 4, 0),

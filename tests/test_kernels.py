@@ -39,6 +39,11 @@ def dense(a, b, bias, activation):
     return activations.get(activation)(ops.matmul(a, b) + bias)
 
 
+def residual_dense(a, b, residual, bias=None, activation=None):
+    y = a @ b if bias is None else a @ b + bias
+    return activations.get(activation)(ops.convert_to_tensor(y)) + residual
+
+
 def conv_bias(x, w, bias, activation, **options):
     return activations.get(activation)(ops.conv(x, w, **options) + bias)
 
@@ -63,6 +68,10 @@ ROWS = [
     ("matmul", (n(3, 5, 4), n(5, 6)), {"transpose_a": True}, lambda a, b, **_: a.swapaxes(1, 2) @ b),
     ("matmul", (n(4, 5), n(5, 6), n(6), "tanh"), {}, dense),
     ("matmul", (n(2, 4, 5), n(2, 5, 6)), {"bias": n(6), "activation": "relu"}, dense),
+    ("matmul", (n(4, 5), n(5, 6)), {"residual": n(4, 6)}, residual_dense),
+    ("matmul", (n(2, 3, 4, 5), n(5, 6)), {"residual": n(6, 4, 3, 2).T, "bias": n(6)}, residual_dense),
+    ("matmul", (n(2, 4, 5), n(3, 1, 5, 6)), {"residual": n(3, 2, 4, 6), "activation": "tanh"}, residual_dense),
+    ("matmul", (n(4, 0), n(0, 6)), {"residual": n(4, 6)}, residual_dense),
     ("conv1d", (n(2, 9, 3), n(3, 3, 4)), {"padding": "causal", "dilation_rate": 2}, ops.conv),
     ("conv1d", (n(2, 9, 4), n(3, 2, 6), [2]), {}, ops.conv),
     ("conv2d", (n(2, 9, 9, 3), n(3, 3, 3, 4)), {"strides": 2, "padding": "same"}, ops.conv),
@@ -318,6 +327,7 @@ BAD = {
     "columns": (lambda: kernels.matmul(x2, x2), ValueError, "5 columns"),
     "batches": (lambda: kernels.matmul(n(2, 4, 5), n(3, 5, 4)), ValueError, "do not broadcast"),
     "bias": (lambda: kernels.matmul(x2, x2.T, bias=n(5)), ValueError, r"bias must have shape \(4,\)"),
+    "residual": (lambda: kernels.matmul(x2, x2.T, residual=n(4)), ValueError, r"residual must have shape \(4, 4\)"),
     "activation": (lambda: kernels.matmul(x2, x2.T, activation="gelu"), ValueError, "activation must be one of"),
     "rank": (lambda: kernels.conv2d(x3, n(3, 3, 3, 4)), ValueError, r"x must be \[batch, height, width, channels\]"),
     "channels": (lambda: kernels.conv1d(x3, n(3, 2, 4)), ValueError, "3 channels of x do not fit"),

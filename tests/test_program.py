@@ -40,6 +40,51 @@ def test_bias_and_activation_join_the_kernel_before_them():
     assert kept.n_kernels == 2
 
 
+def _same_bits(f, *shapes, dtype=F32):
+    """The program of `f`, when it gives the bits of the eager run, sums of -0 among them."""
+    rng = np.random.default_rng(3)
+    xs = [convert(np.where(rng.random(s) < 0.3, -0.0, rng.normal(size=s)).astype(dtype)) for s in shapes]
+    program = compile(f, *[(s, dtype) for s in shapes])
+    assert program.run(xs).numpy().tobytes() == f(*xs).numpy().tobytes()
+    return program
+
+
+def test_a_residual_joins_the_matmul_before_it():
+    b = convert(np.linspace(-1, 1, 5).astype(F32))
+    shapes = (3, 4), (4, 5), (3, 5)
+    one = _same_bits(lambda x, w, r: r + ops.matmul(x, w), *shapes)
+    assert one.n_kernels == 1 and "residual=True" in str(one)
+    whole = _same_bits(lambda x, w, r: ops.tanh(ops.matmul(x, w) + b) + r, *shapes)
+    assert whole.n_kernels == 1 and "activation=tanh" in str(whole)
+    rows = _same_bits(lambda x, w, r: ops.matmul(x, w) + r, (2, 3, 4), (4, 5), (2, 3, 5))
+    assert rows.n_kernels == 1
+    two = _same_bits(lambda x, w: ops.matmul(x, w) + ops.matmul(x * 2, w), (3, 4), (4, 5))
+    assert str(two).count("residual=True") == 1
+    double = _same_bits(lambda x, w, r: ops.matmul(x, w) + r, *shapes, dtype="float64")
+    assert double.n_kernels == 1
+
+
+def test_what_a_residual_does_not_join():
+    shapes = (3, 4), (4, 5), (3, 5)
+    # After a residual no bias and no activation join.
+    late = _same_bits(lambda x, w, r: ops.relu(ops.matmul(x, w) + r), *shapes)
+    assert "activation" not in str(late)
+    biased = _same_bits(lambda x, w, r: ops.matmul(x, w) + r + r[0], *shapes)
+    assert biased.n_kernels > 1
+    # A half is rounded before the residual is added.
+    half = _same_bits(lambda x, w, r: ops.matmul(x, w) + r, *shapes, dtype="float16")
+    assert "residual" not in str(half)
+    # What the loop of the sum makes on its way; what is made after the product; what is wanted by itself.
+    assert "residual" not in str(_same_bits(lambda x, w, r: ops.matmul(x, w) + ops.exp(r), *shapes))
+    assert "residual" not in str(_same_bits(lambda x, w, r: ops.matmul(x, w) + ops.transpose(r), *shapes[:2], (5, 3)))
+
+    def twice(x, w, r):
+        y = ops.matmul(x, w)
+        return ops.matmul(ops.transpose(y), y + r)
+
+    assert "residual" not in str(_same_bits(twice, *shapes))
+
+
 def test_transposes_and_broadcasts_are_strides():
     product = compile(lambda x: ops.matmul(ops.transpose(x), x), ((3, 4), F32))
     assert product.n_kernels == 1 and "transpose_a=True" in str(product)

@@ -1,4 +1,5 @@
-// What ends a product: bias and activation, on a block of C that is still in the cache. Only for .isa.cpp files.
+// What ends a product: bias, activation and residual, on a block of C that is still in the cache. Only for .isa.cpp
+// files.
 #pragma once
 #include "cpu/vec.h"
 #include "cpu/vmath.h"
@@ -10,35 +11,48 @@ template <class T>
 struct Ending {
   const T* bias;  // one a column, or null
   Epilogue epilogue;
+  const T* residual = nullptr;  // one an element, rows `stride` apart, or null
+  int64_t stride = 0;
 
-  CKERAS_MEMBER bool nothing() const { return bias == nullptr && epilogue == Epilogue::None; }
+  CKERAS_MEMBER bool nothing() const { return bias == nullptr && epilogue == Epilogue::None && residual == nullptr; }
+  // That of the block of C that begins at (row, column).
+  CKERAS_MEMBER Ending at(int64_t row, int64_t column) const {
+    return {bias != nullptr ? bias + column : nullptr, epilogue,
+            residual != nullptr ? residual + row * stride + column : nullptr, stride};
+  }
 };
 
 namespace {
 
 template <class T, class F>
-CKERAS_INLINE void end_rows(const T* bias, T* const* c, int64_t rows, int64_t n, const F& f) {
+CKERAS_INLINE void end_rows(Ending<T> ending, T* const* c, int64_t rows, int64_t n, const F& f) {
   using Vector = VecOf<T>;
   for (int64_t j = 0; j < n; j += Vector::kLanes) {
     const int64_t count = n - j < Vector::kLanes ? n - j : Vector::kLanes;
-    const Vector add = bias != nullptr ? Vector::load(bias + j, count) : Vector(T{0});
-    for (int64_t i = 0; i < rows; ++i) f(Vector::load(c[i] + j, count) + add).store(c[i] + j, count);
+    const Vector bias = ending.bias != nullptr ? Vector::load(ending.bias + j, count) : Vector(T{0});
+    for (int64_t i = 0; i < rows; ++i) {
+      Vector v = Vector::load(c[i] + j, count);
+      if (ending.bias != nullptr) v = v + bias;
+      v = f(v);
+      if (ending.residual != nullptr) v = v + Vector::load(ending.residual + i * ending.stride + j, count);
+      v.store(c[i] + j, count);
+    }
   }
 }
 
-// c[i][j] = activation(c[i][j] + bias[j]), j < n; ending.bias is column 0's.
+// c[i][j] = activation(c[i][j] + bias[j]) + residual[i][j], j < n; `ending` is that of c[0][0].
 template <class T>
 void end_block(Ending<T> ending, T* const* c, int64_t rows, int64_t n) noexcept {
   using Vector = VecOf<T>;
   switch (ending.epilogue) {
     case Epilogue::None:
-      return end_rows(ending.bias, c, rows, n, [](Vector v) { return v; });
+      return end_rows(ending, c, rows, n, [](Vector v) { return v; });
     case Epilogue::Relu:
-      return end_rows(ending.bias, c, rows, n, [](Vector v) { return max(v, Vector(T{0})); });
+      return end_rows(ending, c, rows, n, [](Vector v) { return max(v, Vector(T{0})); });
     case Epilogue::Sigmoid:
-      return end_rows(ending.bias, c, rows, n, [](Vector v) { return sigmoid(v); });
+      return end_rows(ending, c, rows, n, [](Vector v) { return sigmoid(v); });
     case Epilogue::Tanh:
-      return end_rows(ending.bias, c, rows, n, [](Vector v) { return tanh(v); });
+      return end_rows(ending, c, rows, n, [](Vector v) { return tanh(v); });
   }
 }
 

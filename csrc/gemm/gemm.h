@@ -2,8 +2,8 @@
 //
 // The order of every sum, whatever the instruction set, the tile and the path: K is cut into blocks of kKBlock; in a
 // block an element is one chain of fused multiply-adds from 0 in rising k; blocks are added in rising order; then bias,
-// then activation. So packing, tiles, direct reading of B and the cut into pieces of work may follow the instruction
-// set.
+// then activation, then residual. So packing, tiles, direct reading of B and the cut into pieces of work may follow the
+// instruction set.
 //
 //   for each part of N, of K, of M that fits the packed buffers          (large products only)
 //     pack B's part, in panels of one tile's width                       pieces of work: panels
@@ -137,7 +137,7 @@ struct Gemm {
     Tiles<T>::table.kernels[rows - 1][vectors - 1](length, row_panel(i) + (k - k0) * kPackedRows, from, stride, at,
                                                    columns, k == 0);
     if (k + length == plan.k && !ending.nothing()) {
-      end_block(Ending<T>{ending.bias != nullptr ? ending.bias + column : nullptr, ending.epilogue}, at, rows, columns);
+      end_block(ending.at(row, column), at, rows, columns);
     }
   }
 
@@ -163,7 +163,7 @@ struct Gemm {
                        at, columns, k == 0);
         }
         if (k1 == plan.k && !ending.nothing()) {
-          end_block(Ending<T>{ending.bias != nullptr ? ending.bias + j : nullptr, ending.epilogue}, &at, 1, columns);
+          end_block(ending.at(0, j), &at, 1, columns);
         }
       }
     });
@@ -209,7 +209,7 @@ struct Gemm {
       for (int64_t i = begin; i < end; ++i) {
         T* row = c.row(i);
         for (int64_t j = 0; j < plan.n; ++j) row[j] = 0;
-        end_block(ending, &row, 1, plan.n);
+        end_block(ending.at(i, 0), &row, 1, plan.n);
       }
     });
   }

@@ -18,15 +18,22 @@ struct Matmul {
         plan(plan_gemm<T>(s.m, s.n, s.k, !s.transpose_b)),
         batch{s.batch, s.m * s.n * s.k, plan.bytes()} {}
 
+  // Of product i of the batch: all have one bias.
+  Ending<T> at(Ending<T> ending, int64_t i) const noexcept {
+    if (ending.residual != nullptr) ending.residual += i * s.m * s.n;
+    return ending;
+  }
+
   void run(const Call& call) const noexcept {
     const T* a = call.in[0].as<const T>();
     const T* b = call.in[1].as<const T>();
     T* c = call.out[0].as<T>();
-    const Ending<T> ending{call.n_in == 3 ? call.in[2].as<const T>() : nullptr, static_cast<Epilogue>(s.activation)};
+    const Ending<T> ending{s.bias != nullptr ? s.bias->as<const T>() : nullptr, static_cast<Epilogue>(s.activation),
+                           s.residual != nullptr ? s.residual->as<const T>() : nullptr, s.n};
     batch.run(call.workspace, [&](int64_t i, void* workspace) {
       const Matrix<T> left{a + i * s.m * s.k, s.transpose_a ? s.m : s.k, !s.transpose_a};
       const Matrix<T> right{b + i * s.k * s.n, s.transpose_b ? s.k : s.n, s.transpose_b};
-      multiply_matrices(plan, left, right, Rows<T>{c + i * s.m * s.n, s.n}, ending, workspace);
+      multiply_matrices(plan, left, right, Rows<T>{c + i * s.m * s.n, s.n}, at(ending, i), workspace);
     });
   }
 };

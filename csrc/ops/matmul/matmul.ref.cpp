@@ -9,7 +9,8 @@ void matmul(const Call& call, T) noexcept {
   const MatmulShape s = matmul_shape(call);
   const T* a = call.in[0].as<const T>();
   const T* b = call.in[1].as<const T>();
-  const T* bias = call.n_in == 3 ? call.in[2].as<const T>() : nullptr;
+  const T* bias = s.bias != nullptr ? s.bias->as<const T>() : nullptr;
+  const T* residual = s.residual != nullptr ? s.residual->as<const T>() : nullptr;
   T* c = call.out[0].as<T>();
   for (int64_t batch = 0; batch < s.batch; ++batch, a += s.m * s.k, b += s.k * s.n, c += s.m * s.n) {
     for (int64_t i = 0; i < s.m; ++i) {
@@ -20,7 +21,9 @@ void matmul(const Call& call, T) noexcept {
               a[s.transpose_a ? k * s.m + i : i * s.k + k].get() * b[s.transpose_b ? j * s.k + k : k * s.n + j].get();
         }
         if (bias != nullptr) sum += bias[j].get();
-        c[i * s.n + j].set(activate(sum, s.activation));
+        sum = activate(sum, s.activation);
+        if (residual != nullptr) sum += (residual++)->get();
+        c[i * s.n + j].set(sum);
       }
     }
   }

@@ -7,27 +7,29 @@ using namespace ckeras::testing;
 namespace {
 
 void check_shape(DType dtype, int64_t batch, int64_t m, int64_t k, int64_t n, int transpose_a, int transpose_b,
-                 bool bias, int64_t activation) {
+                 bool bias, int64_t activation, bool residual = false) {
   auto shape = [&](int64_t rows, int64_t columns) {
     return batch > 0 ? std::vector<int64_t>{batch, rows, columns} : std::vector<int64_t>{rows, columns};
   };
   const Array a = random_array(dtype, transpose_a ? shape(k, m) : shape(m, k), 1);
   const Array b = random_array(dtype, transpose_b ? shape(n, k) : shape(k, n), 2);
-  const Array add = random_array(dtype, {n}, 3);
+  const Array add = random_array(dtype, {n}, 3), rest = random_array(dtype, shape(m, n), 4);
   std::vector<const Array*> in = {&a, &b};
   if (bias) in.push_back(&add);
+  if (residual) in.push_back(&rest);
   std::string what = std::string(name_of(dtype));
-  for (int64_t value : {batch, m, k, n, int64_t{transpose_a}, int64_t{transpose_b}, int64_t{bias}, activation}) {
+  for (int64_t value :
+       {batch, m, k, n, int64_t{transpose_a}, int64_t{transpose_b}, int64_t{bias}, activation, int64_t{residual}}) {
     what += ' ' + std::to_string(value);
   }
-  check_op(what, "matmul", in, dtype, shape(m, n), {transpose_a, transpose_b, activation}, k);
+  check_op(what, "matmul", in, dtype, shape(m, n), {transpose_a, transpose_b, activation, residual}, k);
 }
 
 // (A B) v = A (B v), in float64.
 void check_by_projection(cpu::Isa isa, int64_t m, int64_t k, int64_t n) {
   const Array a = random_array(DType::F32, {m, k}, 1), b = random_array(DType::F32, {k, n}, 2);
   const Array v = random_array(DType::F32, {n}, 3);
-  const Array c = run(isa, "matmul", {&a, &b}, DType::F32, {m, n}, {0, 0, 0});
+  const Array c = run(isa, "matmul", {&a, &b}, DType::F32, {m, n}, {0, 0, 0, 0});
   auto apply = [](const Array& matrix, const std::vector<double>& x, int64_t rows) {
     std::vector<double> y(rows);
     const float* p = matrix.view.as<const float>();
@@ -51,7 +53,8 @@ int main() {
   for (int64_t m : sizes)
     for (int64_t n : sizes)
       for (int64_t k : {0, 1, 5, 31})
-        for (int t = 0; t < 4; ++t) check_shape(DType::F32, 0, m, k, n, t & 1, t >> 1, (m + n) % 2 != 0, 0);
+        for (int t = 0; t < 4; ++t)
+          check_shape(DType::F32, 0, m, k, n, t & 1, t >> 1, (m + n) % 2 != 0, 0, (m + k) % 2 != 0);
   // Tiles +- 1, K around its block, several strips, with every ending.
   const int64_t shapes[][3] = {{5, 255, 15},  {6, 256, 16},   {13, 257, 31},  {14, 511, 32},
                                {15, 513, 33}, {29, 769, 47},  {1, 300, 130},  {1, 1100, 1541},
@@ -61,11 +64,12 @@ int main() {
   for (const auto& s : shapes)
     for (DType dtype : dtypes)
       for (int t = 0; t < 4; ++t, ++turn)
-        check_shape(dtype, 0, s[0], s[1], s[2], t & 1, t >> 1, turn % 3 != 0, turn % 4);
+        check_shape(dtype, 0, s[0], s[1], s[2], t & 1, t >> 1, turn % 3 != 0, turn % 4, turn % 5 < 2);
   // Batches: small ones side by side, large ones in turn.
   for (DType dtype : dtypes)
     for (int t = 0; t < 4; ++t) {
       check_shape(dtype, 5, 7, 9, 11, t & 1, t >> 1, true, 1);
+      check_shape(dtype, 5, 7, 9, 11, t & 1, t >> 1, t == 2, t, true);
       check_shape(dtype, 40, 33, 40, 50, t & 1, t >> 1, false, 0);
     }
   check_shape(DType::F32, 2, 200, 300, 100, 0, 0, true, 3);

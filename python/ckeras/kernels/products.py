@@ -18,18 +18,19 @@ def activation_code(op, activation):
         raise ArgumentError(f"[kernels.{op}] activation must be one of {names}, got {activation!r}") from None
 
 
-def matmul(a, b, bias=None, activation=None, transpose_a=False, transpose_b=False, out=None):
-    """`activation(a @ b + bias)`.
+def matmul(a, b, bias=None, activation=None, transpose_a=False, transpose_b=False, residual=None, out=None):
+    """`activation(a @ b + bias) + residual`.
 
     `a` [..., M, K] and `b` [..., K, N], of two or more dimensions, the leading ones equal or broadcast; with
     `transpose_a` it is [..., K, M], with `transpose_b` [..., N, K]. `bias` [N]. `activation`: None, "relu", "sigmoid"
-    or "tanh". float16, bfloat16, float32, float64, all operands alike. Gives [..., M, N], in `out` where given.
+    or "tanh". `residual` is shaped as the result; halves are rounded once, after it. float16, bfloat16, float32,
+    float64, all operands alike. Gives [..., M, N], in `out` where given.
     Raises `ShapeError`, `DTypeError` or `ArgumentError` (each a `ValueError` or `TypeError`) for others.
 
     >>> kernels.matmul(np.ones((2, 3)), np.ones((3, 4)), activation="tanh").shape
     (2, 4)
     """
-    a, b, bias = operands("matmul", a=a, b=b, bias=bias)
+    a, b, bias, residual = operands("matmul", a=a, b=b, bias=bias, residual=residual)
     if a.ndim < 2 or b.ndim < 2:
         raise ShapeError(f"[kernels.matmul] a and b need two or more dimensions, got shapes {a.shape} and {b.shape}")
     k, m = a.shape[-2:] if transpose_a else a.shape[:-3:-1]
@@ -53,8 +54,12 @@ def matmul(a, b, bias=None, activation=None, transpose_a=False, transpose_b=Fals
         a_used, b_used = (_batched(x, batch) for x in (a, b))
         shape = (_size(batch), m, n)
     ints = (int(bool(transpose_a)), int(bool(transpose_b)), activation_code("matmul", activation))
+    ints = (*ints, int(residual is not None))
     inputs = (a_used, b_used) if bias is None else (a_used, b_used, bias)
     result = (*batch, m, n)
+    if residual is not None:
+        check_shape("matmul", "residual", residual, result)
+        inputs = (*inputs, np.ascontiguousarray(residual).reshape(shape or (_size(batch) * m, n)))
     if result == shape or (shape is None and not batch):
         return run_kernel("matmul", "matmul", inputs, result, ints, out=out)
     # The kernel sees the leading dimensions as one.

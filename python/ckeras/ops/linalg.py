@@ -21,25 +21,29 @@ __all__ = [
 ACTIVATIONS = {None: 0, "relu": 1, "sigmoid": 2, "tanh": 3}
 
 
-def _spec(a, b, bias=None, transpose_a=False, transpose_b=False, activation=None):
+def _spec(a, b, *rest, transpose_a=False, transpose_b=False, activation=None, residual=False):
     m = a.shape[-1] if transpose_a else a.shape[-2]
     n = b.shape[-2] if transpose_b else b.shape[-1]
     return (*a.shape[:-2], m, n), a.dtype
 
 
-def _pack(a, b, bias=None, transpose_a=False, transpose_b=False, activation=None):
-    return (int(transpose_a), int(transpose_b), ACTIVATIONS[activation]), ()
+def _pack(a, b, *rest, transpose_a=False, transpose_b=False, activation=None, residual=False):
+    return (int(transpose_a), int(transpose_b), ACTIVATIONS[activation], int(residual)), ()
 
 
 def _vjp(ctx, g):
-    a, b = ctx.inputs
+    a, b, *rest = ctx.inputs  # passes alone give an activation, and after them nothing is derived
     ta, tb = ctx.attrs.get("transpose_a", False), ctx.attrs.get("transpose_b", False)
     da = db = None
     if ctx.needs[0]:
         da = _mm(b, g, tb, True) if ta else _mm(g, b, False, not tb)
     if ctx.needs[1]:
         db = _mm(g, a, True, ta) if tb else _mm(a, g, not ta, False)
-    return da, db
+    return da, db, *[g if x.ndim == g.ndim else _column_sums(g) for x in rest]
+
+
+def _column_sums(g):
+    return reduce(sum_p, g, tuple(range(g.ndim - 1)), False)
 
 
 matmul_p = Primitive(
@@ -47,7 +51,8 @@ matmul_p = Primitive(
     _spec,
     _pack,
     _vjp,
-    "a [M,K] or [B,M,K] times b [K,N] or [B,K,N] of the same batch; a transposed operand is stored [K,M] / [N,K].",
+    "a [M,K] or [B,M,K] times b [K,N] or [B,K,N] of the same batch; a transposed operand is stored [K,M] / [N,K]. "
+    "Passes may add a bias [N], an activation and, last, a residual shaped as the result.",
 )
 
 

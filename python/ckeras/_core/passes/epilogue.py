@@ -1,7 +1,8 @@
-"""Bias and activation move into the matmul or convolution that they follow.
+"""Bias and activation move into the matmul or convolution that they follow, a residual into the matmul.
 
 Only for float32 and float64: a half would be rounded between the steps, and the bits would differ. The elementwise step
-must be the only reader of what the kernel makes; a reshape that keeps the last dimension may stand in between.
+must be the only reader of what the kernel makes; a reshape that keeps the last dimension may stand in between. After a
+residual nothing joins: `activation(a b + bias) + residual`.
 """
 
 from ckeras._core.passes.simplify import count_uses, equation
@@ -33,6 +34,10 @@ def _absorb(eq, made_by, uses, kept):
                 bias = _bias(eq.inputs[1 - i], found[0], made_by)
                 if bias is not None and _ready(bias, found[0], kept, made_by):
                     return _take(eq, found, made_by, kept, bias=bias)
+        for i in (0, 1):
+            found, other = _kernel_behind(eq.inputs[i], eq.outputs[0].shape, made_by, uses), eq.inputs[1 - i]
+            if found and _is_residual(other, eq, found[0], made_by, uses) and _ready(other, found[0], kept, made_by):
+                return _take(eq, found, made_by, kept, residual=other)
         return False
     activation = name if name in ("sigmoid", "tanh") else "relu" if _is_relu(eq) else None
     if activation is None:
@@ -61,7 +66,9 @@ def _kernel_behind(value, shape, made_by, uses):
         if uses.get(id(eq.inputs[0])) != 1:
             return None
         eq = made_by.get(id(eq.inputs[0]))
-    return (eq, reshape) if eq is not None and eq.primitive.name in _KERNELS else None
+    if eq is None or eq.primitive.name not in _KERNELS or eq.attrs.get("residual"):
+        return None
+    return eq, reshape
 
 
 def _bias(value, kernel, made_by):
@@ -79,9 +86,21 @@ def _bias(value, kernel, made_by):
     return None
 
 
-def _ready(bias, kernel, kept, made_by):
-    """Whether the bias is known before the kernel runs."""
-    maker = made_by.get(id(bias))
+def _is_residual(value, eq, kernel, made_by, uses):
+    """Whether the kernel should add `value`. What a fused loop would make on its way to this sum alone stays there."""
+    if kernel.primitive.name != "matmul" or value.shape != eq.outputs[0].shape:
+        return False
+    maker = made_by.get(id(value))
+    if maker is None:
+        return True
+    if maker.primitive.name in ("broadcast", "transpose"):
+        return False
+    return uses.get(id(value), 0) > 1 or not maker.primitive.elementwise
+
+
+def _ready(value, kernel, kept, made_by):
+    """Whether `value` is known before the kernel runs."""
+    maker = made_by.get(id(value))
     if maker is None:
         return True
     for eq in kept:
@@ -92,13 +111,18 @@ def _ready(bias, kernel, kept, made_by):
     return False
 
 
-def _take(eq, found, made_by, kept, bias=None, activation=None):
+def _take(eq, found, made_by, kept, bias=None, activation=None, residual=None):
     """The kernel computes `eq` as well."""
     kernel, reshape = found
     if bias is not None:
         kernel.inputs = (*kernel.inputs, bias)
     if activation is not None:
         kernel.attrs = {**kernel.attrs, "activation": activation}
+    if residual is not None:
+        if reshape is not None:
+            residual = _reshaped(residual, kernel, made_by, kept)
+        kernel.inputs = (*kernel.inputs, residual)
+        kernel.attrs = {**kernel.attrs, "residual": True}
     out = eq.outputs[0]
     if reshape is None:
         kernel.outputs = (out,)
@@ -112,3 +136,15 @@ def _take(eq, found, made_by, kept, bias=None, activation=None):
     kept[next(i for i, k in enumerate(kept) if k is reshape)] = renewed
     made_by[id(out)] = renewed
     return True
+
+
+def _reshaped(value, kernel, made_by, kept):
+    """`value` in the shape of the kernel's result, by a reshape in front of the kernel."""
+    shape = kernel.outputs[0].shape
+    if value.__class__ is Tensor:
+        return Tensor(value._array.reshape(shape), shape, value.dtype)
+    out = Tracer(kernel.outputs[0].trace, shape, value.dtype)
+    made = equation("reshape", (value,), {"shape": shape}, (out,))
+    kept.insert(next(i for i, k in enumerate(kept) if k is kernel), made)
+    made_by[id(out)] = made
+    return out
