@@ -398,6 +398,8 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
     def _pass_mask(self, args, outputs, previous):
         if not self._supports_masking or not args:
             return
+        if previous is None and type(self).compute_mask is Layer.compute_mask:
+            return
         outs = nest.leaves(outputs)
         if all(get_mask(t) is not None for t in outs):
             return

@@ -47,10 +47,20 @@ def promote(*xs):
     return [convert(x, dtype) for x, _ in typed]
 
 
+def pair(x1, x2):
+    """Two operands as tensors of their common dtype; the usual case, tensors and variables of one dtype, at once."""
+    if x1.__class__ is not Tensor and isinstance(x1, TensorBase):
+        x1 = x1._as_operand()
+    if x2.__class__ is not Tensor and isinstance(x2, TensorBase):
+        x2 = x2._as_operand()
+    if x1.__class__ is Tensor and x2.__class__ is Tensor and x1.dtype == x2.dtype:
+        return x1, x2
+    return promote(x1, x2)
+
+
 def binary(op, x1, x2):
     """Two operands of a binary elementwise function: common dtype, shapes that broadcast."""
-    if x1.__class__ is not Tensor or x2.__class__ is not Tensor or x1.dtype != x2.dtype:
-        x1, x2 = promote(x1, x2)
+    x1, x2 = pair(x1, x2)
     if x1.shape != x2.shape:
         check_broadcast(op, x1.shape, x2.shape)
     return x1, x2

@@ -6,7 +6,7 @@ from ckeras._core import dtypes
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive, broadcast_shapes
 from ckeras._core.symbolic import public_op
-from ckeras.ops._common import as_dtype, axis_index, operand, promote
+from ckeras.ops._common import as_dtype, axis_index, operand, pair, promote
 from ckeras.ops.reduce import reduce, sum_p
 from ckeras.ops.shape import permute, to_shape, widen
 
@@ -79,7 +79,9 @@ def matmul(x1, x2):
     >>> ops.matmul(ops.ones((5, 2, 3)), ops.ones((3, 4))).shape
     (5, 2, 4)
     """
-    a, b = promote(x1, x2)
+    a, b = pair(x1, x2)
+    if len(a.shape) == len(b.shape) == 2 and a.shape[1] == b.shape[0] and a.dtype in dtypes.FLOATS:
+        return matmul_p.bind(a, b)
     if a.dtype == "bool":
         return as_dtype(matmul(as_dtype(a, "int32"), as_dtype(b, "int32")), "bool")
     if a.dtype == "int8":  # products of int8 are summed in int32
