@@ -153,8 +153,6 @@ def test_messages(make, words):
 @pytest.mark.parametrize("row", table.ROWS, ids=table.ids())
 def test_traced_calls_gradients_and_configs(row):
     name, options, y, p = row
-    if name == "CTC" and not hasattr(keras.ops, "ctc_loss"):
-        pytest.skip("ops.ctc_loss is not there yet")
     loss = getattr(losses, name)(**options)
     weight = None if table.of_all(options, name) else table.WEIGHTS
     expected = loss(y, p, weight)
