@@ -3,8 +3,8 @@
 import numpy as np
 
 from ckeras.config import settings
-from ckeras.trainers import data as data_module
-from ckeras.trainers.data import BatchData
+from ckeras.trainers.batch_data import BatchData, make
+from ckeras.trainers.data import is_array_like
 from ckeras.utils.batches import unpack_x_y_sample_weight
 
 
@@ -21,11 +21,17 @@ def check_compile(steps_per_execution, jit_compile, run_eagerly, auto_scale_loss
         raise ValueError("[compile] run_eagerly=True and jit_compile=True exclude each other; drop one")
 
 
-def check_endless(what, data, steps, epochs):
-    """Raises `ValueError` for a generator that would have to start over for a second epoch."""
-    if isinstance(data, BatchData) and steps is None and data.steps is None and epochs > 1 and data.endless:
+def check_endless(method, what, data, steps, epochs=1):
+    """Raises `ValueError` for data that never ends, or that cannot start over for a second epoch, without `steps`."""
+    if not isinstance(data, BatchData) or steps is not None:
+        return
+    if data.infinite:
         raise ValueError(
-            f"[fit] x is a generator, which gives its batches once: pass {what}=... for {epochs} epochs, or an "
+            f"[{method}] the {type(data.source).__name__} never ends (its number of batches is None): pass {what}=..."
+        )
+    if data.single and data.steps is None and epochs > 1:
+        raise ValueError(
+            f"[{method}] x is a generator, which gives its batches once: pass {what}=... for {epochs} epochs, or an "
             "iterable that can be started again"
         )
 
@@ -34,15 +40,15 @@ def validation_data(given, batch_size):
     """The data of `fit(validation_data=...)`."""
     if isinstance(given, (tuple, list)) and (len(given) in (2, 3)):
         x, y, sw = unpack_x_y_sample_weight(tuple(given))
-        return data_module.make(x, y, sw, batch_size)
-    if data_module.is_array_like(given) or isinstance(given, dict):
-        return data_module.make(given, None, None, batch_size)
+        return make(x, y, sw, batch_size)
+    if is_array_like(given) or isinstance(given, dict):
+        return make(given, None, None, batch_size)
     if isinstance(given, (tuple, list)):
         raise ValueError(
             f"[fit] validation_data must be (x, y) or (x, y, sample_weight), got a "
             f"{type(given).__name__} of {len(given)}"
         )
-    return data_module.make(given)
+    return make(given)
 
 
 def epochs(name, value):

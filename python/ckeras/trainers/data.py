@@ -1,5 +1,6 @@
-"""Data of `fit`, `evaluate` and `predict`: arrays, iterables of batches, datasets; each gives (x, y, sample_weight)."""
+"""Arrays as data of `fit`, `evaluate` and `predict`: what counts as an array, and batches cut from arrays."""
 
+import contextlib
 import threading
 import warnings
 
@@ -7,7 +8,6 @@ import numpy as np
 
 from ckeras._core import dtypes, nest, rng
 from ckeras._core.tensor import Tensor, TensorBase, convert
-from ckeras.utils.batches import unpack_x_y_sample_weight
 
 NAMES = ("x", "y", "sample_weight")
 SHUFFLED_BESIDE = 1 << 17  # samples from which on the next epoch's order is drawn while the present one runs
@@ -21,7 +21,7 @@ def as_tensor(x, what):
         return convert(x)
     if not isinstance(x, np.ndarray):
         try:
-            x = np.asarray(x)
+            x = _foreign(x, what)
         except ValueError as e:
             raise ValueError(
                 f"[{what}] expected an array of numbers, got a {type(x).__name__} that is none (rows of different "
@@ -46,23 +46,52 @@ def as_tensor(x, what):
     )
 
 
+def _foreign(x, what):
+    """The NumPy array of another library's: a pandas frame (a Series is one column), a PyTorch tensor, a SciPy sparse
+    matrix (made dense), or anything that NumPy can read."""
+    if hasattr(x, "iloc"):
+        return _of_pandas(x, what)
+    if hasattr(x, "detach"):
+        x = x.detach().cpu()
+        return (x.float() if str(x.dtype) == "torch.bfloat16" else x).numpy()
+    return x.toarray() if _is_sparse(x) else np.asarray(x)
+
+
+def _is_sparse(x):
+    return hasattr(x, "toarray") and hasattr(x, "nnz")
+
+
+def _of_pandas(x, what):
+    columns = list(x.items()) if x.ndim == 2 else [(x.name, x)]
+    odd = [f"{name!r} ({column.dtype})" for name, column in columns if column.dtype.kind not in "biuf"]
+    if odd:
+        raise ValueError(
+            f"[{what}] expected columns of numbers, got {', '.join(odd[:5])}; turn them into numbers, for example by "
+            "pandas.get_dummies or a StringLookup layer, or leave them out"
+        )
+    found = x.to_numpy()
+    if found.dtype == object:  # columns of numbers that have no common dtype, or may hold no value
+        found = x.to_numpy(dtype=dtypes.floatx(), na_value=np.nan)
+    return found[:, None] if found.ndim == 1 and what.split("[")[0] != "sample_weight" else found
+
+
 def is_array_like(x):
-    """Whether it is one array: NumPy, tensor, pandas, or a list of numbers."""
-    if isinstance(x, (np.ndarray, TensorBase)) or hasattr(x, "__array__"):
+    """Whether it is one array: NumPy, tensor, pandas, SciPy sparse, or a list of numbers."""
+    if isinstance(x, (np.ndarray, TensorBase)) or hasattr(x, "__array__") or _is_sparse(x):
         return True
     return isinstance(x, (list, tuple)) and len(x) > 0 and isinstance(x[0], (int, float, np.generic))
 
 
-def _arrays(structure, what):
+def arrays(structure, what):
     """The structure with every array a tensor; a list of lists of numbers is one array."""
     if structure is None:
         return None
     if isinstance(structure, dict):
-        return {k: _arrays(v, f"{what}[{k!r}]") for k, v in structure.items()}
+        return {k: arrays(v, f"{what}[{k!r}]") for k, v in structure.items()}
     if isinstance(structure, (list, tuple)) and not is_array_like(structure):
         if structure and all(isinstance(r, (list, tuple)) and _all_numbers(r) for r in structure):
             return as_tensor(structure, what)
-        return type(structure)(_arrays(v, f"{what}[{i}]") for i, v in enumerate(structure))
+        return type(structure)(arrays(v, f"{what}[{i}]") for i, v in enumerate(structure))
     t = as_tensor(structure, what)
     if not t.shape:
         raise ValueError(f"[{what}] expected an array with a first dimension for the samples, got a single number")
@@ -98,6 +127,19 @@ def class_weights_of(y, class_weight):
     return weights[inverse]
 
 
+def with_class_weight(parts, class_weight):
+    """`(x, y, sample_weight)` with weights by class, and with one array of weights repeated for every output."""
+    x, y, weight = parts
+    if class_weight is not None:
+        if weight is not None:
+            raise ValueError("[fit] give either class_weight or sample weights, not both")
+        weight = convert(class_weights_of(y, class_weight))
+    if weight is not None and nest.is_nested(y) and not nest.is_nested(weight):
+        one = weight
+        weight = nest.map_leaves(lambda _: one, y)
+    return x, y, weight
+
+
 class _Beside:
     """`fn()` worked out by a thread of its own; `result()` waits for it, and raises what it raised."""
 
@@ -127,15 +169,8 @@ class ArrayData:
     """
 
     def __init__(self, x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None):
-        parts = [_arrays(part, name) for part, name in zip((x, y, sample_weight), NAMES, strict=False)]
-        if class_weight is not None:
-            if parts[2] is not None:
-                raise ValueError("[fit] give either class_weight or sample_weight, not both")
-            parts[2] = convert(class_weights_of(parts[1], class_weight))
-        if parts[2] is not None and nest.is_nested(parts[1]) and not nest.is_nested(parts[2]):
-            weight = parts[2]
-            parts[2] = nest.map_leaves(lambda _: weight, parts[1])
-        self.structure = tuple(parts)
+        parts = [arrays(part, name) for part, name in zip((x, y, sample_weight), NAMES, strict=False)]
+        self.structure = with_class_weight(parts, class_weight)
         self.leaves = nest.leaves(self.structure)
         if not self.leaves:
             raise ValueError("[data] x holds no array")
@@ -211,9 +246,11 @@ class ArrayData:
         """Makes the next epoch start with the first sample."""
         self._pass = None
 
-    def ranges(self):
-        """`(start, stop)` of every batch in the samples' own order."""
-        return [(i, min(i + self.batch_size, self.n)) for i in range(0, self.n, self.batch_size)]
+    @contextlib.contextmanager
+    def epoch(self, limit):
+        """A pass in the samples' own order: gives an iterator of batches `(x, y, sample_weight)`, `limit` at most."""
+        starts = range(0, self.n, self.batch_size)[:limit]
+        yield (nest.pack(self.structure, [t[i : i + self.batch_size] for t in self.leaves]) for i in starts)
 
     def split(self, fraction):
         """`(training, validation)` structures: the last `fraction` of the samples is for validation."""
@@ -226,76 +263,6 @@ class ArrayData:
             )
         first = nest.map_leaves(lambda t: t[:at], self.structure)
         return first, nest.map_leaves(lambda t: t[at:], self.structure)
-
-
-class BatchData:
-    """Batches from a generator, an iterable or a `PyDataset`; `steps` is None when the length is not known."""
-
-    def __init__(self, source, class_weight=None, shuffle=False):
-        self.source = source
-        self.class_weight = class_weight
-        self.is_dataset = hasattr(source, "__getitem__") and hasattr(source, "__len__")
-        self.shuffle = shuffle
-        self.steps = None
-        if self.is_dataset:
-            self.steps = getattr(source, "num_batches", None) or len(source)
-        elif hasattr(source, "__len__"):
-            self.steps = len(source)
-        if self.steps == 0:
-            raise ValueError("[data] x is empty: it yields no batch; at least one is needed")
-        self._iterator = None
-        self._goes_on = False
-        self._shuffler = None
-
-    @property
-    def endless(self):
-        """Whether going through it again cannot start over: a bare generator."""
-        return not self.is_dataset and iter(self.source) is self.source
-
-    def start(self, limit):
-        """Starts an epoch; after one of `limit` steps, and with a bare generator, it goes on where that stopped."""
-        self._goes_on = self._iterator is not None and (limit is not None or self.endless)
-        if not self._goes_on:
-            self._iterator = self._fresh()
-
-    def reset(self):
-        """Makes the next epoch start with the first batch, if the source can start over."""
-        if not self.endless:
-            self._iterator = None
-
-    def _fresh(self):
-        if self.is_dataset:
-            order = np.arange(self.steps)
-            if self.shuffle:
-                if self._shuffler is None:
-                    seed = rng.global_seed_generator().next().numpy()
-                    self._shuffler = np.random.Generator(np.random.Philox(key=[int(seed[0]), int(seed[1])]))
-                order = self._shuffler.permutation(self.steps)
-            return (self.source[int(i)] for i in order)
-        return iter(self.source)
-
-    def end(self):
-        hook = getattr(self.source, "on_epoch_end", None)
-        if callable(hook):
-            hook()
-
-    def next(self):
-        """The next batch `(x, y, sample_weight)` of tensors, or `None` at the end."""
-        batch = next(self._iterator, self)
-        if batch is self and self._goes_on and not self.endless:  # the last epoch took the last batch
-            self._iterator = self._fresh()
-            batch = next(self._iterator, self)
-        self._goes_on = False
-        if batch is self:
-            self.reset()
-            return None
-        x, y, sw = unpack_x_y_sample_weight(batch)
-        parts = [_arrays(part, name) for part, name in zip((x, y, sw), NAMES, strict=False)]
-        if self.class_weight is not None:
-            if parts[2] is not None:
-                raise ValueError("[fit] give either class_weight or batches with sample weights, not both")
-            parts[2] = convert(class_weights_of(parts[1], self.class_weight))
-        return tuple(parts)
 
 
 def warn_short(limit, done):
@@ -314,25 +281,3 @@ def check_batch_size(batch_size):
     if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"[batch_size] expected a positive integer, got {batch_size!r}")
     return int(batch_size)
-
-
-def make(x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None):
-    """The data adapter for the arguments of `fit`, `evaluate` and `predict`."""
-    if x is None:
-        raise ValueError("[data] x is missing: pass arrays, a dict or list of them, or an iterable of batches")
-    if isinstance(x, (dict, list, tuple)) or is_array_like(x):
-        return ArrayData(x, y, sample_weight, batch_size, shuffle, class_weight)
-    if isinstance(x, str) or not (hasattr(x, "__iter__") or hasattr(x, "__getitem__")):
-        raise ValueError(
-            f"[data] unrecognised data: {type(x).__name__}; pass arrays, a dict or list of them, a "
-            f"generator or an iterable "
-            "of batches, or a ckeras.utils.PyDataset"
-        )
-    for name, value in (("y", y), ("sample_weight", sample_weight)):
-        if value is not None:
-            raise ValueError(
-                f"[data] {name} must be None when x yields batches: the batches hold it, (x, y, sample_weight)"
-            )
-    if batch_size is not None:
-        raise ValueError("[data] batch_size must be None when x yields batches: their source decides it")
-    return BatchData(x, class_weight, shuffle=shuffle is True)

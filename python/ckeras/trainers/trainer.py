@@ -14,6 +14,7 @@ from ckeras.config import settings
 from ckeras.saving import registry
 from ckeras.trainers import arguments
 from ckeras.trainers import data as data_module
+from ckeras.trainers.batch_data import make
 from ckeras.trainers.compile_utils import CompileLoss, CompileMetrics, object_name
 from ckeras.trainers.data import ArrayData
 from ckeras.trainers.state_tree import StateTree
@@ -340,23 +341,14 @@ class Trainer(StateTree, StepFunctions):
                     if state.stop_training and kind == "train":
                         return logs
             return logs
-        data.start(limit)
-        while limit is None or done < limit:
-            batch = data.next()
-            if batch is None:
-                if limit is not None and done:
-                    data_module.warn_short(limit, done)
-                break
-            begin(done)
-            logs = self._runner(kind, batch).run(nest.leaves(batch))
-            end(done, logs)
-            done += 1
-            if state.stop_training and kind == "train":
-                break
-        if done == 0:
-            raise ValueError("[data] the data yielded no batch; a generator can be used only once unless it is endless")
-        data.end()
-        data.steps = data.steps or (done if limit is None else None)
+        with data.epoch(limit) as batches:
+            for batch in batches:
+                begin(done)
+                logs = self._runner(kind, batch).run(nest.leaves(batch))
+                end(done, logs)
+                done += 1
+                if state.stop_training and kind == "train":
+                    break
         return logs
 
     # ---------------------------------------------------------------- fit, evaluate, predict
@@ -403,18 +395,19 @@ class Trainer(StateTree, StepFunctions):
         if class_weight is not None and sample_weight is not None:
             raise ValueError("[fit] give either class_weight or sample_weight, not both")
         if validation_split and validation_data is None:
-            whole = data_module.make(x, y, sample_weight, batch_size)
+            whole = make(x, y, sample_weight, batch_size)
             if not isinstance(whole, ArrayData):
                 raise ValueError("[fit] validation_split needs arrays; pass validation_data for batches")
             (x, y, sample_weight), validation_data = whole.split(validation_split)
-        data = data_module.make(x, y, sample_weight, batch_size, shuffle, class_weight)
+        data = make(x, y, sample_weight, batch_size, shuffle, class_weight)
         if isinstance(data, ArrayData):
             data.passes = epochs - initial_epoch
         validation = None
         if validation_data is not None:
             validation = arguments.validation_data(validation_data, validation_batch_size or batch_size)
-        arguments.check_endless("steps_per_epoch", data, steps_per_epoch, epochs - initial_epoch)
+            arguments.check_endless("fit", "validation_steps", validation, arguments.cap(validation_steps))
         limit = arguments.cap(steps_per_epoch)
+        arguments.check_endless("fit", "steps_per_epoch", data, limit, epochs - initial_epoch)
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
                 callbacks,
@@ -482,9 +475,9 @@ class Trainer(StateTree, StepFunctions):
         self._no_more("evaluate", kwargs)
         self._assert_compiled("evaluate")
         verbose = arguments.verbose(verbose)
-        data = data_module.make(x, y, sample_weight, batch_size)
-        arguments.check_endless("steps", data, steps, 1)
+        data = make(x, y, sample_weight, batch_size)
         limit = arguments.cap(arguments.steps("steps", steps))
+        arguments.check_endless("evaluate", "steps", data, limit)
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
                 callbacks, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=limit or data.steps, model=self
@@ -508,8 +501,8 @@ class Trainer(StateTree, StepFunctions):
         return self._predict(x, batch_size, arguments.verbose(verbose), arguments.steps("steps", steps), callbacks)
 
     def _predict(self, x, batch_size, verbose, steps, callbacks):
-        data = data_module.make(x, None, None, batch_size)
-        arguments.check_endless("steps", data, steps, 1)
+        data = make(x, None, None, batch_size)
+        arguments.check_endless("predict", "steps", data, steps)
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
                 callbacks, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=steps or data.steps, model=self
@@ -517,11 +510,12 @@ class Trainer(StateTree, StepFunctions):
         found = []
         callbacks.on_predict_begin()
         begin, end = callbacks.batch_hooks("predict")
-        for i, batch in enumerate(_batches(data, steps)):
-            begin(i)
-            outputs = self._runner("predict", batch).run(nest.leaves(batch))
-            found.append(outputs)
-            end(i, {"outputs": outputs})
+        with data.epoch(steps) as batches:
+            for i, (x, _, _) in enumerate(batches):
+                begin(i)
+                outputs = self._runner("predict", (x, None, None)).run(nest.leaves(x))
+                found.append(outputs)
+                end(i, {"outputs": outputs})
         callbacks.on_predict_end()
         if len(found) == 1:
             return _writable(found[0])
@@ -573,24 +567,6 @@ class Trainer(StateTree, StepFunctions):
     def _no_more(method, kwargs):
         if kwargs:
             raise ValueError(f"[{method}] unexpected arguments {sorted(kwargs)}")
-
-
-def _batches(data, limit):
-    """Every batch of the data in order, as `(x, None, None)`."""
-    if isinstance(data, ArrayData):
-        for _, (start, stop) in zip(range(limit or data.steps), data.ranges(), strict=False):
-            yield nest.pack(data.structure, [t[start:stop] for t in data.leaves])
-        return
-    data.start(limit)
-    done = 0
-    while limit is None or done < limit:
-        batch = data.next()
-        if batch is None:
-            break
-        yield (batch[0], None, None)
-        done += 1
-    if done == 0:
-        raise ValueError("[data] x yielded no batch")
 
 
 def _writable(outputs):
