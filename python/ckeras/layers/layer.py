@@ -307,6 +307,8 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
         """Arguments with arrays made tensors and floats cast to the compute dtype; and whether any is symbolic."""
         symbolic = False
         dtype = self._compute_dtype if self.autocast else None
+        if len(args) == 1 and not kwargs and args[0].__class__ is np.ndarray:
+            return (ops.convert_to_tensor(args[0], dtype if args[0].dtype.kind == "f" else None),), {}, False
 
         def one(x):
             nonlocal symbolic

@@ -6,6 +6,7 @@ import warnings
 from ckeras import ops
 from ckeras._core import nest
 from ckeras._core.symbolic import KerasTensor
+from ckeras._core.tensor import Tensor
 from ckeras._masks import get_mask, set_mask
 from ckeras.layers.layer import Layer
 from ckeras.layers.tracking import no_tracking
@@ -148,7 +149,7 @@ class Functional(Model):
                 raise ValueError(f"Model '{self.name}': the input '{ref.name}' is not optional, got None")
             return None
         mask = get_mask(x)
-        if not isinstance(x, KerasTensor):
+        if x.__class__ is not Tensor and not isinstance(x, KerasTensor):
             x = ops.convert_to_tensor(x, ref.dtype)
         elif x.dtype != ref.dtype:
             x = ops.cast(x, ref.dtype)
