@@ -6,6 +6,8 @@ write over an input that dies in it. A variable's new value is written over the 
 
 import math
 
+import numpy as np
+
 from ckeras._core.control import Control
 from ckeras._core.dtypes import CODES, SIZES
 from ckeras._core.host import Hosted
@@ -41,6 +43,7 @@ class Plan:
         self._place = {}  # id of a root -> (kind, number or offset)
         self._cell_numbers = {}
         self._root = {}
+        self._in_place_inputs = {}  # id of an equation -> per output, the input whose memory it may take
         equations = self._with_copies(equations, reads, writes)
         self.equations = [eq for eq in equations if not eq.primitive.alias]
         for eq in equations:
@@ -179,7 +182,7 @@ class Plan:
             return False
         eq = self.equations[made]
         output = next(n for n, y in enumerate(eq.outputs) if y is root)
-        return all(i < made or _in_place(eq, output, k) for i, k in self._readers.get(id(old), ()))
+        return all(i < made or self._may_take(eq, output, k) for i, k in self._readers.get(id(old), ()))
 
     def _place_results(self, results):
         for x in results:
@@ -217,24 +220,34 @@ class Plan:
                     owner[id(y)] = id(y)
                     buffers[id(y)] = [size, i, self._last[id(y)]]
         offsets = {}
-        placed = []  # (offset, end, first, last), by offset
-        for key, (size, first, last) in sorted(buffers.items(), key=lambda b: (-b[1][0], b[1][1])):
+        begins, stops, firsts, lasts = placed = np.zeros((4, len(buffers)), np.int64)  # columns in order of begins
+        for n, (key, (size, first, last)) in enumerate(sorted(buffers.items(), key=lambda b: (-b[1][0], b[1][1]))):
             size = -(-size // _ALIGN) * _ALIGN
-            at = 0
-            for offset, stop, start, end in placed:
-                if start <= last and first <= end:
-                    if offset - at >= size:
-                        break
-                    at = max(at, stop)
-            offsets[key] = at
-            placed.append((at, at + size, first, last))
-            placed.sort()
+            alive = np.flatnonzero((firsts[:n] <= last) & (lasts[:n] >= first))
+            free_from = np.maximum.accumulate(np.concatenate(([0], stops[alive])))
+            gaps = np.flatnonzero(begins[alive] - free_from[:-1] >= size)
+            at = offsets[key] = int(free_from[gaps[0] if gaps.size else -1])
+            column = begins[:n].searchsorted(at, "right")
+            placed[:, column + 1 : n + 1] = placed[:, column:n].copy()
+            placed[:, column] = at, at + size, first, last
             self.arena_bytes = max(self.arena_bytes, at + size)
         for key, home in owner.items():
             self._place[key] = (ARENA, offsets[home])
 
+    def _may_take(self, eq, output, k):
+        """Whether output number `output` may take the memory of input number `k`."""
+        primitive = eq.primitive
+        if isinstance(primitive, FusedLoop):
+            return primitive.may_overwrite(k, output) and eq.inputs[k].dtype == eq.outputs[output].dtype
+        if primitive.in_place is None:
+            return False
+        inputs = self._in_place_inputs.get(id(eq))
+        if inputs is None:
+            inputs = self._in_place_inputs[id(eq)] = primitive.in_place(eq.inputs, eq.attrs)
+        return inputs[output] == k
+
     def _only_in_place(self, eq, output, r):
-        return all(_in_place(eq, output, k) for k, x in enumerate(eq.inputs) if self.root(x) is r)
+        return all(self._may_take(eq, output, k) for k, x in enumerate(eq.inputs) if self.root(x) is r)
 
     # ---- slots
 
@@ -271,11 +284,3 @@ def block_plan(sub):
     copies = [Equation(eq.primitive, eq.inputs, eq.attrs, eq.outputs) for eq in sub.equations]
     equations, outputs = optimize(copies, list(sub.outputs))
     return Plan(equations, sub.inputs, {}, {}, outputs)
-
-
-def _in_place(eq, output, k):
-    """Whether output number `output` may take the memory of input number `k`."""
-    primitive = eq.primitive
-    if isinstance(primitive, FusedLoop):
-        return primitive.may_overwrite(k, output) and eq.inputs[k].dtype == eq.outputs[output].dtype
-    return primitive.in_place is not None and primitive.in_place(eq.inputs, eq.attrs)[output] == k
