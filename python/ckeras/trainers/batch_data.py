@@ -26,7 +26,7 @@ class BatchData:
     def __init__(self, source, class_weight=None, shuffle=False):
         self.source = source
         self.class_weight = class_weight
-        self.shuffle = shuffle
+        self.shuffle = shuffle and not getattr(source, "keeps_order", False)
         self.indexed = isinstance(source, PyDataset) or (hasattr(source, "__getitem__") and hasattr(source, "__len__"))
         self.single = not self.indexed and isinstance(source, collections.abc.Iterator)
         self.steps = self._length()

@@ -18,8 +18,14 @@ from ckeras.saving.registry import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from ckeras.utils.array_datasets import split_dataset, timeseries_dataset_from_array
 from ckeras.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from ckeras.utils.dataset import PyDataset, Sequence
+from ckeras.utils.directory_datasets import (
+    audio_dataset_from_directory,
+    image_dataset_from_directory,
+    text_dataset_from_directory,
+)
 from ckeras.utils.files import get_file
 from ckeras.utils.graph import get_source_inputs
 from ckeras.utils.images import array_to_img, img_to_array, load_img, save_img
@@ -34,6 +40,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "audio_dataset_from_directory",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -44,6 +51,7 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "get_source_inputs",
+    "image_dataset_from_directory",
     "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
@@ -55,7 +63,10 @@ __all__ = [
     "save_img",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
     "standardize_dtype",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]

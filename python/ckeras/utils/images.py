@@ -13,7 +13,8 @@ _COLOURS = {"grayscale": ("L", "I;16", "I"), "rgb": ("RGB",), "rgba": ("RGBA",)}
 _METHODS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 
 
-def _pillow(what):
+def pillow(what):
+    """Pillow's `Image`; `ImportError` that says how to install it, for the function `what`."""
     try:
         from PIL import Image
     except ImportError as e:
@@ -26,7 +27,7 @@ def array_to_img(x, data_format=None, scale=True, dtype=None):
 
     `dtype` is that in which it is computed, by default the default float dtype. Raises `ValueError` for other shapes.
     """
-    image = _pillow("array_to_img")
+    image = pillow("array_to_img")
     x = np.asarray(x, dtypes.floatx() if dtype is None else dtype)
     if x.ndim != 3:
         raise ValueError(f"[array_to_img] x must be of rank 3, one image, got shape {x.shape}")
@@ -74,7 +75,7 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", 
     `color_mode`: `"rgb"`, `"rgba"` or `"grayscale"`. `target_size` (height, width) resizes it by `interpolation`;
     `keep_aspect_ratio` cuts the middle of that aspect ratio first.
     """
-    image = _pillow("load_img")
+    image = pillow("load_img")
     if color_mode not in _COLOURS:
         raise ValueError(f"[load_img] color_mode must be one of {', '.join(map(repr, _COLOURS))}, got {color_mode!r}")
     if interpolation not in _METHODS:
