@@ -332,6 +332,20 @@ def _update_row(name, scalars, slots, rule, **attrs):
     return _row(name, opref.update(scalars, slots, rule), 0, rtol=8e-6, cases=cases)
 
 
+def _scaled_cases(scalars, slots, shapes, **attrs):
+    """Of updates whose step depends on the whole variable; `slots(shape)` gives the shapes of its slots."""
+
+    def cases(rng):
+        args = [rng.uniform(0.1, 1, s) for shape in shapes for s in (shape, shape, *slots(shape))]
+        return [((*[np.array(0.125 * (i + 1)) for i in range(scalars)], *args), attrs)]
+
+    return cases
+
+
+def _factored(shape):
+    return [shape[:-1], (*shape[:-2], shape[-1]), shape] if len(shape) > 1 else [(), (), shape]
+
+
 def _ctc_cases(rng):
     def logs(*shape):
         x = _n(rng, *shape)
@@ -499,6 +513,41 @@ STRUCTURED = [
         one_minus_beta_2=0.25,
     ),
     _update_row("schedule_free_update", 3, 2, opref.schedule_free_rule, beta_1=0.875, **MOMENTS),
+    _row(
+        "lamb_update",
+        opref.update(3, 2, opref.lamb_rule),
+        0,
+        rtol=8e-6,
+        cases=_scaled_cases(3, lambda s: (s, s), [(), (17,), (33, 31)], **MOMENTS),
+    ),
+    _row(
+        "adafactor_update",
+        opref.update(2, 3, opref.adafactor_rule),
+        0,
+        rtol=8e-6,
+        cases=_scaled_cases(
+            2, _factored, [(), (17,), (33, 31), (2, 5, 70)], epsilon_1=1e-30, epsilon_2=0.125, clip_threshold=0.5
+        ),
+    ),
+    _row(
+        "muon_update",
+        opref.update(1, 1, opref.muon_rule),
+        0,
+        rtol=2e-5,
+        cases=_scaled_cases(
+            1,
+            lambda s: (s,),
+            [(3, 4), (33, 17), (1, 1)],
+            nesterov=True,
+            ns_steps=5,
+            has_rms_rate=True,
+            momentum=0.875,
+            a=3.5,
+            b=-4.75,
+            c=2.0,
+            rms_rate=0.25,
+        ),
+    ),
     _update_row("ftrl_update", 2, 2, opref.ftrl_rule, power=-0.5, l1=0.25, twice_shrinkage=0.5),
 ]
 ROWS = {row.name: row for row in ELEMENTWISE + STRUCTURED}

@@ -212,6 +212,40 @@ def adam_rule(p, g, s, k, amsgrad, one_minus_beta_1, one_minus_beta_2, epsilon):
     return [p - k[0] * m / (np.sqrt((most or [v])[0]) + epsilon), m, v, *most]
 
 
+def lamb_rule(p, g, s, k, one_minus_beta_1, one_minus_beta_2, epsilon):
+    m = s[0] + (g - s[0]) * one_minus_beta_1
+    v = s[1] + (g * g - s[1]) * one_minus_beta_2
+    r = m / k[1] / (np.sqrt(v / k[2]) + epsilon)
+    a, b = np.linalg.norm(np.ravel(p)), np.linalg.norm(np.ravel(r))
+    return [p - k[0] * (a / b if a > 0 and b > 0 else 1) * r, m, v]
+
+
+def adafactor_rule(p, g, s, k, epsilon_1, epsilon_2, clip_threshold):
+    rows, columns, squares = s
+    square = g * g + epsilon_1
+    if p.ndim < 2:
+        squares = squares * k[1] + square * (1 - k[1])
+    else:
+        rows = rows * k[1] + square.mean(-1) * (1 - k[1])
+        columns = columns * k[1] + square.mean(-2) * (1 - k[1])
+        squares = (rows / rows.mean(-1, keepdims=True))[..., None] * columns[..., None, :]
+    step = g / np.sqrt(squares)
+    step /= max(np.sqrt(np.mean(step**2)) / clip_threshold, 1)
+    return [p - step * k[0] * max(np.sqrt(np.mean(p**2)), epsilon_2), rows, columns, squares]
+
+
+def muon_rule(p, g, s, k, nesterov, ns_steps, has_rms_rate, momentum, a, b, c, rms_rate):
+    m = s[0] * momentum + g
+    x = g + m * momentum if nesterov else m
+    x = x / (np.linalg.norm(x) + 1e-7)
+    x = x.T if p.shape[0] > p.shape[1] else x
+    for _ in range(ns_steps):
+        y = x @ x.T
+        x = a * x + (b * y + c * y @ y) @ x
+    x = x.T if p.shape[0] > p.shape[1] else x
+    return [p - k[0] * x * (rms_rate * max(p.shape) ** 0.5 if has_rms_rate else 1), m]
+
+
 def rmsprop_rule(p, g, s, k, has_momentum, centered, rho, one_minus_rho, momentum, epsilon):
     v = s[0] * rho + g * g * one_minus_rho
     mean = [s[-1] * rho + g * one_minus_rho] if centered else []

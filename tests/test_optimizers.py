@@ -236,3 +236,33 @@ def test_legacy_names_say_what_to_use():
     assert legacy.Adam is legacy.Adagrad is legacy.Ftrl is legacy.Optimizer is legacy.RMSprop is legacy.SGD
     with pytest.raises(ImportError, match=r"ckeras\.optimizers"):
         legacy.Adam(0.1, decay=1e-3)
+
+
+@pytest.mark.parametrize("part", ["lr_adjust", "transpose_last_axis", "zeropower_via_newtonschulz5"])
+def test_what_a_subclass_of_muon_redefines_is_used(part):
+    called = []
+
+    def own(self, *args):
+        called.append(part)
+        return getattr(keras.optimizers.Muon, part)(self, *args)
+
+    kind = type("Own", (keras.optimizers.Muon,), {part: own})
+    results = []
+    for cls in (keras.optimizers.Muon, kind):
+        for shape in ((6, 4), (3, 5)):
+            v = keras.Variable(np.linspace(-1, 1, shape[0] * shape[1]).reshape(shape).astype("float32"))
+            optimizer = cls(0.1)
+            for step in range(3):
+                optimizer.apply(
+                    [
+                        keras.ops.reshape(
+                            keras.ops.sin(keras.ops.arange(v.shape[0] * v.shape[1], dtype="float32") * (step + 1)),
+                            shape,
+                        )
+                    ],
+                    [v],
+                )
+            results.append(v.numpy())
+    assert called
+    for ours, theirs in zip(results[:2], results[2:]):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)

@@ -1,13 +1,9 @@
 // Packing: elements of an operand, wherever they lie, into panels as gemm/tile.h reads them. Only for .isa.cpp files.
 #pragma once
+#include "cpu/whole.h"
 #include "gemm/blocking.h"
 
 namespace ckeras::CKERAS_ISA {
-
-CKERAS_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-CKERAS_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-CKERAS_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-CKERAS_INLINE int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 // A square block of 32-byte rows.
 template <class T>

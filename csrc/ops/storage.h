@@ -3,6 +3,7 @@
 #include "base/dtype.h"
 #include "cpu/half.h"
 #include "cpu/vmath.h"
+#include "cpu/whole.h"
 
 namespace ckeras::CKERAS_ISA {
 
@@ -111,8 +112,5 @@ struct RowOf {
   CKERAS_MEMBER typename S::V operator()(int64_t i) const { return S::load(p + i); }
   CKERAS_MEMBER typename S::V operator()(int64_t i, int64_t n) const { return S::load(p + i, n); }
 };
-
-CKERAS_INLINE int64_t at_least_one(int64_t n) { return n < 1 ? 1 : n; }
-CKERAS_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 }  // namespace ckeras::CKERAS_ISA

@@ -4,7 +4,7 @@ from ckeras._core.primitive import Primitive
 
 
 def _update(name, scalars, slots, ints=(), floats=()):
-    """The record of one rule of `csrc/ops/updates/rules.h`.
+    """The record of one rule of `csrc/ops/updates`.
 
     `slots`: how many a variable has, a list of `(flag, count)` of which those count whose flag, one of `ints`, is set
     or `None`.
@@ -58,3 +58,8 @@ schedule_free_update_p = _update(
     "schedule_free_update", 3, [(None, 2)], (), ("beta_1", "one_minus_beta_1", "one_minus_beta_2", "epsilon")
 )
 ftrl_update_p = _update("ftrl_update", 2, [(None, 2)], (), ("power", "l1", "twice_shrinkage"))
+lamb_update_p = _update("lamb_update", 3, [(None, 2)], (), ("one_minus_beta_1", "one_minus_beta_2", "epsilon"))
+adafactor_update_p = _update("adafactor_update", 2, [(None, 3)], (), ("epsilon_1", "epsilon_2", "clip_threshold"))
+muon_update_p = _update(
+    "muon_update", 1, [(None, 1)], ("nesterov", "ns_steps", "has_rms_rate"), ("momentum", "a", "b", "c", "rms_rate")
+)

@@ -3,9 +3,12 @@
 import re
 
 from ckeras import ops
+from ckeras.ops.updates import adam_update_p, muon_update_p
 from ckeras.optimizers.arguments import check_betas, takes
-from ckeras.optimizers.optimizer import Optimizer
-from ckeras.optimizers.ruled import power
+from ckeras.optimizers.ruled import RuleOptimizer, power, update
+
+# What a subclass may redefine of the step of a matrix.
+_PARTS = ("lr_adjust", "transpose_last_axis", "zeropower_via_newtonschulz5")
 
 
 @takes(
@@ -28,7 +31,7 @@ from ckeras.optimizers.ruled import power
         "rms_rate": 0.2,
     },
 )
-class Muon(Optimizer):
+class Muon(RuleOptimizer):
     """Muon (Jordan et al., 2024; Liu et al., 2025): matrices move along their momentum made orthogonal.
 
     `m = momentum * m + g` (with `nesterov` looking one step ahead) is brought near an orthogonal matrix by `ns_steps`
@@ -36,6 +39,9 @@ class Muon(Optimizer):
     times `learning_rate * rms_rate * sqrt(the longer side)` (the learning rate alone where `rms_rate` is `None`).
     What is no matrix, embeddings (`exclude_embeddings`), and variables whose path matches one of the expressions in
     `exclude_layers` take Adam's step with the `adam_...` arguments and `adam_lr_ratio` times the learning rate.
+
+    Matrices move in one kernel; in a subclass that redefines `lr_adjust`, `transpose_last_axis` or
+    `zeropower_via_newtonschulz5`, by those.
     """
 
     def _check(self):
@@ -59,13 +65,47 @@ class Muon(Optimizer):
             adam = self._by_adam(v)
             self._velocities.append(self.add_variable_from_reference(v, name="velocity") if adam else None)
 
-    def update_step(self, gradient, variable, learning_rate):
-        i = self._index(variable)
-        g, rate = ops.cast(gradient, variable.dtype), ops.cast(learning_rate, variable.dtype)
-        if self._velocities[i] is None:
-            self._muon_step(g, variable, rate, self._momentums[i])
-        else:
-            self._adam_step(g, variable, rate, self._momentums[i], self._velocities[i])
+    def fused_update(self, grads, variables, learning_rate):
+        """One pass over the matrices and one over what Adam moves, which have one dtype."""
+        groups = {False: [], True: []}
+        for g, v in zip(grads, variables):
+            groups[self._velocities[self._index(v)] is not None].append((g, v))
+        if groups[True]:
+            self._adam_update(*zip(*groups[True]), learning_rate)
+        if groups[False] and any(getattr(type(self), n) is not getattr(Muon, n) for n in _PARTS):
+            for g, v in groups[False]:
+                rate = ops.cast(learning_rate, v.dtype)
+                self._muon_step(g, v, rate, self._momentums[self._index(v)])
+        elif groups[False]:
+            self._muon_update(*zip(*groups[False]), learning_rate)
+
+    def _muon_update(self, grads, variables, learning_rate):
+        slots = [(self._momentums[self._index(v)],) for v in variables]
+        attributes = {
+            "nesterov": bool(self.nesterov),
+            "ns_steps": int(self.ns_steps),
+            "has_rms_rate": self.rms_rate is not None,
+            "momentum": self.momentum,
+            "a": self.muon_a,
+            "b": self.muon_b,
+            "c": self.muon_c,
+            "rms_rate": self.rms_rate or 0.0,
+        }
+        update(muon_update_p, [learning_rate], grads, variables, slots, attributes)
+
+    def _adam_update(self, grads, variables, learning_rate):
+        t = self._step()
+        correction = ops.sqrt(ops.subtract(1.0, power(self.adam_beta_2, t)))
+        alpha = ops.divide(correction, ops.subtract(1.0, power(self.adam_beta_1, t)))
+        alpha = ops.multiply(ops.multiply(learning_rate, self.adam_lr_ratio), alpha)
+        slots = [(self._momentums[self._index(v)], self._velocities[self._index(v)]) for v in variables]
+        attributes = {
+            "amsgrad": False,
+            "one_minus_beta_1": 1.0 - self.adam_beta_1,
+            "one_minus_beta_2": 1.0 - self.adam_beta_2,
+            "epsilon": self.epsilon,
+        }
+        update(adam_update_p, [alpha], grads, variables, slots, attributes)
 
     def _muon_step(self, g, variable, rate, m):
         m.assign(ops.add(ops.multiply(m, self.momentum), g))
@@ -91,15 +131,6 @@ class Muon(Optimizer):
             mixed = ops.add(ops.multiply(a, self.muon_b), ops.multiply(ops.matmul(a, a), self.muon_c))
             x = ops.add(ops.multiply(x, self.muon_a), ops.matmul(mixed, x))
         return self.transpose_last_axis(x) if tall else x
-
-    def _adam_step(self, g, variable, rate, m, v):
-        t = ops.cast(ops.add(self.iterations, 1), "float32")
-        correction = ops.sqrt(ops.subtract(1.0, power(self.adam_beta_2, t)))
-        alpha = ops.cast(ops.divide(correction, ops.subtract(1.0, power(self.adam_beta_1, t))), variable.dtype)
-        m.assign_add(ops.multiply(ops.subtract(g, m), 1.0 - self.adam_beta_1))
-        v.assign_add(ops.multiply(ops.subtract(ops.square(g), v), 1.0 - self.adam_beta_2))
-        rate = ops.multiply(ops.multiply(rate, self.adam_lr_ratio), alpha)
-        variable.assign_sub(ops.divide(ops.multiply(m, rate), ops.add(ops.sqrt(v), self.epsilon)))
 
     def _decay_of(self, variable):
         return self.adam_weight_decay if self._velocities[self._index(variable)] is not None else self.weight_decay

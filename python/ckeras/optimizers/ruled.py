@@ -30,16 +30,8 @@ class RuleOptimizer(Optimizer):
     def fused_update(self, grads, variables, learning_rate):
         """One pass over all variables, which have one dtype."""
         primitive, scalars, attributes = self._rule(learning_rate)
-        slots = list(self._slots.values())
-        args, targets = [], []
-        for g, v in zip(grads, variables):
-            i = self._index(v)
-            mine = [column[i] for column in slots]
-            args += [v.value, g, *(s.value for s in mine)]
-            targets += [v, *mine]
-        scalars = [ops.cast(s, variables[0].dtype) for s in scalars]
-        for target, value in zip(targets, primitive.bind(*scalars, *args, **attributes), strict=True):
-            target.assign(value)
+        slots = [[column[self._index(v)] for column in self._slots.values()] for v in variables]
+        update(primitive, scalars, grads, variables, slots, attributes)
 
     def update_step(self, gradient, variable, learning_rate):
         self.fused_update([ops.cast(gradient, variable.dtype)], [variable], learning_rate)
@@ -47,6 +39,17 @@ class RuleOptimizer(Optimizer):
     def _step(self):
         """The number of this step, from 1, as float32."""
         return ops.cast(ops.add(self.iterations, 1), "float32")
+
+
+def update(primitive, scalars, grads, variables, slots, attributes):
+    """Runs a kernel of `ops.updates` on variables of one dtype; `slots` holds the slots of each."""
+    args, targets = [], []
+    for g, v, mine in zip(grads, variables, slots):
+        args += [v.value, g, *(s.value for s in mine)]
+        targets += [v, *mine]
+    scalars = [ops.cast(s, variables[0].dtype) for s in scalars]
+    for target, value in zip(targets, primitive.bind(*scalars, *args, **attributes), strict=True):
+        target.assign(value)
 
 
 def power(base, t):
