@@ -15,15 +15,17 @@ harness.set_threads()
 import families  # noqa: E402  (threads are set before NumPy loads)
 import kernels  # noqa: E402
 import models  # noqa: E402
+import networks  # noqa: E402
 import overhead  # noqa: E402
 import peak  # noqa: E402
 import startup  # noqa: E402
 
-GROUPS = {"kernels": kernels, "families": families, "models": models, "overhead": overhead}
+GROUPS = {"kernels": kernels, "families": families, "models": models, "networks": networks, "overhead": overhead}
 TITLES = {
     "kernels": "Kernels",
     "families": "Further families of kernels",
     "models": "Training steps",
+    "networks": "Training steps of larger networks",
     "overhead": "Small calls",
 }
 BEGIN, END = "<!-- measured: written by bench/run.py -->", "<!-- end of what bench/run.py writes -->"

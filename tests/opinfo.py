@@ -99,7 +99,7 @@ ELEMENTWISE = [
     _row("sin", np.sin, 2, 2),
     _row("cos", np.cos, 2, 2),
     _row("tanh", np.tanh, 2, 3, bench=BIG),
-    _row("sigmoid", opref.sigmoid, 2, 3, bench=BIG),
+    _row("sigmoid", opref.sigmoid, 2.5, 3, bench=BIG),
     _row("softplus", lambda x: np.logaddexp(x, 0), 2, 2),
     _row("gelu", lambda x: 0.5 * x * (1 + opref.erf(x / np.sqrt(2))), 2, 3, rtol=1.2e-7, bench=BIG),
     _row("gelu_tanh", opref.gelu_tanh, 2, 16, bench=BIG),

@@ -112,7 +112,7 @@ CKERAS_INLINE V expm1_between(V x, typename V::Lane least, typename V::Lane most
 CKERAS_INLINE V16 expm1(V16 x) { return expm1_between(x, -40.0f, 89.0f); }
 CKERAS_INLINE V8 expm1(V8 x) { return expm1_between(x, -80.0, 710.0); }
 
-// 1 / (1 + e^-x). Max 2 / 3 ULP.
+// 1 / (1 + e^-x). Max 2.5 / 3 ULP.
 template <class V>
 CKERAS_INLINE V sigmoid(V x) {
   const V z = exp(-abs(x));
