@@ -3,27 +3,23 @@
 #include <algorithm>
 
 #include "cpu/parallel.h"
+#include "ops/argsort/radix.h"
 
 namespace ckeras::portable {
 namespace {
 
 constexpr int64_t kPiece = 1 << 12;  // elements that one thread sorts, at least
-
-// An element as an unsigned number in the order of the values, with its place. Pairs differ, so any sort is stable.
-struct Item {
-  uint64_t key;
-  int64_t place;
-  bool operator<(const Item& other) const { return key < other.key || (key == other.key && place < other.place); }
-};
+constexpr int64_t kSlots = 32;       // pieces that have memory at a time
 
 // Floats of U's width: the bits of infinity tell them apart.
 template <class U, uint64_t kInfinity>
 struct FloatKey {
   using Element = U;
-  uint64_t operator()(U bits) const {
+  using Key = U;
+  static U of(U bits) {
     constexpr U kSign = static_cast<U>(U{1} << (8 * sizeof(U) - 1));
     const U magnitude = static_cast<U>(bits & static_cast<U>(~kSign));
-    if (magnitude > kInfinity) return ~uint64_t{0};
+    if (magnitude > kInfinity) return static_cast<U>(~U{0});
     if (magnitude == 0) return kSign;
     return static_cast<U>(bits & kSign ? ~bits : bits | kSign);
   }
@@ -31,68 +27,97 @@ struct FloatKey {
 template <class T>
 struct IntegerKey {
   using Element = T;
-  uint64_t operator()(T x) const {
-    constexpr bool kSigned = static_cast<T>(-1) < static_cast<T>(0);
-    return kSigned ? static_cast<uint64_t>(static_cast<int64_t>(x)) ^ (uint64_t{1} << 63) : static_cast<uint64_t>(x);
+  using Key = std::make_unsigned_t<T>;
+  static Key of(T x) {
+    constexpr Key kSign = std::is_signed_v<T> ? static_cast<Key>(Key{1} << (8 * sizeof(T) - 1)) : Key{0};
+    return static_cast<Key>(static_cast<Key>(x) ^ kSign);
   }
 };
 
-template <class Key>
-void sort_rows(const Call& call) {
-  const View& x = call.in[0];
-  const View& out = call.out[0];
-  const int64_t n = x.shape[x.rank - 1], k = out.shape[out.rank - 1];
-  if (n == 0 || k == 0) return;
-  const int64_t rows = x.size() / n;
-  const uint64_t flip = call.ints[0] ? ~uint64_t{0} : 0;
-  Item* items = static_cast<Item*>(call.workspace);
-  const auto* values = x.as<const typename Key::Element>();
-  int32_t* places = out.as<int32_t>();
-  cpu::parallel_for(rows, std::max<int64_t>(1, kPiece / n), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      Item* first = items + row * n;
-      for (int64_t i = 0; i < n; ++i) first[i] = {Key()(values[row * n + i]) ^ flip, i};
-      if (k < n) {
-        std::partial_sort(first, first + k, first + n);
-      } else {
-        std::sort(first, first + n);
-      }
-      for (int64_t i = 0; i < k; ++i) places[row * k + i] = static_cast<int32_t>(first[i].place);
-    }
-  });
-}
+// Rows in pieces; those of one round share the workspace of kSlots pieces, two rows each.
+struct Pieces {
+  int64_t n, k, rows, piece, count, slots;
+  explicit Pieces(const Call& call)
+      : n(call.in[0].shape[call.in[0].rank - 1]), k(call.out[0].shape[call.out[0].rank - 1]) {
+    rows = n > 0 ? call.in[0].size() / n : 0;
+    piece = n > 0 ? std::max<int64_t>(1, kPiece / n) : 1;
+    count = (rows + piece - 1) / piece;
+    slots = std::min(count, kSlots);
+  }
+};
 
-void argsort(const Call& call) noexcept {
-  switch (call.in[0].dtype) {
-    case DType::Bool:
-    case DType::U8:
-      return sort_rows<IntegerKey<uint8_t>>(call);
-    case DType::I8:
-      return sort_rows<IntegerKey<int8_t>>(call);
-    case DType::I16:
-      return sort_rows<IntegerKey<int16_t>>(call);
-    case DType::I32:
-      return sort_rows<IntegerKey<int32_t>>(call);
-    case DType::I64:
-      return sort_rows<IntegerKey<int64_t>>(call);
-    case DType::U16:
-      return sort_rows<IntegerKey<uint16_t>>(call);
-    case DType::U32:
-      return sort_rows<IntegerKey<uint32_t>>(call);
-    case DType::U64:
-      return sort_rows<IntegerKey<uint64_t>>(call);
-    case DType::F16:
-      return sort_rows<FloatKey<uint16_t, 0x7c00>>(call);
-    case DType::BF16:
-      return sort_rows<FloatKey<uint16_t, 0x7f80>>(call);
-    case DType::F32:
-      return sort_rows<FloatKey<uint32_t, 0x7f800000>>(call);
-    case DType::F64:
-      return sort_rows<FloatKey<uint64_t, 0x7ff0000000000000>>(call);
+template <class K>
+void sort_rows(const Call& call, K) {
+  using Item = ItemOf<typename K::Key>;
+  const Pieces cut(call);
+  if (cut.k == 0) return;
+  const auto flip = static_cast<typename K::Key>(call.ints[0] ? ~uint64_t{0} : 0);
+  const auto* values = call.in[0].as<const typename K::Element>();
+  int32_t* places = call.out[0].as<int32_t>();
+  for (int64_t round = 0; round < cut.count; round += cut.slots) {
+    cpu::parallel_for(std::min(cut.slots, cut.count - round), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t slot = begin; slot < end; ++slot) {
+        Item* items = static_cast<Item*>(call.workspace) + 2 * slot * cut.n;
+        const int64_t first = (round + slot) * cut.piece;
+        for (int64_t row = first; row < std::min(first + cut.piece, cut.rows); ++row) {
+          const auto* from = values + row * cut.n;
+          for (int64_t i = 0; i < cut.n; ++i) {
+            items[i] = Item(static_cast<typename K::Key>(K::of(from[i]) ^ flip), static_cast<uint32_t>(i));
+          }
+          const Item* sorted = items;
+          if (cut.k < cut.n / 8) {
+            std::partial_sort(items, items + cut.k, items + cut.n);
+          } else {
+            sorted = radix_sort(items, items + cut.n, cut.n);
+          }
+          for (int64_t i = 0; i < cut.k; ++i) places[row * cut.k + i] = static_cast<int32_t>(sorted[i].place());
+        }
+      }
+    });
   }
 }
 
-int64_t workspace(const Call& call) noexcept { return call.in[0].size() * static_cast<int64_t>(sizeof(Item)); }
+template <class F>
+void with_key(DType dtype, const F& f) {
+  switch (dtype) {
+    case DType::Bool:
+    case DType::U8:
+      return f(IntegerKey<uint8_t>{});
+    case DType::I8:
+      return f(IntegerKey<int8_t>{});
+    case DType::I16:
+      return f(IntegerKey<int16_t>{});
+    case DType::I32:
+      return f(IntegerKey<int32_t>{});
+    case DType::I64:
+      return f(IntegerKey<int64_t>{});
+    case DType::U16:
+      return f(IntegerKey<uint16_t>{});
+    case DType::U32:
+      return f(IntegerKey<uint32_t>{});
+    case DType::U64:
+      return f(IntegerKey<uint64_t>{});
+    case DType::F16:
+      return f(FloatKey<uint16_t, 0x7c00>{});
+    case DType::BF16:
+      return f(FloatKey<uint16_t, 0x7f80>{});
+    case DType::F32:
+      return f(FloatKey<uint32_t, 0x7f800000>{});
+    case DType::F64:
+      return f(FloatKey<uint64_t, 0x7ff0000000000000>{});
+  }
+}
+
+void argsort(const Call& call) noexcept {
+  with_key(call.in[0].dtype, [&](auto key) { sort_rows(call, key); });
+}
+
+int64_t workspace(const Call& call) noexcept {
+  const Pieces cut(call);
+  int64_t item = 0;
+  with_key(call.in[0].dtype, [&](auto key) { item = sizeof(ItemOf<typename decltype(key)::Key>); });
+  return 2 * cut.slots * cut.n * item;
+}
 
 }  // namespace
 

@@ -97,6 +97,19 @@ void copy_rows(T* dst, const T* src, const Plan& plan) {
   });
 }
 
+// A whole tile, dst[j * dst_step + i] = src[i * src_step + j]: each line of the source is read once and whole, so lines
+// that the cache would keep in one place do not drive each other out.
+template <class T>
+void copy_tile(T* dst, int64_t dst_step, const T* src, int64_t src_step) {
+  T lines[kTile][kTile];
+  for (int64_t i = 0; i < kTile; ++i) std::memcpy(lines[i], src + i * src_step, sizeof(lines[i]));
+  for (int64_t j = 0; j < kTile; ++j) {
+    T column[kTile];
+    for (int64_t i = 0; i < kTile; ++i) column[i] = lines[i][j];
+    std::memcpy(dst + j * dst_step, column, sizeof(column));
+  }
+}
+
 // Dimension `k` is contiguous in the source and `inner` in the destination: tiles, so that both stay in the cache.
 template <class T>
 void copy_tiles(T* dst, const T* src, const Plan& plan, int k) {
@@ -117,6 +130,10 @@ void copy_tiles(T* dst, const T* src, const Plan& plan, int k) {
       const int64_t width = std::min(kTile, across.n - item++ % strips * kTile);
       for (int64_t first = 0; first < inner.n; first += kTile) {
         const int64_t last = std::min(first + kTile, inner.n);
+        if (width == kTile && last == first + kTile && inner.dst == 1) {
+          copy_tile(dst + to + first, across.dst, src + from + first * inner.src, inner.src);
+          continue;
+        }
         for (int64_t j = 0; j < width; ++j) {
           for (int64_t i = first; i < last; ++i) {
             dst[to + j * across.dst + i * inner.dst] = src[from + j * across.src + i * inner.src];

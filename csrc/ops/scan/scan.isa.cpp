@@ -9,10 +9,39 @@ namespace {
 constexpr int64_t kWidth = 32;    // neighbours that run side by side
 constexpr int64_t kPiece = 4096;  // elements of parallel work
 
-// step(place, j, carried[j]) in order for every place of every line; `start` is carried in.
+// step(place, carried) in order for every place of every line, `start` carried in; lines lie along memory: kRows of
+// them side by side, so that their chains overlap.
+template <class A, class Step>
+void for_rows(const ScanLines& lines, A start, const Step& step) {
+  constexpr int64_t kRows = 4;  // more would share lines of the cache where rows are a power of two long
+  const int64_t pieces = (lines.outer + kRows - 1) / kRows;
+  parallel_for(pieces, at_least_one(kPiece / at_least_one(lines.n * kRows)), [&](int64_t begin, int64_t end) {
+    const int64_t first = lines.reversed ? lines.n - 1 : 0, way = lines.reversed ? -1 : 1;
+    for (int64_t row = begin * kRows; row < least(end * kRows, lines.outer); row += kRows) {
+      const int64_t base = row * lines.n + first, left = lines.outer - row;
+      if (left >= kRows) {
+        A carried[kRows];
+#pragma GCC unroll 4
+        for (int64_t j = 0; j < kRows; ++j) carried[j] = start;
+        for (int64_t i = 0; i < lines.n; ++i) {
+#pragma GCC unroll 4
+          for (int64_t j = 0; j < kRows; ++j) step(base + j * lines.n + i * way, carried[j]);
+        }
+      } else {
+        for (int64_t j = 0; j < left; ++j) {
+          A carried = start;
+          for (int64_t i = 0; i < lines.n; ++i) step(base + j * lines.n + i * way, carried);
+        }
+      }
+    }
+  });
+}
+
+// The same for lines in any direction.
 template <class A, class Step>
 void for_lines(const Call& call, A start, const Step& step) {
   const ScanLines lines(call);
+  if (lines.inner == 1) return for_rows(lines, start, step);
   const int64_t blocks = (lines.inner + kWidth - 1) / kWidth;
   const int64_t piece = at_least_one(kPiece / at_least_one(lines.n * least(lines.inner, kWidth)));
   parallel_for(lines.outer * blocks, piece, [&](int64_t begin, int64_t end) {

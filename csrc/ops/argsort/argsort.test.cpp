@@ -1,0 +1,95 @@
+// argsort against a stable sort of the values, of every dtype, in rows around the sizes where the way changes.
+#include "ops/argsort/argsort.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "ops/testing.h"
+
+using namespace ckeras;
+using namespace ckeras::testing;
+
+namespace {
+
+template <class T>
+T number(const Array& x, int64_t i) {
+  return x.view.as<const T>()[i];
+}
+
+template <class Less>
+void check_rows(const Array& x, int64_t rows, int64_t n, int64_t k, bool descending, const Less& less) {
+  for (int threads : {1, 3}) {
+    cpu::set_num_threads(threads);
+    const Outcome got = run(cpu::Isa::Reference, "argsort", {&x}, {{DType::I32, {rows, k}}}, {{descending}, {}});
+    bool same = true;
+    for (int64_t r = 0; r < rows; ++r) {
+      std::vector<int32_t> order(static_cast<size_t>(n));
+      std::iota(order.begin(), order.end(), 0);
+      std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
+        return descending ? less(r * n + b, r * n + a) : less(r * n + a, r * n + b);
+      });
+      for (int64_t i = 0; i < k; ++i) {
+        same &= got.out[0].view.as<const int32_t>()[r * k + i] == order[static_cast<size_t>(i)];
+      }
+    }
+    if (!same) std::cerr << "argsort " << name_of(x.view.dtype) << ' ' << rows << ' ' << n << ' ' << k << '\n';
+    CHECK(same);
+  }
+}
+
+void check_dtype(DType dtype, int64_t rows, int64_t n, int64_t k, bool descending, bool few) {
+  Array x = sample(dtype, {rows, n}, static_cast<uint32_t>(rows + n));
+  if (is_float(dtype)) {  // few: multiples of 1/8 with many equals; else many values, and what is special
+    const double special[] = {0.0, -0.0, INFINITY, -INFINITY, NAN, -NAN, 1e-3, -1e-3};
+    std::mt19937 draw(7);
+    for (int64_t i = 0; !few && i < rows * n; ++i) {
+      x.set(i, draw() % 9 == 0 ? special[draw() % 8] : std::ldexp(static_cast<double>(draw()) / 4e9 - 0.5, draw() % 9));
+    }
+    return check_rows(x, rows, n, k, descending, [&](int64_t a, int64_t b) {
+      const double p = x.at(a), q = x.at(b);
+      return std::isnan(q) ? !std::isnan(p) : p < q;
+    });
+  }
+  const auto of = [&](auto zero) {
+    using T = decltype(zero);
+    check_rows(x, rows, n, k, descending, [&](int64_t a, int64_t b) { return number<T>(x, a) < number<T>(x, b); });
+  };
+  switch (dtype) {
+    case DType::I8:
+      return of(int8_t{});
+    case DType::I16:
+      return of(int16_t{});
+    case DType::I32:
+      return of(int32_t{});
+    case DType::I64:
+      return of(int64_t{});
+    case DType::U16:
+      return of(uint16_t{});
+    case DType::U32:
+      return of(uint32_t{});
+    case DType::U64:
+      return of(uint64_t{});
+    default:
+      return of(uint8_t{});
+  }
+}
+
+}  // namespace
+
+int main() {
+  std::vector<DType> dtypes(std::begin(kFloats), std::end(kFloats));
+  dtypes.insert(dtypes.end(), std::begin(kIntegers), std::end(kIntegers));
+  dtypes.push_back(DType::Bool);
+  for (DType dtype : dtypes) {
+    for (bool descending : {false, true}) {
+      for (int64_t n : {0, 1, 2, 63, 64, 65, 300}) check_dtype(dtype, 3, n, n, descending, n % 2 == 0);
+      check_dtype(dtype, 2, 9001, 9001, descending, false);
+      check_dtype(dtype, 150, 100, 100, descending, true);
+      check_dtype(dtype, 3, 500, 7, descending, false);
+      check_dtype(dtype, 3, 500, 400, descending, false);
+    }
+  }
+  return CHECK_RESULT();
+}
