@@ -4,59 +4,83 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-template <class V>
-struct First {
-  V value, number;  // of the first maximum, its place in the window
-};
-
-// The window is not empty.
-template <class V>
-CKERAS_INLINE First<V> first_maximum(const typename V::Lane* x, const Window& window) {
-  using T = typename V::Lane;
-  First<V> best{V::load(x + window.first, window.count), splat<V>(0)};
-  window.each([&](int64_t number, int64_t at) {
-    const V v = V::load(x + at, window.count);
-    // Larger, or NaN where there was none.
-    const auto better = (best.value == best.value) & !(v <= best.value);
-    best.value = select(better, v, best.value);
-    best.number = select(better, splat<V>(static_cast<T>(number)), best.number);
+// The first maximum of a window that is not empty: its value.
+template <class V, class W>
+CKERAS_INLINE V maximum(const typename V::Lane* x, const W& window) {
+  V best = window.load(x + window.first);
+  window.each([&](int64_t, int64_t at) {
+    const V v = window.load(x + at);
+    best = select((best == best) & !(v <= best), v, best);  // larger, or NaN where there was none
   });
   return best;
 }
 
+CKERAS_INLINE bool any(bool m) { return m; }
+template <class M>
+CKERAS_INLINE bool any(M m) {
+  return m.any();
+}
+
+// Its number in the window. Looked for from the end: then no comparison waits for another.
+template <class V, class W>
+CKERAS_INLINE V first_maximum(const typename V::Lane* x, const W& window) {
+  using T = typename V::Lane;
+  const V best = maximum<V>(x, window);
+  V chosen = splat<V>(0);
+  window.each_back([&](int64_t number, int64_t at) {
+    chosen = select(window.load(x + at) == best, splat<V>(static_cast<T>(number)), chosen);
+  });
+  if (!any(!(best == best))) return chosen;
+  window.each_back([&](int64_t number, int64_t at) {
+    const V v = window.load(x + at);
+    chosen = select((best == best) | (v == v), chosen, splat<V>(static_cast<T>(number)));
+  });
+  return chosen;
+}
+
 template <class V, class T = typename V::Lane>
 void forward(const PoolShape& s, const T* x, T* y) noexcept {
-  for_result_rows<V>(s, [&](const Window& window, int64_t at) {
-    const V value = window.empty() ? splat<V>(-__builtin_inff()) : first_maximum<V>(x, window).value;
-    value.store(y + at, window.count);
+  for_result_rows<V>(s, [&](const auto& window, int64_t at) {
+    const V value = window.empty() ? splat<V>(-__builtin_inff()) : maximum<V>(x, window);
+    window.store(value, y + at);
   });
 }
 
 template <class V, class T = typename V::Lane>
 void pick(const PoolShape& s, const T* x, const T* v, T* y) noexcept {
-  for_result_rows<V>(s, [&](const Window& window, int64_t at) {
+  for_result_rows<V>(s, [&](const auto& window, int64_t at) {
     V picked = splat<V>(0);
     if (!window.empty()) {
-      const V chosen = first_maximum<V>(x, window).number;
+      const V chosen = first_maximum<V>(x, window);
       window.each([&](int64_t number, int64_t place) {
-        const auto here = chosen == splat<V>(static_cast<T>(number));
-        picked = select(here, V::load(v + place, window.count), picked);
+        picked = select(chosen == splat<V>(static_cast<T>(number)), window.load(v + place), picked);
       });
     }
-    picked.store(y + at, window.count);
+    window.store(picked, y + at);
   });
 }
 
 template <class V, class T = typename V::Lane>
-void gradient(const PoolShape& s, const T* x, const T* dy, T* dx) noexcept {
-  scatter_windows<V>(s, dx, [&](const Window& window, int64_t at) {
-    if (window.empty()) return;
-    const V chosen = first_maximum<V>(x, window).number, g = V::load(dy + at, window.count);
-    window.each([&](int64_t number, int64_t place) {
-      const V old = V::load(dx + place, window.count);
-      select(chosen == splat<V>(static_cast<T>(number)), old + g, old).store(dx + place, window.count);
+void gradient(const PoolShape& s, const T* x, const T* dy, T* dx, T* numbers) noexcept {
+  const V zero = splat<V>(0);
+  if (disjoint(s)) {
+    return write_windows<V>(s, dx, [&](const auto& window, int64_t at) {
+      if (window.empty()) return;
+      const V chosen = first_maximum<V>(x, window), g = window.load(dy + at);
+      window.each([&](int64_t number, int64_t place) {
+        window.store(select(chosen == splat<V>(static_cast<T>(number)), g, zero), dx + place);
+      });
     });
-  });
+  }
+  gather_windows<V>(
+      s, dx,
+      [&](const auto& window, int64_t at) {
+        if (!window.empty()) window.store(first_maximum<V>(x, window), numbers + at);
+      },
+      [&](int64_t at, int64_t number, int64_t n) {
+        const auto here = load_channels<V>(numbers + at, n) == splat<V>(static_cast<T>(number));
+        return select(here, load_channels<V>(dy + at, n), zero);
+      });
 }
 
 void max_pool(const Call& call) noexcept {
@@ -70,8 +94,10 @@ void max_pool_grad(const Call& call) noexcept {
   run_float(call, [](const Call& c, auto t) {
     using T = decltype(t);
     const PoolShape s = pool_shape(c.in[0], c.in[1], c.ints);
-    with_lanes<T>(
-        s.c, [&](auto v) { gradient<decltype(v)>(s, c.in[0].as<const T>(), c.in[1].as<const T>(), c.out[0].as<T>()); });
+    with_lanes<T>(s.c, [&](auto v) {
+      gradient<decltype(v)>(s, c.in[0].as<const T>(), c.in[1].as<const T>(), c.out[0].as<T>(),
+                            static_cast<T*>(c.workspace));
+    });
   });
 }
 void max_pool_pick(const Call& call) noexcept {
@@ -86,8 +112,8 @@ void max_pool_pick(const Call& call) noexcept {
 }  // namespace
 
 extern const Kernel kernel_max_pool, kernel_max_pool_grad, kernel_max_pool_pick;
-constinit const Kernel kernel_max_pool = {max_pool, pool_bytes, nullptr};
-constinit const Kernel kernel_max_pool_grad = {max_pool_grad, pool_bytes, nullptr};
-constinit const Kernel kernel_max_pool_pick = {max_pool_pick, pool_bytes, nullptr};
+constinit const Kernel kernel_max_pool = {max_pool, no_bytes, nullptr};
+constinit const Kernel kernel_max_pool_grad = {max_pool_grad, gradient_bytes<1>, nullptr};
+constinit const Kernel kernel_max_pool_pick = {max_pool_pick, no_bytes, nullptr};
 
 }  // namespace ckeras::CKERAS_ISA

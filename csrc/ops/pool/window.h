@@ -16,10 +16,12 @@ struct One {
 
   T x;
 
+  static CKERAS_MEMBER One load(const T* p) { return {*p}; }
   static CKERAS_MEMBER One load(const T* p, int64_t) { return {*p}; }
+  CKERAS_MEMBER void store(T* p) const { *p = x; }
   CKERAS_MEMBER void store(T* p, int64_t) const { *p = x; }
   friend CKERAS_MEMBER One operator+(One a, One b) { return {a.x + b.x}; }
-  friend CKERAS_MEMBER One operator/(One a, One b) { return {a.x / b.x}; }
+  friend CKERAS_MEMBER One operator*(One a, One b) { return {a.x * b.x}; }
   friend CKERAS_MEMBER bool operator<=(One a, One b) { return a.x <= b.x; }
   friend CKERAS_MEMBER bool operator==(One a, One b) { return a.x == b.x; }
   friend CKERAS_MEMBER One select(bool m, One a, One b) { return m ? a : b; }
@@ -40,49 +42,116 @@ CKERAS_INLINE V splat(typename V::Lane x) {
   return V{x};
 }
 
-// A window's part inside the image, at some channels.
+// A window's part inside the image, at the channels of one vector: all of its lanes, or the first `count`. (A load may
+// wait long for the store of part of a vector, so only rests are parts.) kSide > 0: a square of such a side in one
+// plane, wholly inside the image, unrolled.
+template <class V, bool kWhole, int kSide = 0>
 struct Window {
+  using T = typename V::Lane;
+
   int64_t planes, rows, columns;
-  int64_t first;               // element of the image at its first place
+  T share;                     // 1 / places
   int64_t plane, row, column;  // elements from one to the next
-  int64_t count;               // of channels, at most a vector's
+  int64_t number;              // of its first place among the whole window's, row-major
+  int64_t plane_numbers, row_numbers;
+  int64_t first = 0;          // element of the image at its first place
+  int64_t count = V::kLanes;  // of channels
 
   CKERAS_MEMBER bool empty() const { return planes <= 0 || rows <= 0 || columns <= 0; }
-  CKERAS_MEMBER int64_t places() const { return planes * rows * columns; }
 
-  // body(number, element) for every place in row-major order.
+  CKERAS_MEMBER V load(const T* p) const {
+    if constexpr (kWhole) {
+      return V::load(p);
+    } else {
+      return V::load(p, count);
+    }
+  }
+  CKERAS_MEMBER void store(V v, T* p) const {
+    if constexpr (kWhole) {
+      v.store(p);
+    } else {
+      v.store(p, count);
+    }
+  }
+
+  // body(number, element) for every place in row-major order; numbers count the places in the padding too.
   template <class Body>
   CKERAS_MEMBER void each(const Body& body) const {
-    int64_t number = 0;
-    for (int64_t p = 0; p < planes; ++p) {
-      for (int64_t r = 0; r < rows; ++r) {
-        int64_t at = first + p * plane + r * row;
-        for (int64_t c = 0; c < columns; ++c, at += column) body(number++, at);
+    if constexpr (kSide > 0) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kSide * kSide; ++i) body(i, first + i / kSide * row + i % kSide * column);
+    } else {
+      for (int64_t p = 0; p < planes; ++p) {
+        for (int64_t r = 0; r < rows; ++r) {
+          const int64_t n = number + p * plane_numbers + r * row_numbers, at = first + p * plane + r * row;
+          for (int64_t c = 0; c < columns; ++c) body(n + c, at + c * column);
+        }
       }
     }
   }
+
+  // The same in falling order.
+  template <class Body>
+  CKERAS_MEMBER void each_back(const Body& body) const {
+    if constexpr (kSide > 0) {
+#pragma GCC unroll 16
+      for (int i = kSide * kSide - 1; i >= 0; --i) body(i, first + i / kSide * row + i % kSide * column);
+    } else {
+      for (int64_t p = planes - 1; p >= 0; --p) {
+        for (int64_t r = rows - 1; r >= 0; --r) {
+          const int64_t n = number + p * plane_numbers + r * row_numbers, at = first + p * plane + r * row;
+          for (int64_t c = columns - 1; c >= 0; --c) body(n + c, at + c * column);
+        }
+      }
+    }
+  }
+
+  template <bool kWholeNow, int kSideNow>
+  CKERAS_MEMBER Window<V, kWholeNow, kSideNow> as(int64_t at, int64_t channels) const {
+    return {planes, rows, columns, share, plane, row, column, number, plane_numbers, row_numbers, at, channels};
+  }
+};
+
+template <int kSide>
+struct Side {
+  static constexpr int value = kSide;
 };
 
 // body(window, element of the result) for image n, result plane h and row i, channels [c0, c1).
 template <class V, class Body>
 CKERAS_INLINE void for_windows(const PoolShape& s, int64_t n, int64_t h, int64_t i, int64_t c0, int64_t c1,
                                const Body& body) {
+  using T = typename V::Lane;
   const int64_t plane = s.z.first(h), planes = s.z.end(h) - plane;
   const int64_t row = s.y.first(i), rows = s.y.end(i) - row;
   const int64_t image_row = (n * s.z.size + plane) * s.y.size + row, result_row = (n * s.z.result + h) * s.y.result + i;
+  const int64_t plane_numbers = s.y.window * s.x.window, row_numbers = s.x.window;
+  const int64_t skipped = (plane - s.z.place(h, 0)) * plane_numbers + (row - s.y.place(i, 0)) * row_numbers;
+  Window<V, true> whole{planes,         rows, 0, T{0},          s.y.size * s.x.size * s.c,
+                        s.x.size * s.c, s.c,  0, plane_numbers, row_numbers};
   for (int64_t j = 0; j < s.x.result; ++j) {
     const int64_t column = s.x.first(j), columns = s.x.end(j) - column;
-    for (int64_t c = c0; c < c1; c += V::kLanes) {
-      const Window window{planes,
-                          rows,
-                          columns,
-                          (image_row * s.x.size + column) * s.c + c,
-                          s.y.size * s.x.size * s.c,
-                          s.x.size * s.c,
-                          s.c,
-                          least(V::kLanes, c1 - c)};
-      body(window, (result_row * s.x.result + j) * s.c + c);
+    if (columns != whole.columns) {
+      whole.columns = columns;
+      whole.share = whole.empty() ? T{0} : T{1} / static_cast<T>(planes * rows * columns);
     }
+    whole.number = skipped + column - s.x.place(j, 0);
+    const int64_t image_pixel = (image_row * s.x.size + column) * s.c, result = (result_row * s.x.result + j) * s.c;
+    int64_t c = c0;
+    const auto wholes = [&](auto side) {
+      for (; c + V::kLanes <= c1; c += V::kLanes) {
+        body(whole.template as<true, decltype(side)::value>(image_pixel + c, V::kLanes), result + c);
+      }
+    };
+    const bool square = planes == 1 && plane_numbers == rows * columns && rows == columns && s.z.window == 1;
+    if (square && rows == 2) {
+      wholes(Side<2>{});
+    } else if (square && rows == 3) {
+      wholes(Side<3>{});
+    } else {
+      wholes(Side<0>{});
+    }
+    if (c < c1) body(whole.template as<false, 0>(image_pixel + c, c1 - c), result + c);
   }
 }
 
@@ -100,11 +169,12 @@ CKERAS_INLINE void for_result_rows(const PoolShape& s, const Body& body) {
   });
 }
 
-// Images in stretches of channels are independent where windows overlap: pieces of work are some of them.
-// piece(image, c0, c1).
+// Images in stretches of channels are independent where windows overlap: pieces of work are some of them, narrow ones
+// where there are few images. piece(image, c0, c1).
 template <class V, class Piece>
 CKERAS_INLINE void for_stretches(const PoolShape& s, const Piece& piece) {
-  const int64_t stretch = most(1, 64 / V::kLanes) * V::kLanes, stretches = ceil_div(s.c, stretch);
+  const int64_t wide = most(1, 64 / V::kLanes) * V::kLanes;
+  const int64_t stretch = s.n * ceil_div(s.c, wide) >= 16 ? wide : V::kLanes, stretches = ceil_div(s.c, stretch);
   const int64_t elements = s.z.size * s.y.size * s.x.size * least(s.c, stretch);
   parallel_for(s.n * stretches, most(1, kPoolPiece / most(1, elements)), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
@@ -114,22 +184,106 @@ CKERAS_INLINE void for_stretches(const PoolShape& s, const Piece& piece) {
   });
 }
 
-// dx starts as zeros; body(window, element of dy) for every window in row-major order.
+// Whether no element belongs to two windows.
+CKERAS_INLINE bool disjoint(const PoolShape& s) {
+  return s.z.stride >= s.z.window && s.y.stride >= s.y.window && s.x.stride >= s.x.window;
+}
+
+// The windows [first, end) that have a place in them, for places in rising order.
+struct Covering {
+  int64_t first = 0, end = 0;
+
+  CKERAS_MEMBER void move(const Dim& d, int64_t place) {
+    while (end < d.result && d.place(end, 0) <= place) ++end;
+    while (first < end && d.place(first, d.window) <= place) ++first;
+  }
+};
+
+// dx of disjoint windows: zeros, set shortly before the first window that has them, then body(window, element of dy)
+// for every window in row-major order.
 template <class V, class T, class Body>
-CKERAS_INLINE void scatter_windows(const PoolShape& s, T* dx, const Body& body) {
+CKERAS_INLINE void write_windows(const PoolShape& s, T* dx, const Body& body) {
   for_stretches<V>(s, [&](int64_t n, int64_t c0, int64_t c1) {
-    const int64_t pixels = s.z.size * s.y.size * s.x.size;
-    for (int64_t p = n * pixels; p < (n + 1) * pixels; ++p) {
-      for (int64_t c = c0; c < c1; c += V::kLanes) splat<V>(0).store(dx + p * s.c + c, c1 - c);
-    }
+    const int64_t rows = s.z.size * s.y.size;
+    int64_t zeros = 0;
+    const auto zero = [&](int64_t end) {
+      for (; zeros < end; ++zeros) {
+        T* const line = dx + (n * rows + zeros) * s.x.size * s.c;
+        for (int64_t j = 0; j < s.x.size; ++j) {
+          int64_t c = c0;
+          for (; c + V::kLanes <= c1; c += V::kLanes) splat<V>(0).store(line + j * s.c + c);
+          if (c < c1) splat<V>(0).store(line + j * s.c + c, c1 - c);
+        }
+      }
+    };
     for (int64_t h = 0; h < s.z.result; ++h) {
-      for (int64_t i = 0; i < s.y.result; ++i) for_windows<V>(s, n, h, i, c0, c1, body);
+      for (int64_t i = 0; i < s.y.result; ++i) {
+        zero((s.z.end(h) - 1) * s.y.size + (s.z.window == 1 ? s.y.end(i) : s.y.size));
+        for_windows<V>(s, n, h, i, c0, c1, body);
+      }
+    }
+    zero(rows);
+  });
+}
+
+// dx of windows that overlap: prepare(window, element of dy) for every window of an image; then each element of dx is
+// the sum of term(element of dy, its number in that window, channels) over the windows that have it, in row-major
+// order.
+template <class V, class T, class Prepare, class Term>
+CKERAS_INLINE void gather_windows(const PoolShape& s, T* dx, const Prepare& prepare, const Term& term) {
+  for_stretches<V>(s, [&](int64_t n, int64_t c0, int64_t c1) {
+    for (int64_t h = 0; h < s.z.result; ++h) {
+      for (int64_t i = 0; i < s.y.result; ++i) for_windows<V>(s, n, h, i, c0, c1, prepare);
+    }
+    Covering planes;
+    for (int64_t p = 0; p < s.z.size; ++p) {
+      planes.move(s.z, p);
+      Covering rows;
+      for (int64_t r = 0; r < s.y.size; ++r) {
+        rows.move(s.y, r);
+        Covering columns;
+        T* line = dx + ((n * s.z.size + p) * s.y.size + r) * s.x.size * s.c;
+        for (int64_t j = 0; j < s.x.size; ++j, line += s.c) {
+          columns.move(s.x, j);
+          for (int64_t c = c0; c < c1; c += V::kLanes) {
+            V sum = splat<V>(0);
+            for (int64_t h = planes.first; h < planes.end; ++h) {
+              for (int64_t i = rows.first; i < rows.end; ++i) {
+                const int64_t tap = (p - s.z.place(h, 0)) * s.y.window + (r - s.y.place(i, 0));
+                const int64_t row = ((n * s.z.result + h) * s.y.result + i) * s.x.result;
+                for (int64_t k = columns.first; k < columns.end; ++k) {
+                  sum = sum + term((row + k) * s.c + c, tap * s.x.window + (j - s.x.place(k, 0)), c1 - c);
+                }
+              }
+            }
+            if (c + V::kLanes <= c1) {
+              sum.store(line + c);
+            } else {
+              sum.store(line + c, c1 - c);
+            }
+          }
+        }
+      }
     }
   });
 }
 
-CKERAS_INLINE int64_t pool_bytes(const Call& call) noexcept {
+// `n` channels: a vector's or the rest.
+template <class V>
+CKERAS_INLINE V load_channels(const typename V::Lane* p, int64_t n) {
+  return n >= V::kLanes ? V::load(p) : V::load(p, n);
+}
+
+CKERAS_INLINE int64_t no_bytes(const Call& call) noexcept {
   return bytes_float(call, [](const Call&, auto) -> int64_t { return 0; });
+}
+// The workspace of gradients whose windows overlap: an element for each of dy, which is in[which].
+template <int kWhich>
+CKERAS_INLINE int64_t gradient_bytes(const Call& call) noexcept {
+  return bytes_float(call, [](const Call& c, auto t) -> int64_t {
+    const View& dy = c.in[kWhich];
+    return disjoint(pool_shape(c.out[0], dy, c.ints)) ? 0 : dy.size() * static_cast<int64_t>(sizeof(t));
+  });
 }
 
 }  // namespace ckeras::CKERAS_ISA
