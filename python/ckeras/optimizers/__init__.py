@@ -10,6 +10,7 @@ from ckeras.optimizers.ftrl import Ftrl
 from ckeras.optimizers.lamb import Lamb
 from ckeras.optimizers.lion import Lion
 from ckeras.optimizers.loss_scale_optimizer import LossScaleOptimizer
+from ckeras.optimizers.multi_optimizer import MultiOptimizer, OptimizerMap
 from ckeras.optimizers.muon import Muon
 from ckeras.optimizers.optimizer import Optimizer
 from ckeras.optimizers.rmsprop import RMSprop
@@ -26,6 +27,7 @@ _CLASSES = (
     Lamb,
     Lion,
     LossScaleOptimizer,
+    MultiOptimizer,
     Muon,
     Nadam,
     RMSprop,
