@@ -465,6 +465,11 @@ STRUCTURED = [
     _row("gather", lambda x, i, axis: np.take(x, i, axis), cases=_gather_cases),
     _row("gather_grad", opref.gather_grad, rtol=1e-6, cases=_gather_grad_cases),
     _row("scatter", opref.scatter, cases=_scatter_cases),
+    _row(
+        "sort",
+        lambda x, descending: np.sort(x)[..., ::-1] if descending else np.sort(x),
+        cases=lambda rng: [((_n(rng, 3, 17),), {"descending": False}), ((_n(rng, 70),), {"descending": True})],
+    ),
     _row("argsort", opref.argsort, 0, cases=_argsort_cases),
     _row("transpose", lambda x, perm: x.transpose(perm), cases=_transpose_cases),
     _row(
@@ -492,6 +497,12 @@ STRUCTURED = [
     _row("cumulative_prod", opref.cumulative(np.multiply), rtol=1e-6, cases=_scan_cases(1)),
     _row("recurrence", opref.recurrence, rtol=1e-6, cases=_scan_cases(2)),
     _row("dft", opref.dft, rtol=1e-6, cases=_dft_cases),
+    _row(
+        "real_dft",
+        opref.real_dft,
+        rtol=1e-6,
+        cases=lambda rng: [((_n(rng, *s),), {}) for s in [(1,), (2,), (3, 8), (9, 16), (6, 15), (2, 3, 12), (0, 4)]],
+    ),
     _row("random_gamma", None, 0, cases=_parameter_cases((0.2, 5.0))),
     _row("random_binomial", None, 0, cases=_parameter_cases((0.0, 40.0), (0.0, 1.0))),
     _row("bitcast", lambda x, shape, dtype: x, 0, cases=_bitcast_cases),

@@ -313,6 +313,11 @@ def dft(re, im, sign):
     return [y.real, y.imag]
 
 
+def real_dft(x):
+    y = np.fft.rfft(x)
+    return [y.real, y.imag]
+
+
 def ctc_loss(logp, labels, label_lengths, lengths, blank):
     """The sum over all paths, one by one, and its derivative."""
     losses, grad = [], np.zeros_like(logp)

@@ -46,14 +46,14 @@ struct Pieces {
   }
 };
 
-template <class K>
-void sort_rows(const Call& call, K) {
+// finish(place in the results, row's place in x, place in the row) for each result.
+template <class K, class Finish>
+void sort_rows(const Call& call, K, const Finish& finish) {
   using Item = ItemOf<typename K::Key>;
   const Pieces cut(call);
   if (cut.k == 0) return;
   const auto flip = static_cast<typename K::Key>(call.ints[0] ? ~uint64_t{0} : 0);
   const auto* values = call.in[0].as<const typename K::Element>();
-  int32_t* places = call.out[0].as<int32_t>();
   for (int64_t round = 0; round < cut.count; round += cut.slots) {
     cpu::parallel_for(std::min(cut.slots, cut.count - round), 1, [&](int64_t begin, int64_t end) {
       for (int64_t slot = begin; slot < end; ++slot) {
@@ -70,7 +70,7 @@ void sort_rows(const Call& call, K) {
           } else {
             sorted = radix_sort(items, items + cut.n, cut.n);
           }
-          for (int64_t i = 0; i < cut.k; ++i) places[row * cut.k + i] = static_cast<int32_t>(sorted[i].place());
+          for (int64_t i = 0; i < cut.k; ++i) finish(row * cut.k + i, row * cut.n, sorted[i].place());
         }
       }
     });
@@ -109,7 +109,18 @@ void with_key(DType dtype, const F& f) {
 }
 
 void argsort(const Call& call) noexcept {
-  with_key(call.in[0].dtype, [&](auto key) { sort_rows(call, key); });
+  int32_t* places = call.out[0].as<int32_t>();
+  with_key(call.in[0].dtype, [&](auto key) {
+    sort_rows(call, key, [=](int64_t to, int64_t, uint32_t place) { places[to] = static_cast<int32_t>(place); });
+  });
+}
+void sort(const Call& call) noexcept {
+  with_key(call.in[0].dtype, [&](auto key) {
+    using Element = typename decltype(key)::Element;
+    const auto* from = call.in[0].as<const Element>();
+    auto* values = call.out[0].as<Element>();
+    sort_rows(call, key, [=](int64_t to, int64_t row, uint32_t place) { values[to] = from[row + place]; });
+  });
 }
 
 int64_t workspace(const Call& call) noexcept {
@@ -121,7 +132,8 @@ int64_t workspace(const Call& call) noexcept {
 
 }  // namespace
 
-extern const Kernel kernel_argsort;
+extern const Kernel kernel_argsort, kernel_sort;
 constinit const Kernel kernel_argsort = {argsort, workspace, nullptr};
+constinit const Kernel kernel_sort = {sort, workspace, nullptr};
 
 }  // namespace ckeras::portable

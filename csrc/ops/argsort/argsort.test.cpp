@@ -1,4 +1,4 @@
-// argsort against a stable sort of the values, of every dtype, in rows around the sizes where the way changes.
+// argsort and sort against a stable sort of the values, of every dtype, in rows around the sizes where the way changes.
 #include "ops/argsort/argsort.h"
 
 #include <algorithm>
@@ -33,6 +33,13 @@ void check_rows(const Array& x, int64_t rows, int64_t n, int64_t k, bool descend
       for (int64_t i = 0; i < k; ++i) {
         same &= got.out[0].view.as<const int32_t>()[r * k + i] == order[static_cast<size_t>(i)];
       }
+    }
+    const Outcome values = run(cpu::Isa::Reference, "sort", {&x}, {{x.view.dtype, {rows, k}}}, {{descending}, {}});
+    const auto bytes = static_cast<size_t>(size_of(x.view.dtype));
+    for (int64_t i = 0; i < rows * k; ++i) {
+      const int64_t from = i / k * n + got.out[0].view.as<const int32_t>()[i];
+      same &= std::memcmp(&values.out[0].bytes[static_cast<size_t>(i) * bytes],
+                          &x.bytes[static_cast<size_t>(from) * bytes], bytes) == 0;
     }
     if (!same) std::cerr << "argsort " << name_of(x.view.dtype) << ' ' << rows << ' ' << n << ' ' << k << '\n';
     CHECK(same);

@@ -4,14 +4,20 @@
 //   out  re, im [..., n]: out[k] = sum of in[j] exp(sign 2 pi i j k / n)
 //   ints sign, -1 or 1
 //
-// Powers of two by radix 2 (J. W. Cooley and J. W. Tukey, 1965); other sizes n as a convolution of a power of two
+// real_dft: the first half of that of real numbers, forward.
+//
+//   in   x [..., n] f32 f64
+//   out  re, im [..., n / 2 + 1]
+//
+// Powers of two by radix 2 or 4 (J. W. Cooley and J. W. Tukey, 1965); other sizes n as a convolution of a power of two
 // m >= 2n - 1 (L. I. Bluestein, 1970). The sums have one order, that of the size.
 #pragma once
 #include "runtime/kernel.h"
 
 namespace ckeras {
 
-inline constexpr int64_t kDftRows = 16;  // rows whose copies are in memory together
+inline constexpr int64_t kDftRows = 16;           // rows whose copies are in memory together
+inline constexpr int64_t kDftLaneSize = 1 << 14;  // up to here several rows are transformed at a time
 
 CKERAS_INLINE bool is_power_of_2(int64_t n) { return n > 0 && (n & (n - 1)) == 0; }
 // The size of the transforms that are made.

@@ -1,5 +1,7 @@
-// Fourier transforms of every size against the plain sum, both directions.
+// Fourier transforms of every size against the plain sum, both directions; one row and several at a time.
 #include "ops/dft/dft.h"
+
+#include <cmath>
 
 #include "ops/testing.h"
 
@@ -17,11 +19,25 @@ int main() {
           check_kernel("dft", {&re, &im}, {{dtype, {rows, n}}, {dtype, {rows, n}}}, {{sign}, {}},
                        {rounding, rounding * static_cast<double>(n)});
         }
+        const Out half{dtype, {rows, n / 2 + 1}};
+        check_kernel("real_dft", {&re}, {half, half}, {}, {rounding, rounding * static_cast<double>(n)});
       }
     }
   }
   const Array none(DType::F32, {0, 4}), empty(DType::F32, {3, 0});
   check_kernel("dft", {&none, &none}, {{DType::F32, {0, 4}}, {DType::F32, {0, 4}}}, {{1}, {}}, {});
   check_kernel("dft", {&empty, &empty}, {{DType::F32, {3, 0}}, {DType::F32, {3, 0}}}, {{1}, {}}, {});
+  const Array no_rows(DType::F64, {0, 5});
+  check_kernel("real_dft", {&no_rows}, {{DType::F64, {0, 3}}, {DType::F64, {0, 3}}}, {}, {});
+  // A number that is none stays in its row.
+  for (int64_t n : {12, 15}) {
+    Array spoiled = random_array(DType::F32, {9, n}, 5);
+    spoiled.set(3 * n + 1, NAN);
+    const Out half{DType::F32, {9, n / 2 + 1}};
+    for (cpu::Isa isa : cpu::supported_isas()) {
+      const Outcome got = run(isa, "real_dft", {&spoiled}, {half, half}, {});
+      for (int64_t i = 0; i < 9 * (n / 2 + 1); ++i) CHECK(std::isnan(got.out[0].at(i)) == (i / (n / 2 + 1) == 3));
+    }
+  }
   return CHECK_RESULT();
 }

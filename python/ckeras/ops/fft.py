@@ -33,6 +33,20 @@ dft_p = Primitive(
 )
 
 
+def _real_dft_vjp(ctx, g_re, g_im):
+    n = ctx.inputs[0].shape[-1]
+    return (dft_p.bind(_fitted(g_re, n), _fitted(g_im, n), sign=1)[0],)
+
+
+real_dft_p = Primitive(
+    "real_dft",
+    lambda x: [((*x.shape[:-1], x.shape[-1] // 2 + 1), x.dtype)] * 2,
+    vjp=_real_dft_vjp,
+    doc="dft of real numbers, forward: the first n // 2 + 1 of its numbers.",
+    multi=True,
+)
+
+
 def _wide(x):
     """Halves in float32."""
     return as_dtype(x, "float32" if dtypes.SIZES[x.dtype] == 2 else x.dtype)
@@ -121,9 +135,7 @@ def rfft(x, fft_length=None):
     if not x.ndim or not x.shape[-1]:
         raise ShapeError(f"[rfft] x must have a last dimension that is not empty, got shape {x.shape}")
     n = _length("rfft", fft_length, x.shape[-1])
-    wide = _fitted(_wide(x), n)
-    pair = dft_p.bind(wide, constant(wide.shape, 0, wide.dtype), sign=-1)
-    return _finish([cut(y, y.ndim - 1, 0, n // 2 + 1) for y in pair], x.dtype)
+    return _finish(real_dft_p.bind(_fitted(_wide(x), n)), x.dtype)
 
 
 @public_op

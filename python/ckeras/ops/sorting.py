@@ -37,6 +37,20 @@ argsort_p = Primitive(
 )
 
 
+def _sort_vjp(ctx, g):
+    order = _order(ctx.inputs[0], **ctx.attrs)
+    return (take_along_axis(g, _order(order), axis=-1),)
+
+
+sort_p = Primitive(
+    "sort",
+    lambda x, descending: (x.shape, x.dtype),
+    lambda x, descending: ((int(descending),), ()),
+    _sort_vjp,
+    "The elements of each row in sorted order, as argsort has it.",
+)
+
+
 def _last(op, x, axis):
     """`x` with `axis` moved to the end, raveled for `None`; and the way back."""
     if axis is None:
@@ -50,6 +64,12 @@ def _order(x, descending=False, k=None):
     if x.shape[-1] > 2**31:
         raise ShapeError(f"[argsort] indices are int32: {x.shape[-1]} elements along the axis are too many")
     return argsort_p.bind(x, k=x.shape[-1] if k is None else k, descending=descending)
+
+
+def _sorted(x):
+    if x.shape[-1] > 2**31:
+        raise ShapeError(f"[sort] {x.shape[-1]} elements along the axis are too many: at most 2^31")
+    return sort_p.bind(x, descending=False)
 
 
 @public_op
@@ -73,7 +93,7 @@ def sort(x, axis=-1):
     """
     x = operand(x)
     rows, back = _last("sort", x, axis)
-    return back(take_along_axis(rows, _order(rows), axis=-1))
+    return back(_sorted(rows))
 
 
 @public_op
@@ -121,7 +141,7 @@ def _quantile(op, x, q, axis, method, keepdims, skip_nan, scale=1.0):
         raise ShapeError(f"[{op}] over no elements (shape {x.shape}) has no value")
     rows = to_shape(permute(x, (*rest, *axes)), (*kept, n))
     holes = isnan(rows)
-    rows = take_along_axis(rows, _order(rows), axis=-1)
+    rows = _sorted(rows)
     wide = "float64" if x.dtype == "float64" else "float32"
     share = to_shape(as_dtype(q, wide) * scale, q.shape)
     if skip_nan:

@@ -1,0 +1,37 @@
+// Complex numbers of absolute value 1. Only for .isa.cpp files.
+#pragma once
+#include "cpu/vmath.h"
+#include "cpu/whole.h"
+#include "ops/dft/dft.h"
+
+namespace ckeras::CKERAS_ISA {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+
+struct Complexes {
+  double *re, *im;
+};
+
+// to[k] = exp(-i pi number(k) / half) for k < n.
+template <class Number>
+void turns(Complexes to, int64_t n, int64_t half, const Number& number) {
+  for (int64_t k = 0; k < n; k += 8) {
+    double angle[8] = {};
+    for (int64_t j = 0; j < 8 && k + j < n; ++j) {
+      angle[j] = kPi * (static_cast<double>(number(k + j)) / static_cast<double>(half));
+    }
+    const V8 a = V8::load(angle);
+    cos(a).store(to.re + k, n - k);
+    (V8(0) - sin(a)).store(to.im + k, n - k);
+  }
+}
+
+// k * k mod n without overflow, for k < n.
+CKERAS_INLINE int64_t square_modulo(int64_t k, int64_t n) {
+  return static_cast<int64_t>(static_cast<unsigned __int128>(k) * static_cast<unsigned __int128>(k) %
+                              static_cast<unsigned __int128>(n));
+}
+
+}  // namespace
+}  // namespace ckeras::CKERAS_ISA
