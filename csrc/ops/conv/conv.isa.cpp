@@ -1,16 +1,22 @@
 // conv and conv_grad_input: both are products whose A is packed from an image (ops/conv/panels.h), but for depthwise
-// ones and those to few channels, which are loops of their own.
+// ones and those to few channels, which are loops of their own, and those of few filters, which pack nothing.
 #include "ops/conv/conv.h"
 
 #include "gemm/batch.h"
 #include "gemm/gemm.h"
 #include "gemm/widen.h"
 #include "ops/conv/depthwise.h"
+#include "ops/conv/direct.h"
 #include "ops/conv/few.h"
 #include "ops/conv/phases.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
+
+// By ops/conv/direct.h, where a group has `channels` and `results`.
+bool goes_direct(int64_t channels, int64_t results, int64_t taps, int64_t pixels) noexcept {
+  return channels > 0 && channels <= 256 && results > 0 && results <= kDirectResults && taps > 0 && pixels > 0;
+}
 
 // A batch of products, one a group.
 template <class T>
@@ -27,7 +33,23 @@ struct Convolution {
   bool few() const noexcept { return few_results(s.og, s.cg); }
   int64_t bytes() const noexcept {
     if (depthwise(s)) return 0;
-    return few() ? s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T)) : batch.total_bytes();
+    if (few()) return s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T));
+    return direct() ? direct_plan().bytes() : batch.total_bytes();
+  }
+
+  bool direct() const noexcept { return goes_direct(s.cg, s.og, s.taps(), s.results()); }
+  Direct<T> direct_plan() const noexcept {
+    return {{axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.c, s.taps() * s.cg * s.og}, s.groups, s.og};
+  }
+  void run_direct(const T* x, const T* w, const T* bias, T* y, void* workspace) const noexcept {
+    const int64_t row = s.x.result * s.o, plane = s.y.result * row;
+    direct_plan().run(
+        workspace, [&](int64_t g) { return Matrix<T>{w + g * s.og, s.o, false}; },
+        [&](int64_t g) { return x + g * s.cg; },
+        [&](int64_t g) { return DirectGrid<T>{y + g * s.og, s.z.result * plane, plane, row, s.o}; },
+        [&](int64_t g) {
+          return Ending<T>{bias != nullptr ? bias + g * s.og : nullptr, static_cast<Epilogue>(s.activation)};
+        });
   }
 
   // Filters [taps, channels, all filters] as [groups, taps, filters, channels].
@@ -70,6 +92,7 @@ struct Convolution {
       }
       return;
     }
+    if (direct()) return run_direct(x, w, bias, y, call.workspace);
     batch.run(call.workspace, [&](int64_t g, void* workspace) {
       const Matrix<T> filters{w + g * s.og, s.o, false};
       const Ending<T> ending{bias != nullptr ? bias + g * s.og : nullptr, epilogue};
@@ -102,12 +125,33 @@ struct InputGradient {
     }
   }
 
+  bool direct(const Phases& phase) const noexcept {
+    return goes_direct(s.og, s.cg, phase.taps(), s.n * phase.pixels());
+  }
+  Direct<T> direct_plan(const Phases& phase) const noexcept {
+    return {{phase.z.axis, phase.y.axis, phase.x.axis, s.n, s.og, s.o, phase.taps() * s.og * s.cg}, s.groups, s.cg};
+  }
+  // The phase's rows of dx.
+  DirectGrid<T> grid(T* dx, const Phases& phase) const noexcept {
+    const int64_t row = s.x.size * s.c, plane = s.y.size * row;
+    return {dx + phase.z.place(0) * plane + phase.y.place(0) * row + phase.x.place(0) * s.c, s.z.size * plane,
+            s.z.stride * plane, s.y.stride * row, s.x.stride * s.c};
+  }
+
   GemmPlan plan_of(const Phases& phase) const noexcept {
     return plan_gemm<T>(s.n * phase.pixels(), s.cg, phase.taps() * s.og, false);
   }
 
   bool few() const noexcept { return few_results(s.cg, s.og); }
-  int64_t bytes() const noexcept { return depthwise(s) || few() ? 0 : batch.total_bytes(); }
+  int64_t bytes() const noexcept {
+    if (depthwise(s) || few()) return 0;
+    int64_t bytes = batch.total_bytes();
+    for (int64_t number = 0; number < phases; ++number) {
+      const Phases phase(number, s);
+      if (direct(phase)) bytes = most(bytes, direct_plan(phase).bytes());
+    }
+    return bytes;
+  }
 
   void run(const Call& call) const noexcept {
     const T* dy = call.in[0].as<const T>();
@@ -135,9 +179,18 @@ struct InputGradient {
       }
       return;
     }
+    for (int64_t number = 0; number < phases; ++number) {
+      const Phases phase(number, s);
+      if (!direct(phase)) continue;
+      direct_plan(phase).run(
+          call.workspace, [&](int64_t g) { return TurnedFilters<T>{w + g * s.og, s.cg, s.o, s.og, phase}; },
+          [&](int64_t g) { return dy + g * s.og; }, [&](int64_t g) { return grid(dx + g * s.cg, phase); },
+          [&](int64_t) { return nothing; });
+    }
     batch.run(call.workspace, [&](int64_t i, void* workspace) {
       const int64_t g = i / phases;
       const Phases phase(i % phases, s);
+      if (direct(phase)) return;
       const ImagePixels<T> pixels{{dy + g * s.og, s.o, s.og, phase.z.axis, phase.y.axis, phase.x.axis}};
       const TurnedFilters<T> filters{w + g * s.og, s.cg, s.o, s.og, phase};
       multiply_matrices(plan_of(phase), pixels, filters, PhaseRows<T>{dx + g * s.cg, s.c, phase}, nothing, workspace);

@@ -1,0 +1,71 @@
+#include "ops/conv/direct_tile.h"
+
+namespace ckeras::CKERAS_ISA {
+namespace {
+
+template <class T, int R, int V>
+void direct_tile(const DirectRun& run, const T* const* a, const T* b, T* const* c, int64_t count, int64_t n,
+                 bool first) noexcept {
+  using Vector = VecOf<T>;
+  constexpr int64_t kLanes = Vector::kLanes;
+  Vector sum[R][V];
+  const T* rows[R];
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i) {
+    rows[i] = a[i];
+#pragma GCC unroll 4
+    for (int j = 0; j < V; ++j) sum[i][j] = Vector(T{0});
+  }
+  for (int64_t s = 0; s < run.segments; ++s, b += run.b_segment) {
+    int64_t at = run.offsets[s];
+    const T* from = b;
+    for (int64_t p = 0; p < run.length; ++p, at += run.step, from += run.ldb) {
+      Vector column[V];
+#pragma GCC unroll 4
+      for (int j = 0; j < V; ++j) column[j] = Vector::load(from + j * kLanes);
+#pragma GCC unroll 16
+      for (int i = 0; i < R; ++i) {
+        const Vector row(rows[i][at]);
+#pragma GCC unroll 4
+        for (int j = 0; j < V; ++j) sum[i][j] = fma(row, column[j], sum[i][j]);
+      }
+    }
+  }
+  const bool whole = n == V * kLanes;
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i) {
+    if (i >= count) break;
+#pragma GCC unroll 4
+    for (int j = 0; j < V; ++j) {
+      T* to = c[i] + j * kLanes;
+      if (whole) {
+        (first ? sum[i][j] : Vector::load(to) + sum[i][j]).store(to);
+      } else {
+        (first ? sum[i][j] : Vector::load(to, n - j * kLanes) + sum[i][j]).store(to, n - j * kLanes);
+      }
+    }
+  }
+}
+
+template <class T, int S, int V>
+constexpr void fill(DirectTable<T>& table) {
+  if constexpr (V <= kDirectVectors) {
+    table.kernels[S][V - 1] = direct_tile<T, kDirectRows[S], V>;
+    fill<T, S, V + 1>(table);
+  } else if constexpr (S + 1 < kDirectSizes) {
+    fill<T, S + 1, 1>(table);
+  }
+}
+template <class T>
+constexpr DirectTable<T> filled() {
+  DirectTable<T> table{};
+  fill<T, 0, 1>(table);
+  return table;
+}
+
+}  // namespace
+
+constinit const DirectTable<float> DirectTiles<float>::table = filled<float>();
+constinit const DirectTable<double> DirectTiles<double>::table = filled<double>();
+
+}  // namespace ckeras::CKERAS_ISA
