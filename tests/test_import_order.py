@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "python" / "ckeras"
 # From the ground up. Rooms of one line may use each other, as long as their modules make no cycle.
 ROOMS = [
-    ["_engine", "_version"],
+    ["_engine", "_version", "_cuda"],
     ["_core"],
     ["ops", "_stateless", "_masks"],
     ["tree", "config", "random", "dtype_policies", "backend", "saving"],
@@ -22,7 +22,7 @@ ROOMS = [
     ["callbacks"],
     ["trainers"],
     ["models"],
-    ["kernels", "applications", "datasets", "wrappers"],
+    ["kernels", "applications", "datasets", "wrappers", "device"],
     [""],
 ]
 # Loaded when first used, because a heavy package hangs on it.

@@ -16,7 +16,11 @@ inline constexpr const char* kDTypeNames[kDTypes] = {"bool",     "int8",    "int
                                                      "bfloat16", "float32", "float64"};
 inline constexpr uint8_t kDTypeSizes[kDTypes] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8};
 
+#if defined(__CUDA_ARCH__)  // a device does not see tables of the host
+CKERAS_INLINE int64_t size_of(DType d) { return 0x8422842184211 >> (4 * static_cast<int>(d)) & 15; }
+#else
 CKERAS_INLINE int64_t size_of(DType d) { return kDTypeSizes[static_cast<int>(d)]; }
+#endif
 CKERAS_INLINE const char* name_of(DType d) { return kDTypeNames[static_cast<int>(d)]; }
 CKERAS_INLINE bool is_half(DType d) { return d == DType::F16 || d == DType::BF16; }
 

@@ -10,6 +10,12 @@ namespace ckeras {
 CKERAS_INLINE uint32_t bits_of(float f) { return __builtin_bit_cast(uint32_t, f); }
 CKERAS_INLINE float float_of(uint32_t u) { return __builtin_bit_cast(float, u); }
 
+#if defined(__CUDA_ARCH__)
+CKERAS_INLINE uint32_t leading_zeros(uint32_t u) { return static_cast<uint32_t>(__clz(static_cast<int>(u))); }
+#else
+CKERAS_INLINE uint32_t leading_zeros(uint32_t u) { return static_cast<uint32_t>(__builtin_clz(u)); }  // u not 0
+#endif
+
 CKERAS_INLINE float bf16_to_f32(uint16_t h) { return float_of(static_cast<uint32_t>(h) << 16); }
 CKERAS_INLINE uint16_t f32_to_bf16(float f) {
   const uint32_t u = bits_of(f);
@@ -24,7 +30,7 @@ CKERAS_INLINE float f16_to_f32(uint16_t h) {
   if (exponent == 31) return float_of(sign | 0x7f800000u | (mantissa << 13) | (mantissa ? 0x400000u : 0));
   if (exponent != 0) return float_of(sign | ((exponent + 112) << 23) | (mantissa << 13));
   if (mantissa == 0) return float_of(sign);
-  const uint32_t shift = static_cast<uint32_t>(__builtin_clz(mantissa)) - 21;  // brings the leading one to bit 10
+  const uint32_t shift = leading_zeros(mantissa) - 21;  // brings the leading one to bit 10
   mantissa = (mantissa << shift) & 0x3ffu;
   return float_of(sign | ((113 - shift) << 23) | (mantissa << 13));
 }

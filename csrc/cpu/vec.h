@@ -23,6 +23,9 @@
 #error "cpu/vec.h is for .isa.cpp files, which are compiled with CKERAS_ISA set"
 #endif
 
+#if defined(CKERAS_ISA_CUDA)
+#include "cuda/lane.h"  // the same names, one lane wide
+#else
 #if defined(CKERAS_ISA_AVX512)
 #include "cpu/vec_avx512.h"
 #elif defined(CKERAS_ISA_AVX2)
@@ -115,13 +118,13 @@ CKERAS_INLINE auto to_float(Pair<H> a) {
 // Sixteen floats as doubles, eight in each half; and back, rounded.
 using W16 = Pair<V8>;
 template <int N, int... I>
-CKERAS_INLINE Pair<Reg<double, N / 2>> widen_halves(Reg<float, N> a, Indices<I...>) {
+CKERAS_INLINE Pair<Reg<double, N / 2> > widen_halves(Reg<float, N> a, Indices<I...>) {
   using D = Reg<double, N / 2>;
   return {D::from(__builtin_convertvector(__builtin_shufflevector(a.r, a.r, I...), Raw<double, N / 2>)),
           D::from(__builtin_convertvector(__builtin_shufflevector(a.r, a.r, (I + N / 2)...), Raw<double, N / 2>))};
 }
 template <int N, int... I>
-CKERAS_INLINE Reg<float, N> narrow_halves(Pair<Reg<double, N / 2>> a, Indices<I...>) {
+CKERAS_INLINE Reg<float, N> narrow_halves(Pair<Reg<double, N / 2> > a, Indices<I...>) {
   return Reg<float, N>::from(__builtin_shufflevector(__builtin_convertvector(a.lo.r, Raw<float, N / 2>),
                                                      __builtin_convertvector(a.hi.r, Raw<float, N / 2>), I...));
 }
@@ -134,11 +137,11 @@ CKERAS_INLINE auto to_double(Pair<H> a) {
   return Pair<decltype(to_double(a.lo))>(to_double(a.lo), to_double(a.hi));
 }
 template <int N>
-CKERAS_INLINE Reg<float, 2 * N> to_single(Pair<Reg<double, N>> a) {
+CKERAS_INLINE Reg<float, 2 * N> to_single(Pair<Reg<double, N> > a) {
   return narrow_halves<2 * N>(a, IndicesTo<2 * N>{});
 }
 template <class H>
-CKERAS_INLINE auto to_single(Pair<Pair<H>> a) {
+CKERAS_INLINE auto to_single(Pair<Pair<H> > a) {
   return Pair<decltype(to_single(a.lo))>(to_single(a.lo), to_single(a.hi));
 }
 
@@ -247,3 +250,4 @@ CKERAS_INLINE float min(float a, float b) { return a != a || a < b ? a : b; }
 CKERAS_INLINE double min(double a, double b) { return a != a || a < b ? a : b; }
 
 }  // namespace ckeras::CKERAS_ISA
+#endif

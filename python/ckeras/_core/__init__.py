@@ -1,1 +1,8 @@
 """The engine's Python half: tensors, variables, primitives, differentiation, tracing. It imports nothing from `ops`."""
+
+import os
+
+if os.environ.get("CKERAS_DEVICE"):  # before anything is computed
+    from ckeras._cuda import settle
+
+    settle()

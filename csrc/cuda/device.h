@@ -1,0 +1,71 @@
+// What every kernel source includes: CUDA's language, or its emulation on the host, and launches. Only for .cu files.
+#pragma once
+#if defined(__CUDACC__)
+#include <cuda_runtime.h>
+#define CKERAS_CALLED __device__ __noinline__  // a call in the kernel, not a copy
+#define CKERAS_SHARED(Type, name) __shared__ Type name
+#define CKERAS_DYNAMIC_SHARED(Type, name)                         \
+  extern __shared__ __align__(16) unsigned char ckeras_dynamic[]; \
+  Type* const name = reinterpret_cast<Type*>(ckeras_dynamic)
+#else
+#include "cuda/testing/emulate.h"
+#define CKERAS_CALLED __attribute__((noinline))
+#endif
+
+#include <cstdint>
+
+#include "cpu/vmath.h"
+#include "cuda/queue.h"
+#include "ops/storage.h"
+
+namespace ckeras::cuda {
+
+inline constexpr int kWarp = 32;
+inline constexpr unsigned kWholeWarp = 0xffffffffu;
+inline constexpr int64_t kMaxBlocksX = 0x7fffffff, kMaxBlocksYZ = 65535;
+
+#if defined(__CUDACC__)
+using Grid = dim3;
+#else
+using Grid = emulate::Grid;
+#endif
+
+// kernel(args...) on grid x block threads, unless something failed before.
+template <class... Params, class... Args>
+void launch(Queue& queue, Grid grid, Grid block, int64_t dynamic_bytes, void (*kernel)(Params...), Args... args) {
+  if (queue.error != 0) return;
+#if defined(__CUDACC__)
+  if (dynamic_bytes > 48 * 1024) {
+    queue.error = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                                       cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(dynamic_bytes));
+    if (queue.error != 0) return;
+  }
+  kernel<<<grid, block, static_cast<size_t>(dynamic_bytes), static_cast<cudaStream_t>(queue.stream)>>>(
+      static_cast<Params>(args)...);
+  queue.error = cudaGetLastError();
+#else
+  emulate::launch(grid, block, dynamic_bytes, [&] { kernel(static_cast<Params>(args)...); });
+#endif
+}
+
+CKERAS_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Blocks for a loop over n elements, `each` a block, that strides by the whole grid: enough to fill any device. It
+// decides nothing about results.
+inline unsigned blocks_for(int64_t n, int64_t each) {
+  constexpr int64_t kMost = 8192;
+  const int64_t blocks = ceil_div(n, each);
+  return static_cast<unsigned>(blocks < 1 ? 1 : blocks > kMost ? kMost : blocks);
+}
+
+// The elements of such a loop: for (int64_t i = first_element(); i < n; i += all_threads()).
+__device__ __forceinline__ int64_t first_element() { return int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
+__device__ __forceinline__ int64_t all_threads() { return int64_t{gridDim.x} * blockDim.x; }
+
+// f(storage) for the float dtypes; Status for the table.
+template <class F>
+Status with_floats(DType dtype, const F& f) {
+  return with_storage(dtype, f) ? Status::Launched : Status::NoDtype;
+}
+
+}  // namespace ckeras::cuda

@@ -1,0 +1,250 @@
+#include "cuda/testing/emulate.h"
+
+#include <ucontext.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <vector>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#define CKERAS_ADDRESS_SANITIZER 1
+#endif
+
+namespace ckeras::emulate {
+namespace {
+
+constexpr int kWarp = 32;
+constexpr int64_t kStackBytes = 128 * 1024;
+constexpr int64_t kStaticShared = 48 * 1024;    // of a block, on every device
+constexpr int64_t kDynamicShared = 160 * 1024;  // of a block on sm_80
+
+[[noreturn]] void refuse(const char* what) {
+  std::fprintf(stderr, "cuda emulation: %s (block %u %u %u, thread %d)\n", what, here.block.x, here.block.y,
+               here.block.z, here.linear);
+  std::abort();
+}
+
+bool falling = false;
+
+struct FreeBytes {
+  void operator()(void* p) const { std::free(p); }
+};
+using Bytes = std::unique_ptr<void, FreeBytes>;
+
+// Garbage, and of the very size, so that the address sanitizer sees what lies beyond.
+Bytes garbage(int64_t bytes) {
+  void* p = nullptr;
+  if (posix_memalign(&p, 128, static_cast<size_t>(bytes)) != 0) refuse("out of memory");
+  std::memset(p, 0xff, static_cast<size_t>(bytes));
+  return Bytes(p);
+}
+
+// A fiber waits while *counter == seen.
+struct Fiber {
+  ucontext_t context;
+  Bytes stack;
+  Here at;
+  const uint64_t* counter;
+  uint64_t seen;
+  void* fake_stack;
+};
+
+struct Warp {
+  uint64_t turns = 0;
+  int arrived = 0;
+  uint64_t values[2][kWarp];  // of this exchange and the one before, which slow lanes still read
+};
+
+class Block {
+ public:
+  Block(int threads, int64_t dynamic_bytes, const std::function<void()>& body)
+      : threads_(threads), body_(body), warps_((threads + kWarp - 1) / kWarp), dynamic_bytes_(dynamic_bytes) {
+    if (dynamic_bytes > 0) dynamic_ = garbage(dynamic_bytes);
+  }
+
+  // Threads start one after the other, in the fiber of one that has ended when there is such.
+  void run();
+  void barrier();
+  const uint64_t* exchange(uint64_t value);
+  void* shared(const void* tag, int64_t bytes);
+  void* dynamic() { return dynamic_bytes_ > 0 ? dynamic_.get() : nullptr; }
+
+ private:
+  static void enter();
+  void work();
+  void place(int order);
+  void wait(const uint64_t* counter);
+  void resume(Fiber& fiber);
+
+  int threads_;
+  const std::function<void()>& body_;
+  int started_ = 0, ended_ = 0, arrived_ = 0;
+  uint64_t barriers_ = 0;
+  std::vector<Warp> warps_;
+  std::map<const void*, std::pair<int64_t, Bytes>> shared_;
+  int64_t shared_bytes_ = 0, dynamic_bytes_;
+  Bytes dynamic_;
+  std::vector<std::unique_ptr<Fiber>> fibers_;
+  Fiber* current_ = nullptr;
+  ucontext_t scheduler_;
+  const void* scheduler_stack_ = nullptr;
+  size_t scheduler_stack_size_ = 0;
+};
+
+Block* block = nullptr;
+std::vector<Bytes> stacks;  // of fibers that ended
+
+void Block::place(int order) {
+  here.linear = falling ? threads_ - 1 - order : order;
+  const unsigned i = static_cast<unsigned>(here.linear);
+  here.thread = {i % here.block_size.x, i / here.block_size.x % here.block_size.y,
+                 i / here.block_size.x / here.block_size.y};
+}
+
+void Block::work() {
+  while (started_ < threads_) {
+    place(started_++);
+    body_();
+    ++ended_;
+  }
+  current_->counter = nullptr;  // never again
+}
+
+void Block::enter() {
+  Block* self = block;
+#if CKERAS_ADDRESS_SANITIZER
+  __sanitizer_finish_switch_fiber(nullptr, &self->scheduler_stack_, &self->scheduler_stack_size_);
+#endif
+  self->work();
+#if CKERAS_ADDRESS_SANITIZER
+  __sanitizer_start_switch_fiber(nullptr, self->scheduler_stack_, self->scheduler_stack_size_);
+#endif
+  swapcontext(&self->current_->context, &self->scheduler_);
+}
+
+void Block::resume(Fiber& fiber) {
+  current_ = &fiber;
+  const Here before = here;
+  here = fiber.at;
+#if CKERAS_ADDRESS_SANITIZER
+  void* fake = nullptr;
+  __sanitizer_start_switch_fiber(&fake, fiber.stack.get(), kStackBytes);
+#endif
+  swapcontext(&scheduler_, &fiber.context);
+#if CKERAS_ADDRESS_SANITIZER
+  __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
+#endif
+  here = before;
+  current_ = nullptr;
+}
+
+void Block::wait(const uint64_t* counter) {
+  Fiber& fiber = *current_;
+  fiber.counter = counter;
+  fiber.seen = *counter;
+  fiber.at = here;
+#if CKERAS_ADDRESS_SANITIZER
+  __sanitizer_start_switch_fiber(&fiber.fake_stack, scheduler_stack_, scheduler_stack_size_);
+#endif
+  swapcontext(&fiber.context, &scheduler_);
+#if CKERAS_ADDRESS_SANITIZER
+  __sanitizer_finish_switch_fiber(fiber.fake_stack, &scheduler_stack_, &scheduler_stack_size_);
+#endif
+}
+
+void Block::run() {
+  while (ended_ < threads_) {
+    if (started_ < threads_) {
+      Fiber& fiber = *fibers_.emplace_back(std::make_unique<Fiber>());
+      if (stacks.empty()) {
+        fiber.stack = Bytes(std::malloc(kStackBytes));
+      } else {
+        fiber.stack = std::move(stacks.back());
+        stacks.pop_back();
+      }
+      fiber.at = here;
+      if (fiber.stack == nullptr || getcontext(&fiber.context) != 0) refuse("no fiber");
+      fiber.context.uc_stack.ss_sp = fiber.stack.get();
+      fiber.context.uc_stack.ss_size = kStackBytes;
+      fiber.context.uc_link = nullptr;
+      makecontext(&fiber.context, &Block::enter, 0);
+      resume(fiber);
+      continue;
+    }
+    bool moved = false;
+    for (const auto& fiber : fibers_) {
+      if (fiber->counter == nullptr || *fiber->counter == fiber->seen) continue;
+      resume(*fiber);
+      moved = true;
+    }
+    if (!moved && ended_ < threads_) refuse("threads wait at a barrier that others never reach");
+  }
+  for (const auto& fiber : fibers_) stacks.push_back(std::move(fiber->stack));
+}
+
+void Block::barrier() {
+  if (++arrived_ < threads_) return wait(&barriers_);
+  arrived_ = 0;
+  ++barriers_;
+}
+
+const uint64_t* Block::exchange(uint64_t value) {
+  Warp& warp = warps_[here.linear / kWarp];
+  if (threads_ % kWarp != 0) refuse("a warp exchange in a block that is no multiple of 32 threads");
+  uint64_t* values = warp.values[warp.turns % 2];
+  values[here.linear % kWarp] = value;
+  if (++warp.arrived < kWarp) {
+    wait(&warp.turns);
+  } else {
+    warp.arrived = 0;
+    ++warp.turns;
+  }
+  return values;
+}
+
+void* Block::shared(const void* tag, int64_t bytes) {
+  auto& [size, memory] = shared_[tag];
+  if (memory == nullptr) {
+    size = bytes;
+    memory = garbage(bytes);
+    shared_bytes_ += bytes;
+    if (shared_bytes_ > kStaticShared) refuse("more than 48 KB of static shared memory");
+  }
+  return memory.get();
+}
+
+}  // namespace
+
+void turn_around(bool value) { falling = value; }
+
+void launch(Grid grid, Grid size, int64_t dynamic_bytes, const std::function<void()>& body) {
+  if (block != nullptr) refuse("a launch from a kernel");
+  const int64_t threads = int64_t{size.x} * size.y * size.z;
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || threads == 0) refuse("an empty launch");
+  if (grid.x > 0x7fffffffu || grid.y > 65535 || grid.z > 65535) refuse("a grid out of limits");
+  if (threads > 1024 || size.z > 64) refuse("a block out of limits");
+  if (dynamic_bytes < 0 || dynamic_bytes > kDynamicShared) refuse("too much dynamic shared memory");
+  here = {};
+  here.block_size = size;
+  here.grid_size = grid;
+  const int64_t blocks = int64_t{grid.x} * grid.y * grid.z;
+  for (int64_t i = 0; i < blocks; ++i) {
+    const int64_t b = falling ? blocks - 1 - i : i;
+    here.block = {static_cast<unsigned>(b % grid.x), static_cast<unsigned>(b / grid.x % grid.y),
+                  static_cast<unsigned>(b / grid.x / grid.y)};
+    Block now(static_cast<int>(threads), dynamic_bytes, body);
+    block = &now;
+    now.run();
+    block = nullptr;
+  }
+}
+
+void barrier() { block->barrier(); }
+const uint64_t* exchange(uint64_t value) { return block->exchange(value); }
+void* shared(const void* tag, int64_t bytes) { return block->shared(tag, bytes); }
+void* dynamic_shared() { return block->dynamic(); }
+
+}  // namespace ckeras::emulate
