@@ -123,7 +123,10 @@ class CompileLoss:
                 continue
             weight = pick(weights, path, name)
             if weight is not None and (isinstance(weight, (bool, str)) or not hasattr(weight, "__float__")):
-                raise ValueError(f"[compile] loss_weights must be numbers, got {weight!r}")
+                raise ValueError(
+                    f"[compile] loss_weights, the third argument, must be numbers, got {weight!r}; metrics are "
+                    "given as metrics=[...]"
+                )
             rows.append([path, name, fn, weight, None])
         if not rows:
             raise ValueError("[compile] no output of the model has a loss")
