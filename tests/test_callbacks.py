@@ -156,4 +156,4 @@ def test_a_terminal_gets_one_line_that_moves(monkeypatch):
     bar.update(2, [("loss", 0.25)])
     text = out.getvalue()
     assert text.count("\n") == 1 and text.count("\r") == 2
-    assert "1/2" in text and "loss: 0.2500" in text
+    assert "1/2" in text and "loss: 0.3750" in text

@@ -54,12 +54,12 @@ def floatx():
     return _floatx
 
 
-def set_floatx(dtype):
+def set_floatx(value):
     """Sets the default float dtype: `"float16"`, `"bfloat16"`, `"float32"` or `"float64"`."""
     global _floatx
-    if dtype not in FLOATS:
-        raise ValueError(f"[set_floatx] expected one of {sorted(FLOATS)}, got {dtype!r}")
-    _floatx = dtype
+    if value not in FLOATS:
+        raise ValueError(f"[set_floatx] expected one of {sorted(FLOATS)}, got {value!r}")
+    _floatx = value
     result_type.cache_clear()
 
 

@@ -69,7 +69,7 @@ class ProgbarLogger(Callback):
         self._seen = 0
         live = settings.is_interactive_logging_enabled()
         verbose = self.verbose if live or not self.verbose else 2
-        self._bar = Progbar(self._target, verbose=verbose, unit_name="step")
+        self._bar = Progbar(self._target, verbose=verbose, stateless_metrics=(), unit_name="step")
 
     def _move(self, batch, logs):
         self._seen = batch + 1

@@ -1,5 +1,6 @@
 """Process-wide settings with plain values."""
 
+from ckeras._core import tracebacks as _tracebacks
 from ckeras._core.dtypes import floatx, set_floatx
 from ckeras._core.settings import (
     disable_flash_attention,
@@ -15,15 +16,20 @@ __all__ = [
     "backend",
     "disable_flash_attention",
     "disable_interactive_logging",
+    "disable_traceback_filtering",
     "enable_flash_attention",
     "enable_interactive_logging",
+    "enable_traceback_filtering",
     "epsilon",
     "floatx",
     "image_data_format",
     "is_flash_attention_enabled",
     "is_interactive_logging_enabled",
+    "is_nnx_enabled",
+    "is_traceback_filtering_enabled",
     "max_epochs",
     "max_steps_per_epoch",
+    "set_backend",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
@@ -41,6 +47,25 @@ _values = {
 def backend():
     """The name of the engine: `"ckeras"`."""
     return "ckeras"
+
+
+def set_backend(backend):
+    """Does nothing for `"ckeras"`, the only engine; `ValueError` for another."""
+    if backend != "ckeras":
+        raise ValueError(
+            f"[set_backend] {backend!r} is not to be had: ckeras computes on its own engine, 'ckeras', alone. Programs "
+            "that need JAX, PyTorch or TensorFlow underneath use Keras itself."
+        )
+
+
+def is_nnx_enabled():
+    """Whether layers are Flax NNX modules: never, there is no JAX here."""
+    return False
+
+
+enable_traceback_filtering = _tracebacks.enable_traceback_filtering
+disable_traceback_filtering = _tracebacks.disable_traceback_filtering
+is_traceback_filtering_enabled = _tracebacks.is_traceback_filtering_enabled
 
 
 def is_interactive_logging_enabled():

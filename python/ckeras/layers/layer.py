@@ -8,6 +8,7 @@ from ckeras._core.scope import state
 from ckeras._core.symbolic import KerasTensor, Operation, any_symbolic, output_spec
 from ckeras._core.tensor import Tensor, TensorBase
 from ckeras._core.trace import Tracer
+from ckeras._core.tracebacks import filtered
 from ckeras._core.variable import Variable
 from ckeras._masks import any_masks, get_mask, masks_of, set_mask
 from ckeras._stateless import swapped
@@ -262,7 +263,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
                 outputs = self._run(args, kwargs, symbolic)
         except Exception as e:
             self._explain(e, args, kwargs)
-            raise
+            raise filtered(e)
         finally:
             calls.entry, calls.training = entry, training
         if self.activity_regularizer is not None:

@@ -110,9 +110,7 @@ class Model(Trainer, Layer):
 
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
         """Saves the weights to a `.weights.h5` file."""
-        if max_shard_size is not None:
-            raise NotImplementedError(f"[{self.name}.save_weights] max_shard_size: sharded files are not supported yet")
-        return saving.save_weights(self, filepath, overwrite=overwrite)
+        return saving.save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
         """Loads weights from a `.weights.h5`, `.keras` or older `.h5` file; from the last `by_name=True` by names."""

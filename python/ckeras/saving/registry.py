@@ -47,12 +47,13 @@ _custom_names = {}
 
 class _State(threading.local):
     scopes = ()  # dicts of custom_object_scope, innermost last
-    safe_mode = True
+    safe_mode = None  # of the innermost SafeModeScope
     depth = 0
     shared = None  # shared_object_id -> object while one config is read
 
 
 _state = _State()
+_unsafe = False  # enable_unsafe_deserialization was called
 
 
 # ---------------------------------------------------------------- registrations
@@ -146,7 +147,16 @@ class SafeModeScope:
 
 def in_safe_mode():
     """Whether code in configs is refused: always, unless `safe_mode=False` was passed."""
-    return _state.safe_mode
+    return _state.safe_mode is not False and not _unsafe
+
+
+def enable_unsafe_deserialization():
+    """Lets every file and config that is loaded from now on run the code it holds, whatever `safe_mode` says.
+
+    For programs all of whose files come from a trusted place. `safe_mode=False` does it for one call.
+    """
+    global _unsafe
+    _unsafe = True
 
 
 # ---------------------------------------------------------------- objects to configs
@@ -239,13 +249,20 @@ def _package_of(cls):
 # ---------------------------------------------------------------- configs to objects
 
 
-def deserialize_keras_object(config, custom_objects=None, safe_mode=None):
+def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwargs):
     """The object of a config made by `serialize_keras_object` or by Keras.
 
     Only classes and functions of ckeras, registered ones, and those in `custom_objects` are made. `safe_mode=False`
-    lets lambdas in. Raises `DeserializationError` (a `ValueError`) for anything else, before anything of it runs.
+    lets lambdas in; inside another call, as in a `from_config`, the outer one's counts. `module_objects` (the only
+    other argument): a dict of objects that a string may name. Raises `DeserializationError` (a `ValueError`) for
+    anything else, before anything of it runs.
     """
-    if safe_mode is not None and bool(safe_mode) != _state.safe_mode:
+    named = kwargs.pop("module_objects", None)
+    if kwargs:
+        raise ValueError(f"[deserialize_keras_object] unexpected arguments {sorted(kwargs)}")
+    if named is not None and isinstance(config, str) and config in named:
+        return named[config]
+    if _state.safe_mode is None:
         with SafeModeScope(safe_mode):
             return deserialize_keras_object(config, custom_objects)
     if custom_objects:
@@ -451,7 +468,7 @@ def _slice(config):
 
 
 def _lambda(config):
-    if _state.safe_mode:
+    if in_safe_mode():
         raise DeserializationError(
             "[deserialize_keras_object] the config holds a Python lambda: loading it would run code from the file. "
             "Refused in safe mode; store a function registered with ckeras.saving.register_keras_serializable, or pass "

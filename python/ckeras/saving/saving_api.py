@@ -128,10 +128,12 @@ def _is_legacy(path):
     return path.endswith((".h5", ".hdf5")) and not path.endswith(".weights.h5")
 
 
-def save_weights(model, filepath, overwrite=True, **kwargs):
+def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs):
     """Writes a `.weights.h5` file: the variables of the model, its layers and its optimizer."""
     if kwargs:
         raise ValueError(f"[save_weights] unexpected arguments {sorted(kwargs)}")
+    if max_shard_size is not None:
+        raise NotImplementedError("[save_weights] max_shard_size: sharded files are not supported; leave it out")
     path = _path(filepath, "save_weights")
     if not path.endswith(".weights.h5"):
         raise ValueError(f"[save_weights] filepath must end with '.weights.h5', got {path!r}")

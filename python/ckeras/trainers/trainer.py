@@ -9,6 +9,7 @@ from ckeras._core import nest
 from ckeras._core.scope import state as ambient
 from ckeras._core.tape import GradientTape
 from ckeras._core.tensor import Tensor
+from ckeras._core.tracebacks import filters_traceback
 from ckeras.callbacks.callback_list import CallbackList, to_python
 from ckeras.config import settings
 from ckeras.saving import registry
@@ -51,6 +52,7 @@ class Trainer(StateTree, StepFunctions):
 
     # ---------------------------------------------------------------- compile
 
+    @filters_traceback
     def compile(
         self,
         optimizer="rmsprop",
@@ -353,6 +355,7 @@ class Trainer(StateTree, StepFunctions):
 
     # ---------------------------------------------------------------- fit, evaluate, predict
 
+    @filters_traceback
     def fit(
         self,
         x=None,
@@ -456,6 +459,7 @@ class Trainer(StateTree, StepFunctions):
         callbacks.on_test_end(logs)
         return logs
 
+    @filters_traceback
     def evaluate(
         self,
         x=None,
@@ -486,6 +490,7 @@ class Trainer(StateTree, StepFunctions):
         logs = self._evaluate(data, limit, callbacks)
         return logs if return_dict else self._flatten_logs(logs)
 
+    @filters_traceback
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """The model's outputs on all samples as NumPy arrays, structured as the outputs.
 
@@ -522,11 +527,13 @@ class Trainer(StateTree, StepFunctions):
         columns = zip(*[nest.leaves(f) for f in found], strict=False)
         return nest.pack(found[0], [np.concatenate([t.numpy() for t in column]) for column in columns])
 
+    @filters_traceback
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
         """One update; the logs of this batch, as `evaluate` returns them."""
         self._assert_compiled("train_on_batch")
         return self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
 
+    @filters_traceback
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
         """As `train_on_batch` without an update."""
         self._assert_compiled("test_on_batch")
@@ -540,6 +547,7 @@ class Trainer(StateTree, StepFunctions):
         logs = to_python(self._runner(kind, data.structure).run(data.leaves))
         return logs if return_dict else self._flatten_logs(logs)
 
+    @filters_traceback
     def predict_on_batch(self, x):
         """The outputs for one batch, as NumPy arrays."""
         data = ArrayData(x)

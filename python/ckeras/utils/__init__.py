@@ -1,4 +1,6 @@
-"""Utilities: seeds, progress, one-hot rows, datasets, and registered names."""
+"""Utilities: seeds, progress, one-hot rows, datasets, pictures of models, and registered names."""
+
+import importlib
 
 from ckeras._core.dtypes import standardize as standardize_dtype
 from ckeras._core.symbolic import is_keras_tensor
@@ -20,6 +22,7 @@ from ckeras.saving.registry import (
 )
 from ckeras.utils.array_datasets import split_dataset, timeseries_dataset_from_array
 from ckeras.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from ckeras.utils.config import Config
 from ckeras.utils.dataset import PyDataset, Sequence
 from ckeras.utils.directory_datasets import (
     audio_dataset_from_directory,
@@ -35,6 +38,7 @@ from ckeras.utils.seeds import set_random_seed
 from ckeras.utils.sequences import pad_sequences
 
 __all__ = [
+    "Config",
     "CustomObjectScope",
     "Progbar",
     "PyDataset",
@@ -56,9 +60,11 @@ __all__ = [
     "is_interactive_logging_enabled",
     "is_keras_tensor",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
     "register_keras_serializable",
     "save_img",
     "serialize_keras_object",
@@ -70,3 +76,12 @@ __all__ = [
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
+
+# Above the utilities, because they know models: loaded on first use.
+_MODELS = {"model_to_dot": "models.plotting", "plot_model": "models.plotting"}
+
+
+def __getattr__(name):
+    if name in _MODELS:
+        return getattr(importlib.import_module(f"ckeras.{_MODELS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

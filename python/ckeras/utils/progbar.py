@@ -27,22 +27,34 @@ def log_line(text, end="\n"):
 class Progbar:
     """Shows progress to `target` steps (`None`: not known).
 
-    `verbose`: 0 nothing, 1 a bar, 2 one line at the end. Values in `stateful_metrics` (a set of names, or `None` for
-    all) are shown as given; others as the mean over steps. On a stream that is no terminal, `verbose=1` prints the
-    finished bar alone.
+    `verbose`: 0 nothing, 1 a bar, 2 one line at the end. Values are shown as their mean over the steps, those named in
+    `stateful_metrics` as given; with `stateless_metrics`, all but those named as given. On a stream that is no
+    terminal, `verbose=1` prints the finished bar alone.
 
     >>> bar = ckeras.utils.Progbar(3)
     >>> for i in range(3):
     ...     bar.update(i + 1, [("loss", 0.5)])
     """
 
-    def __init__(self, target, width=_WIDTH, verbose=1, interval=0.05, stateful_metrics=None, unit_name="step"):
+    def __init__(
+        self,
+        target,
+        width=_WIDTH,
+        verbose=1,
+        interval=0.05,
+        stateful_metrics=None,
+        stateless_metrics=None,
+        unit_name="step",
+    ):
         self.target = target
         self.width = width
         self.verbose = verbose
         self.interval = interval
         self.unit_name = unit_name
-        self.stateful_metrics = None if stateful_metrics is None else set(stateful_metrics)
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ValueError("[Progbar] give stateful_metrics or stateless_metrics, not both")
+        self.stateful_metrics = set(stateful_metrics or ()) if stateless_metrics is None else None
+        self.stateless_metrics = None if stateless_metrics is None else set(stateless_metrics)
         self._terminal = bool(getattr(sys.stdout, "isatty", lambda: False)())
         self._sums = {}
         self._seen = 0
@@ -57,7 +69,7 @@ class Progbar:
             finalize = self.target is not None and current >= self.target
         step = max(current - self._seen, 0)
         for name, value in values or ():
-            if self.stateful_metrics is not None and name not in self.stateful_metrics:
+            if self._averages(name):
                 total, count = self._sums.get(name, (0.0, 0))
                 self._sums[name] = (total + value * max(step, 1), count + max(step, 1))
             else:
@@ -80,6 +92,11 @@ class Progbar:
         padding = " " * max(self._drawn - len(line), 0)
         self._drawn = len(line)
         log_line("\r" + line + padding, end="\n" if finalize else "")
+
+    def _averages(self, name):
+        if self.stateful_metrics is not None:
+            return name not in self.stateful_metrics
+        return name in self.stateless_metrics
 
     def add(self, n, values=None):
         """Moves on by `n` steps."""
