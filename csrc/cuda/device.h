@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "cpu/vmath.h"
+#include "cpu/whole.h"
 #include "cuda/queue.h"
 #include "ops/storage.h"
 
@@ -47,8 +48,6 @@ void launch(Queue& queue, Grid grid, Grid block, int64_t dynamic_bytes, void (*k
   emulate::launch(grid, block, dynamic_bytes, [&] { kernel(static_cast<Params>(args)...); });
 #endif
 }
-
-CKERAS_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Blocks for a loop over n elements, `each` a block, that strides by the whole grid: enough to fill any device. It
 // decides nothing about results.
