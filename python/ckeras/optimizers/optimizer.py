@@ -236,6 +236,11 @@ class Optimizer:
             self._accumulate(grads, variables)
         else:
             self._update(grads, variables)
+        if self.use_ema:  # at every step, of a round of accumulated gradients too, as Keras does
+            self._move_average()
+        for v in variables:
+            if v.constraint is not None:
+                v.assign(v.constraint(v.value))
         self._iterations.assign_add(1)
 
     def _with_gradients(self, grads, variables):
@@ -253,11 +258,6 @@ class Optimizer:
         rate = self.learning_rate
         self._decay(variables, rate)
         self.update_all(grads, variables, rate)
-        for v in variables:
-            if v.constraint is not None:
-                v.assign(v.constraint(v.value))
-        if self.use_ema:
-            self._move_average()
 
     def update_all(self, grads, variables, learning_rate):
         """Updates every variable: at once where the class has a `fused_update`, else by `update_step`."""

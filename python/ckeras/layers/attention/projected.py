@@ -146,7 +146,7 @@ class Projected(Layer):
             for _ in range(4 - len(mask.shape)):
                 mask = ops.expand_dims(mask, -3)
         dropped = bool(training) and self._rate > 0
-        if not dropped and not return_attention_scores:
+        if not dropped and not return_attention_scores and query.shape[-1] == value.shape[-1]:
             out = ops.dot_product_attention(
                 query, key, value, mask=mask, is_causal=use_causal_mask, flash_attention=self._flash
             )

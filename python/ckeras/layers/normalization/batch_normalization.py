@@ -38,6 +38,7 @@ class BatchNormalization(Affine):
         for name, asked in (
             ("renorm=True", renorm),
             ("renorm_clipping", renorm_clipping is not None),
+            (f"renorm_momentum={renorm_momentum}", renorm_momentum != 0.99),
             ("synchronized=True", synchronized),
         ):
             if asked:

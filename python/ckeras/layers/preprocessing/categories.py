@@ -209,7 +209,9 @@ class Discretization(Layer):
 
     def get_config(self):
         names = ("bin_boundaries", "num_bins", "epsilon", "output_mode", "sparse")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        del config["trainable"]  # which Keras's own does not take
+        return config
 
     @classmethod
     def from_config(cls, config):
