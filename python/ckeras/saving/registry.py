@@ -35,6 +35,7 @@ _PUBLIC_MODULES = {
     "dtype_policies": "keras.dtype_policies",
     "dtype_policies.policy": "keras",
     "random": "keras.random",
+    "utils": "keras.utils",
 }
 # Classes that live elsewhere than the package that publishes them.
 _ELSEWHERE = {"SeedGenerator": "random"}
@@ -376,7 +377,7 @@ def _builtin_class(module, name):
             if e.name != f"ckeras.{package}":
                 raise
             continue
-        found = vars(owner).get(name)
+        found = getattr(owner, name, None)  # packages load some names on first use
         if isinstance(found, type) and found.__module__.startswith("ckeras.") and hasattr(found, "from_config"):
             return found
     return None

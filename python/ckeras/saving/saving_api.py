@@ -119,7 +119,7 @@ def _load_legacy(path, where, custom_objects, compile, safe_mode):
 
 def _model_of(config, where):
     model = deserialize_keras_object(config)
-    if not (hasattr(model, "fit") and hasattr(model, "layers")):
+    if not (hasattr(model, "fit") and hasattr(model, "layers")) and not getattr(model, "is_saved_alone", False):
         raise FileError(f"[{where}] describes a {type(model).__name__}, not a model")
     return model
 

@@ -40,6 +40,7 @@ from ckeras.utils.sequences import pad_sequences
 __all__ = [
     "Config",
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",
@@ -77,11 +78,11 @@ __all__ = [
     "unpack_x_y_sample_weight",
 ]
 
-# Above the utilities, because they know models: loaded on first use.
-_MODELS = {"model_to_dot": "models.plotting", "plot_model": "models.plotting"}
+# Loaded on first use: because they know models, which are above the utilities, or many layers.
+_LATER = {"FeatureSpace": "utils.feature_space", "model_to_dot": "models.plotting", "plot_model": "models.plotting"}
 
 
 def __getattr__(name):
-    if name in _MODELS:
-        return getattr(importlib.import_module(f"ckeras.{_MODELS[name]}"), name)
+    if name in _LATER:
+        return getattr(importlib.import_module(f"ckeras.{_LATER[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
