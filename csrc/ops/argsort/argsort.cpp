@@ -46,6 +46,21 @@ struct Pieces {
   }
 };
 
+// items[0 ... k) = the k least of item(0) ... item(n - 1), sorted: a heap of the best so far, which few get into.
+template <class Item, class Get>
+void select_least(Item* items, int64_t k, int64_t n, const Get& item) {
+  for (int64_t i = 0; i < k; ++i) items[i] = item(i);
+  std::make_heap(items, items + k);
+  for (int64_t i = k; i < n; ++i) {
+    const Item next = item(i);
+    if (!(next < items[0])) continue;
+    std::pop_heap(items, items + k);
+    items[k - 1] = next;
+    std::push_heap(items, items + k);
+  }
+  std::sort_heap(items, items + k);
+}
+
 // finish(place in the results, row's place in x, place in the row) for each result.
 template <class K, class Finish>
 void sort_rows(const Call& call, K, const Finish& finish) {
@@ -61,13 +76,14 @@ void sort_rows(const Call& call, K, const Finish& finish) {
         const int64_t first = (round + slot) * cut.piece;
         for (int64_t row = first; row < std::min(first + cut.piece, cut.rows); ++row) {
           const auto* from = values + row * cut.n;
-          for (int64_t i = 0; i < cut.n; ++i) {
-            items[i] = Item(static_cast<typename K::Key>(K::of(from[i]) ^ flip), static_cast<uint32_t>(i));
-          }
+          const auto item = [&](int64_t i) {
+            return Item(static_cast<typename K::Key>(K::of(from[i]) ^ flip), static_cast<uint32_t>(i));
+          };
           const Item* sorted = items;
           if (cut.k < cut.n / 8) {
-            std::partial_sort(items, items + cut.k, items + cut.n);
+            select_least(items, cut.k, cut.n, item);
           } else {
+            for (int64_t i = 0; i < cut.n; ++i) items[i] = item(i);
             sorted = radix_sort(items, items + cut.n, cut.n);
           }
           for (int64_t i = 0; i < cut.k; ++i) finish(row * cut.k + i, row * cut.n, sorted[i].place());

@@ -6,6 +6,9 @@ namespace ckeras::CKERAS_ISA {
 namespace {
 
 constexpr int64_t kPiece = 1 << 15;  // elements a piece of parallel work reads, about
+constexpr int64_t kScan = 512;       // indices that are looked at together
+constexpr int64_t kAhead = 8;        // rows between fetching and reading
+constexpr int64_t kFetched = 512;    // bytes of a row that are fetched
 constexpr int64_t kTile = 256;       // columns of a piece
 constexpr int64_t kRanges = 16;      // most ranges of rows: each piece scans all indices, so there are few
 
@@ -28,14 +31,29 @@ void add_rows(const Call& call, const GatherShape& s, int64_t first, int64_t las
   for (int64_t row = first; row < last; ++row) {
     for (int64_t i = 0; i < width; i += V::kLanes) V(0).store(sum + row * s.inner + i, width - i);
   }
-  for (int64_t j = 0; j < s.count; ++j) {
-    int64_t row = index_at(call.in[0], j);
-    if (row < 0) row += s.size;
-    if (row < first || row >= last) continue;
-    typename S::T* to = sum + row * s.inner;
-    const typename S::Element* from = g + j * s.inner;
-    for (int64_t i = 0; i < width; i += V::kLanes) {
-      (V::load(to + i, width - i) + S::load(from + i, width - i)).store(to + i, width - i);
+  // The rows of g that count are far apart: they are found some time before they are read, and fetched.
+  struct Found {
+    int64_t from, row;
+  } found[kScan];
+  for (int64_t begin = 0; begin < s.count; begin += kScan) {
+    int64_t n = 0;
+    for (int64_t j = begin; j < least(begin + kScan, s.count); ++j) {
+      int64_t row = index_at(call.in[0], j);
+      row += row < 0 ? s.size : 0;
+      found[n] = {j, row};
+      n += row >= first && row < last;
+    }
+    for (int64_t f = 0; f < n; ++f) {
+      if (f + kAhead < n) {
+        const auto* next = reinterpret_cast<const char*>(g + found[f + kAhead].from * s.inner);
+        const int64_t bytes = least(width * static_cast<int64_t>(sizeof(*g)), kFetched);
+        for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(next + line);
+      }
+      typename S::T* to = sum + found[f].row * s.inner;
+      const typename S::Element* from = g + found[f].from * s.inner;
+      for (int64_t i = 0; i < width; i += V::kLanes) {
+        (V::load(to + i, width - i) + S::load(from + i, width - i)).store(to + i, width - i);
+      }
     }
   }
 }
