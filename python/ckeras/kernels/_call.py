@@ -15,12 +15,16 @@ from ckeras._core.tensor import from_numpy
 _array = _engine.Array.from_numpy
 _run = _engine.run
 _NAMES = {np.dtype(dtypes.numpy_dtype(name)): name for name in dtypes.FLOATS}
+# Arrays that may be left out, whatever the kernel.
+_OPTIONAL = {"bias", "residual", "gamma", "beta", "scale", "offset", "initial_h", "initial_c"}
 
 
 def operands(op, **arrays):
-    """The arguments (`None` stays) as NumPy arrays of one float dtype."""
+    """The arguments as NumPy arrays of one float dtype; those that may be left out stay `None`."""
     found, first, dtype = [], None, None
     for name, a in arrays.items():
+        if a is None and name not in _OPTIONAL:
+            raise ArgumentError(f"[kernels.{op}] {name} must be an array, got None")
         if a is not None:
             if a.__class__ is not np.ndarray:
                 a = np.asarray(a)

@@ -110,7 +110,7 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     check_float("conv", x, "inputs")
     x, n, first = channels_last("conv", x, data_format)
     if w.ndim != n + 2:
-        raise ShapeError(f"[conv] kernel must have {n + 2} dimensions for inputs {inputs.shape}, got shape {w.shape}")
+        raise ShapeError(f"[conv] kernel must have {n + 2} dimensions for inputs {x.shape}, got shape {w.shape}")
     channels, per_group, filters = x.shape[-1], w.shape[-2], w.shape[-1]
     if not per_group or channels % per_group or filters % (channels // per_group or 1):
         raise ShapeError(

@@ -23,6 +23,8 @@ __all__ = [
     "vstack",
 ]
 
+_MOST_PARTS = 1 << 20  # each is a tensor of its own
+
 
 @public_op
 def append(x1, x2, axis=None):
@@ -44,8 +46,8 @@ def array_split(x, indices_or_sections, axis=0):
     if isinstance(indices_or_sections, (tuple, list)) or getattr(indices_or_sections, "ndim", 0):
         return split(x, indices_or_sections, axis)
     axis, parts = axis_index("array_split", axis, x.ndim), int(indices_or_sections)
-    if parts < 1:
-        raise ArgumentError(f"[array_split] the number of parts must be positive, got {parts}")
+    if not 1 <= parts <= _MOST_PARTS:
+        raise ArgumentError(f"[array_split] the number of parts must be in [1, {_MOST_PARTS}], got {parts}")
     size, longer = divmod(x.shape[axis], parts)
     bounds = [i * size + min(i, longer) for i in range(parts + 1)]
     return [cut(x, axis, a, b) for a, b in itertools.pairwise(bounds)]

@@ -1,5 +1,7 @@
 """Borders around a tensor: of a constant, or of its own elements."""
 
+from operator import index
+
 import numpy as np
 
 from ckeras._core.errors import ArgumentError, ShapeError
@@ -22,7 +24,12 @@ def _pairs(pad_width, shape):
         pairs = ((pairs, pairs),)
     elif len(pairs) == 2 and not isinstance(pairs[0], (tuple, list)) and isinstance(pairs[0], int):
         pairs = (tuple(pairs),)
-    pairs = [tuple([v.__index__() for v in p]) if isinstance(p, (tuple, list)) else (int(p), int(p)) for p in pairs]
+    try:
+        pairs = [tuple(map(index, p)) if isinstance(p, (tuple, list)) else (index(p), index(p)) for p in pairs]
+    except TypeError:
+        raise ArgumentError(
+            f"[pad] pad_width must hold integers, (before, after) a dimension; got {pad_width}"
+        ) from None
     if len(pairs) == 1:
         pairs = pairs * len(shape)
     if len(pairs) != len(shape) or any(len(p) != 2 for p in pairs):
