@@ -94,7 +94,10 @@ BASE = {
         "SpecificityAtSensitivity": {"sensitivity": 0.3},
         "MeanMetricWrapper": {"fn": "losses.mean_squared_error"},
     },
-    "optimizers": {"LossScaleOptimizer": {"inner_optimizer": "optimizers.SGD(0.1)"}},
+    "optimizers": {
+        "LossScaleOptimizer": {"inner_optimizer": "optimizers.SGD(0.1)"},
+        "MultiOptimizer": {"optimizer_map": "optimizers.OptimizerMap(optimizers.SGD(0.1), {})"},
+    },
     "optimizers.schedules": {
         "CosineDecay": {"initial_learning_rate": 0.1, "decay_steps": 8},
         "CosineDecayRestarts": {"initial_learning_rate": 0.1, "first_decay_steps": 2},
@@ -187,6 +190,7 @@ OWN = {
             "rms_rate": 0.5,
         },
         "ScheduleFreeAdamW": {"warmup_steps": 3},
+        "MultiOptimizer": {"optimizer_map": "optimizers.OptimizerMap(optimizers.SGD(0.2), {})"},
         "LossScaleOptimizer": {
             "inner_optimizer": "optimizers.SGD(0.2)",
             "initial_scale": 8.0,

@@ -2,6 +2,7 @@
 
 from ckeras import constraints, initializers, ops, regularizers
 from ckeras._core import dtypes
+from ckeras._core.errors import DataError
 from ckeras._core.symbolic import KerasTensor
 from ckeras.layers._arguments import positive
 from ckeras.layers.layer import Layer
@@ -63,7 +64,14 @@ class Embedding(Layer):
     def call(self, inputs):
         if inputs.dtype not in dtypes.INTS:
             inputs = ops.cast(inputs, "int32")
-        return ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)
+        try:
+            rows = ops.take(self.embeddings, inputs, axis=0)
+        except DataError as error:
+            raise DataError(
+                f"Layer '{self.name}' (Embedding) has rows for the integers 0 to {self.input_dim - 1}: {error}; "
+                "give it an input_dim of the greatest integer plus one"
+            ) from None
+        return ops.cast(rows, self.compute_dtype)
 
     def compute_mask(self, inputs, mask=None):
         return ops.not_equal(inputs, 0) if self.mask_zero else None

@@ -106,7 +106,21 @@ def check_inputs(spec, inputs, layer):
             raise ValueError(
                 f"Input {i}{f' ({name!r})' if name else ''} of layer '{layer.name}' ({type(layer).__name__}) is "
                 f"incompatible with the layer: {wrong}. Full shape received: {tuple(shape)}"
+                f"{_advice(s.ndim, len(shape))}"
             )
+
+
+_AXES = {3: "(batch, steps, features)", 4: "(batch, height, width, channels)"}
+
+
+def _advice(wanted, rank):
+    """What to write, where the rank is that of sequences or images and one is missing."""
+    if wanted not in _AXES or rank != wanted - 1:
+        return ""
+    return (
+        f". The layer takes {_AXES[wanted]}; a last axis of one is added by x[..., None], and declared by "
+        f"Input({'(steps, 1)' if wanted == 3 else '(height, width, 1)'})"
+    )
 
 
 def _mismatch(s, shape, dtype):

@@ -18,7 +18,9 @@ def _pair(name, y_true, y_pred):
     fits = len(a) == len(b) and all(m == n or 1 in (m, n) or None in (m, n) for m, n in zip(a, b))
     if not fits and a and b:
         raise ValueError(
-            f"[{name}] y_true and y_pred must have one shape; got y_true of shape {a} and y_pred of shape {b}"
+            f"[{name}] y_true and y_pred must have one shape; got y_true of shape {a} and y_pred of shape {b}: give "
+            f"the last layer {a[-1] if len(a) == len(b) else 1} unit(s), or for class numbers use "
+            "sparse_categorical_crossentropy"
         )
     return y_true, y_pred
 

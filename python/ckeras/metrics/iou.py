@@ -2,6 +2,7 @@
 
 from ckeras import ops
 from ckeras._core import dtypes
+from ckeras._core.errors import DataError
 from ckeras._core.settings import epsilon
 from ckeras.metrics.confusion import fitting_weights
 from ckeras.metrics.metric import Metric
@@ -73,7 +74,12 @@ class IoU(Metric):
             weight = ops.where(kept, weight, 0.0)
         inside = ops.logical_and(_within(y_true, n), _within(y_pred, n))
         places = ops.where(inside, ops.add(ops.multiply(y_true, n), y_pred), n * n)  # n * n is refused, whatever it is
-        counted = ops.scatter(ops.expand_dims(places, -1), weight, (n * n,))
+        try:
+            counted = ops.scatter(ops.expand_dims(places, -1), weight, (n * n,))
+        except DataError:
+            raise DataError(
+                f"[{where}] a class in y_true or y_pred is out of range: num_classes={n} takes 0 to {n - 1}"
+            ) from None
         self.total_confusion_matrix.assign_add(ops.reshape(counted, (n, n)))
 
     def result(self):

@@ -79,9 +79,12 @@ def _label_like(op, target, output, axis):
     if target.shape != wanted and target.shape and target.shape[-1] == 1:
         target = to_shape(target, target.shape[:-1])
     if target.shape != wanted:
+        advice = "for one-hot targets use categorical_crossentropy"
+        if len(wanted) > max(target.ndim, 1):
+            advice = "for one label a sample put Flatten or a global pooling before the last layer"
         raise ShapeError(
             f"[{op}] target: expected integer labels of shape {wanted} (output {output.shape} without axis {axis}), "
-            f"got {target.shape}; for one-hot targets use categorical_crossentropy"
+            f"got {target.shape}; {advice}"
         )
     return target if target.dtype in ("int32", "int64") else as_dtype(target, "int64")
 

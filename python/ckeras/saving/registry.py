@@ -242,6 +242,8 @@ def _package_of(cls):
     if not cls.__module__.startswith("ckeras."):
         return None
     parts = cls.__module__.split(".")[1:]
+    if parts[:3] == ["backend", "torch", "optimizers"]:
+        parts = parts[2:]
     two = ".".join(parts[:2])
     package = two if two in _PUBLIC_MODULES else _ELSEWHERE.get(cls.__name__, parts[0])
     return package if package in _PUBLIC_MODULES else None
@@ -358,7 +360,9 @@ def find_class(config):
         found = get_registered_object(name)
     if found is not None:
         return found
-    if registered is None or registered == name == "Functional":
+    # Keras on PyTorch registers optimizers of its own, which are those of Keras.
+    known = name == "Functional" or (module or "").startswith("keras.src.backend.torch.optimizers.")
+    if registered is None or (registered == name and known):
         found = _builtin_class(module, name)
         if found is not None:
             return found
@@ -393,6 +397,8 @@ def _packages_of(module):
     parts = [p for p in parts[1:] if p != "src"]
     if not parts:
         return ("models", "dtype_policies")
+    if parts[:3] == ["backend", "torch", "optimizers"]:
+        parts = parts[2:]
     two = ".".join(parts[:2])
     if two in _PUBLIC_MODULES:
         return (two,)

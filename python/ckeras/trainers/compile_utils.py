@@ -115,6 +115,8 @@ class CompileLoss:
         check_keys("loss", loss, paths)
         weights = self._loss_weights
         weights = only_dict_entry(weights, paths)
+        if len(paths) == 1 and isinstance(weights, (list, tuple)) and len(weights) == 1:
+            weights = weights[0]
         check_keys("loss_weights", weights, paths)
         rows = []
         for path, name in paths:

@@ -106,6 +106,9 @@ def class_weights_of(y, class_weight):
     """One weight per sample of integer, one-hot or (n, 1) labels. `ValueError` for a label without a weight."""
     if not isinstance(class_weight, dict):
         raise ValueError(f"[class_weight] expected a dict of class number to weight, got {class_weight!r}")
+    strange = [k for k in class_weight if not isinstance(k, (int, np.integer))]
+    if strange:
+        raise ValueError(f"[class_weight] expected a dict of class number to weight, got the class {strange[0]!r}")
     if nest.is_nested(y) or y is None:
         raise ValueError("[class_weight] needs a model with one output and `y` given")
     labels = np.asarray(y)
