@@ -16,13 +16,13 @@ ROOMS = [
     ["activations", "initializers", "regularizers", "constraints"],
     ["losses", "metrics", "optimizers"],
     ["layers", "mixed_precision"],
-    ["saving.state", "saving.assets", "saving.legacy_h5", "saving.saving_api"],
+    ["saving.state", "saving.assets", "saving.legacy_h5", "saving.saving_api", "saving.file_editor"],
     ["utils"],
     ["preprocessing"],
     ["callbacks"],
     ["trainers"],
     ["models"],
-    ["kernels", "applications", "datasets", "wrappers", "device"],
+    ["kernels", "applications", "datasets", "legacy", "wrappers", "device"],
     [""],
 ]
 # Loaded when first used, because a heavy package hangs on it.

@@ -232,3 +232,45 @@ def test_pictures_need_pydot(monkeypatch):
     for draw in (keras.utils.plot_model, keras.utils.model_to_dot):
         with pytest.raises(ImportError, match="pip install pydot"):
             draw(functional())
+
+
+# ---------------------------------------------------------------- legacy
+
+
+def test_configs_of_keras_2():
+    both = keras.legacy.saving
+    assert both.serialize_keras_object is keras.utils.legacy.serialize_keras_object
+    assert both.deserialize_keras_object is keras.utils.legacy.deserialize_keras_object
+    get, put = both.deserialize_keras_object, both.serialize_keras_object
+    table = {"Dense": layers.Dense, "L2": keras.regularizers.L2, "relu": keras.activations.relu}
+    config = put(keras.regularizers.L2(0.5))
+    assert config == {"class_name": "L2", "config": {"l2": 0.5}}
+    assert get(config, table).get_config() == {"l2": 0.5}
+    assert put(None) is None and get(None) is None
+    assert put(keras.activations.relu) == "relu" and get("relu", table) is keras.activations.relu
+    assert isinstance(get("L2", table), keras.regularizers.L2) and get(frames) is frames
+
+    class Wrap:
+        def __init__(self, inner, act=None):
+            self.inner, self.act = inner, act
+
+        def get_config(self):
+            return {"inner": self.inner, "act": self.act}
+
+        @classmethod
+        def from_config(cls, config):
+            return cls(**config)
+
+    again = get(put(Wrap(keras.regularizers.L2(0.5), keras.activations.relu)), table, custom_objects={"Wrap": Wrap})
+    assert again.inner.get_config() == {"l2": 0.5} and again.act is keras.activations.relu
+    for bad, words in (
+        ("L3", "unknown regularizer 'L3'"),
+        ({"class_name": "Wrap", "config": {}}, "unknown regularizer 'Wrap'"),
+        ({"class_name": "L2"}, "class_name and config"),
+        ({"class_name": "L2", "config": [1]}, "must be a dict"),
+        (3, "got int"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            get(bad, table, printable_module_name="regularizer")
+    with pytest.raises(ValueError, match="no get_config"):
+        put(3)

@@ -19,6 +19,7 @@ _MODULES = (
     "initializers",
     "kernels",
     "layers",
+    "legacy",
     "losses",
     "metrics",
     "mixed_precision",

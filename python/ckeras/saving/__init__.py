@@ -19,6 +19,7 @@ __all__ = [
     "CustomObjectScope",
     "DeserializationError",
     "FileError",
+    "KerasFileEditor",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",
@@ -33,10 +34,16 @@ __all__ = [
 ]
 
 # The registry is below layers and models, reading and writing files is above them: loaded on first use.
-_FILES = ("load_model", "load_weights", "save_model", "save_weights")
+_FILES = {
+    "KerasFileEditor": "file_editor",
+    "load_model": "saving_api",
+    "load_weights": "saving_api",
+    "save_model": "saving_api",
+    "save_weights": "saving_api",
+}
 
 
 def __getattr__(name):
     if name in _FILES:
-        return getattr(importlib.import_module("ckeras.saving.saving_api"), name)
+        return getattr(importlib.import_module(f"ckeras.saving.{_FILES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

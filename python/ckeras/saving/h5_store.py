@@ -130,6 +130,12 @@ class Reader:
             raise FileError(f"[{self.where}] {done!r} should be a group, and is a dataset")
         return child, done
 
+    def place(self, path):
+        """What tells the group at `path` from every other one of the file."""
+        group = self.group(path)
+        info = self._try(path, lambda: self._h5.h5o.get_info(group.id))
+        return info.fileno, info.addr
+
     def child_names(self, path):
         """Names of what is inside the group at `path`; none where there is no such group."""
         group = self.group(path)

@@ -62,7 +62,7 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
     config = json.dumps(serialize_keras_object(model))
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = json.dumps({"keras_version": KERAS_VERSION, "date_saved": now, "written_by": "ckeras"})
-    weights = _weights_bytes(model)
+    weights = weights_bytes(model)
     members = [("metadata.json", metadata), ("config.json", config), ("model.weights.h5", weights)]
     members += assets.collect(model)
     write_atomically(path, archive.write(members))
@@ -138,7 +138,7 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs)
     if not path.endswith(".weights.h5"):
         raise ValueError(f"[save_weights] filepath must end with '.weights.h5', got {path!r}")
     _check_overwrite(path, overwrite)
-    write_atomically(path, _weights_bytes(model))
+    write_atomically(path, weights_bytes(model))
 
 
 def load_weights(model, filepath, skip_mismatch=False, **kwargs):
@@ -216,7 +216,8 @@ def _all_or_nothing(where):
         raise FileError(f"[{where}] cannot be loaded: {type(e).__name__}: {str(e)[:500]}") from e
 
 
-def _weights_bytes(model):
+def weights_bytes(model):
+    """The bytes of the model's weights file."""
     writer = Writer()
     state.save(model, writer)
     return writer.close()

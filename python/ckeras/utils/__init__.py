@@ -20,6 +20,7 @@ from ckeras.saving.registry import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from ckeras.utils import legacy
 from ckeras.utils.array_datasets import split_dataset, timeseries_dataset_from_array
 from ckeras.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from ckeras.utils.config import Config
@@ -60,6 +61,7 @@ __all__ = [
     "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "legacy",
     "load_img",
     "model_to_dot",
     "normalize",
