@@ -20,7 +20,7 @@ from ckeras.saving.registry import (
     register_keras_serializable,
     serialize_keras_object,
 )
-from ckeras.utils import legacy
+from ckeras.utils import bounding_boxes, legacy
 from ckeras.utils.array_datasets import split_dataset, timeseries_dataset_from_array
 from ckeras.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from ckeras.utils.config import Config
@@ -47,6 +47,7 @@ __all__ = [
     "Sequence",
     "array_to_img",
     "audio_dataset_from_directory",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
