@@ -153,10 +153,10 @@ struct Gemm {
   }
 
   void multiply_one_row() {
-    const int64_t grain = most(1, kRowWork / (kRowStretch * (k1 - k0)));
-    parallel_for(ceil_div(plan.n, kRowStretch), grain, [this](int64_t begin, int64_t end) {
-      for (int64_t j = begin * kRowStretch; j < least(plan.n, end * kRowStretch); j += kRowStretch) {
-        const int64_t columns = least(kRowStretch, plan.n - j);
+    const int64_t stretch = row_stretch(plan.n), grain = most(1, kRowWork / (stretch * (k1 - k0)));
+    parallel_for(ceil_div(plan.n, stretch), grain, [this, stretch](int64_t begin, int64_t end) {
+      for (int64_t j = begin * stretch; j < least(plan.n, end * stretch); j += stretch) {
+        const int64_t columns = least(stretch, plan.n - j);
         T* at = c.row(0) + j;
         for (int64_t k = k0; k < k1; k += kKBlock) {
           multiply_row(least(kKBlock, k1 - k), row_panel(0) + (k - k0) * kPackedRows, kPackedRows, b.at(j, k), b.stride,
