@@ -88,6 +88,7 @@ void lane_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t resul
           }
         }
         double* z = one.run(x, y);
+        if (from.im == nullptr) V8(0).store(z + kLanes);  // a sum of zeros
         if (plan.half) {
           double* const whole = z == x ? y : x;
           for (int64_t k = 0; k <= plan.n; ++k) {
@@ -141,6 +142,7 @@ void single_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t res
             unfold(x, y, z.re[other], z.im[other], halves.re[k], halves.im[k], &x, &y);
             if (k == 0 || k == plan.n) y = 0;
           }
+          if (im == nullptr && k == 0) y = 0;
           to_re[k] = static_cast<T>(x);
           to_im[k] = static_cast<T>(y);
         }
