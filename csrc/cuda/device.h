@@ -61,10 +61,21 @@ inline unsigned blocks_for(int64_t n, int64_t each) {
 __device__ __forceinline__ int64_t first_element() { return int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
 __device__ __forceinline__ int64_t all_threads() { return int64_t{gridDim.x} * blockDim.x; }
 
-// f(storage) for the float dtypes; Status for the table.
+// f(storage) for a float dtype, on the host.
 template <class F>
 Status with_floats(DType dtype, const F& f) {
-  return with_storage(dtype, f) ? Status::Launched : Status::NoDtype;
+  switch (dtype) {
+    case DType::F32:
+      return f(Plain<float>{}), Status::Launched;
+    case DType::F64:
+      return f(Plain<double>{}), Status::Launched;
+    case DType::F16:
+      return f(Half<F16Bits>{}), Status::Launched;
+    case DType::BF16:
+      return f(Half<BF16Bits>{}), Status::Launched;
+    default:
+      return Status::NoDtype;
+  }
 }
 
 }  // namespace ckeras::cuda

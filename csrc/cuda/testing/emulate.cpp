@@ -1,6 +1,8 @@
 #include "cuda/testing/emulate.h"
 
+#if !defined(__x86_64__)
 #include <ucontext.h>
+#endif
 
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +13,33 @@
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
 #define CKERAS_ADDRESS_SANITIZER 1
+#endif
+
+#if defined(__x86_64__)
+// Pushes what a callee must keep, notes the stack in *from, and goes on where the stack `to` was left. Some ten times
+// faster than swapcontext, which asks the system about signals, and of no concern to the address sanitizer.
+extern "C" void ckeras_switch_stack(void** from, void* to);
+asm(R"(
+.text
+.type ckeras_switch_stack, @function
+ckeras_switch_stack:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+.size ckeras_switch_stack, . - ckeras_switch_stack
+)");
 #endif
 
 namespace ckeras::emulate {
@@ -42,9 +71,40 @@ Bytes garbage(int64_t bytes) {
   return Bytes(p);
 }
 
+// Where a fiber, or whoever runs them, was left.
+#if defined(__x86_64__)
+struct Context {
+  void* stack = nullptr;
+
+  // The first switch to this one calls entry() on the given stack.
+  void prepare(void* memory, int64_t bytes, void (*entry)()) {
+    uintptr_t top = (reinterpret_cast<uintptr_t>(memory) + static_cast<uintptr_t>(bytes)) & ~uintptr_t{15};
+    void** at = reinterpret_cast<void**>(top);
+    *--at = nullptr;  // what entry() would return to: it does not
+    *--at = reinterpret_cast<void*>(entry);
+    for (int i = 0; i < 6; ++i) *--at = nullptr;
+    stack = at;
+  }
+  static void change(Context& from, Context& to) { ckeras_switch_stack(&from.stack, to.stack); }
+};
+#else
+struct Context {
+  ucontext_t context;
+
+  void prepare(void* memory, int64_t bytes, void (*entry)()) {
+    if (getcontext(&context) != 0) refuse("no fiber");
+    context.uc_stack.ss_sp = memory;
+    context.uc_stack.ss_size = static_cast<size_t>(bytes);
+    context.uc_link = nullptr;
+    makecontext(&context, entry, 0);
+  }
+  static void change(Context& from, Context& to) { swapcontext(&from.context, &to.context); }
+};
+#endif
+
 // A fiber waits while *counter == seen.
 struct Fiber {
-  ucontext_t context;
+  Context context;
   Bytes stack;
   Here at;
   const uint64_t* counter;
@@ -89,7 +149,7 @@ class Block {
   Bytes dynamic_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   Fiber* current_ = nullptr;
-  ucontext_t scheduler_;
+  Context scheduler_;
   const void* scheduler_stack_ = nullptr;
   size_t scheduler_stack_size_ = 0;
 };
@@ -122,7 +182,7 @@ void Block::enter() {
 #if CKERAS_ADDRESS_SANITIZER
   __sanitizer_start_switch_fiber(nullptr, self->scheduler_stack_, self->scheduler_stack_size_);
 #endif
-  swapcontext(&self->current_->context, &self->scheduler_);
+  Context::change(self->current_->context, self->scheduler_);
 }
 
 void Block::resume(Fiber& fiber) {
@@ -133,7 +193,7 @@ void Block::resume(Fiber& fiber) {
   void* fake = nullptr;
   __sanitizer_start_switch_fiber(&fake, fiber.stack.get(), kStackBytes);
 #endif
-  swapcontext(&scheduler_, &fiber.context);
+  Context::change(scheduler_, fiber.context);
 #if CKERAS_ADDRESS_SANITIZER
   __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
 #endif
@@ -149,7 +209,7 @@ void Block::wait(const uint64_t* counter) {
 #if CKERAS_ADDRESS_SANITIZER
   __sanitizer_start_switch_fiber(&fiber.fake_stack, scheduler_stack_, scheduler_stack_size_);
 #endif
-  swapcontext(&fiber.context, &scheduler_);
+  Context::change(fiber.context, scheduler_);
 #if CKERAS_ADDRESS_SANITIZER
   __sanitizer_finish_switch_fiber(fiber.fake_stack, &scheduler_stack_, &scheduler_stack_size_);
 #endif
@@ -166,11 +226,8 @@ void Block::run() {
         stacks.pop_back();
       }
       fiber.at = here;
-      if (fiber.stack == nullptr || getcontext(&fiber.context) != 0) refuse("no fiber");
-      fiber.context.uc_stack.ss_sp = fiber.stack.get();
-      fiber.context.uc_stack.ss_size = kStackBytes;
-      fiber.context.uc_link = nullptr;
-      makecontext(&fiber.context, &Block::enter, 0);
+      if (fiber.stack == nullptr) refuse("no stack");
+      fiber.context.prepare(fiber.stack.get(), kStackBytes, &Block::enter);
       resume(fiber);
       continue;
     }

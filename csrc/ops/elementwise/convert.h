@@ -124,21 +124,21 @@ template <>
 struct Convert<Bool> {
   template <class From>
   static CKERAS_MEMBER Bool from(From x) {
-    return {static_cast<uint8_t>(x != 0)};
+    return Bool{static_cast<uint8_t>(x != 0)};
   }
 };
 template <>
 struct Convert<F16> {
   template <class From>
   static CKERAS_MEMBER F16 from(From x) {
-    return {f32_to_f16(before_half(x))};
+    return F16{f32_to_f16(before_half(x))};
   }
 };
 template <>
 struct Convert<BF16> {
   template <class From>
   static CKERAS_MEMBER BF16 from(From x) {
-    return {f32_to_bf16(before_half(x))};
+    return BF16{f32_to_bf16(before_half(x))};
   }
 };
 template <>

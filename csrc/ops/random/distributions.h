@@ -2,6 +2,7 @@
 // files and kernels.
 #pragma once
 #include "cpu/vmath.h"
+#include "ops/storage.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
@@ -44,6 +45,22 @@ CKERAS_INLINE V truncated(V t) {
   const V x = t * V(static_cast<T>(0.9544997361036415856));
   const V z = x * erfinv_ratio_near(-log((V(1) - x) * (V(1) + x))) * V(static_cast<T>(1.4142135623730950488));
   return max(min(z, V(2)), V(-2));
+}
+
+CKERAS_INLINE uint16_t bits_of_element(uint16_t x) { return x; }
+CKERAS_INLINE uint32_t bits_of_element(float x) { return __builtin_bit_cast(uint32_t, x); }
+CKERAS_INLINE uint64_t bits_of_element(double x) { return __builtin_bit_cast(uint64_t, x); }
+
+// The greatest number of the storage that is below high; below 0, the least that the kernels do not flush to 0.
+template <class S>
+CKERAS_INLINE typename S::T below(double high) {
+  using T = typename S::T;
+  auto element = S::put(static_cast<T>(high));
+  if (static_cast<double>(S::get(element)) < high) return S::get(element);
+  if (S::get(element) == 0) return -S::kSmallest;
+  const auto bits = bits_of_element(element);
+  const auto before = static_cast<decltype(bits_of_element(element))>(S::get(element) > 0 ? bits - 1 : bits + 1);
+  return S::get(__builtin_bit_cast(typename S::Element, before));
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ inline constexpr int kPhiloxRounds = 10;
 
 // One block, in place: counter to words. The definition; kernels do sixteen at a time.
 CKERAS_INLINE void philox_block(uint32_t (&c)[4], uint32_t key0, uint32_t key1) {
+  constexpr uint32_t kStep0 = kPhiloxWeyl[0], kStep1 = kPhiloxWeyl[1];
   for (int round = 0; round < kPhiloxRounds; ++round) {
     const uint64_t a = uint64_t{kPhiloxMultipliers[0]} * c[0], b = uint64_t{kPhiloxMultipliers[1]} * c[2];
     const uint32_t c1 = c[1], c3 = c[3];
@@ -40,8 +41,8 @@ CKERAS_INLINE void philox_block(uint32_t (&c)[4], uint32_t key0, uint32_t key1) 
     c[1] = static_cast<uint32_t>(b);
     c[2] = static_cast<uint32_t>(a >> 32) ^ c3 ^ key1;
     c[3] = static_cast<uint32_t>(a);
-    key0 += kPhiloxWeyl[0];
-    key1 += kPhiloxWeyl[1];
+    key0 += kStep0;
+    key1 += kStep1;
   }
 }
 

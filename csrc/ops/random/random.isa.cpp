@@ -125,22 +125,6 @@ void generate(const Call& call, const Finish& finish) {
   });
 }
 
-CKERAS_INLINE uint16_t bits_of_element(uint16_t x) { return x; }
-CKERAS_INLINE uint32_t bits_of_element(float x) { return __builtin_bit_cast(uint32_t, x); }
-CKERAS_INLINE uint64_t bits_of_element(double x) { return __builtin_bit_cast(uint64_t, x); }
-
-// The greatest number of the storage that is below high; below 0, the least that the kernels do not flush to 0.
-template <class S>
-typename S::T below(double high) {
-  using T = typename S::T;
-  auto element = S::put(static_cast<T>(high));
-  if (static_cast<double>(S::get(element)) < high) return S::get(element);
-  if (S::get(element) == 0) return -S::kSmallest;
-  const auto bits = bits_of_element(element);
-  const auto before = static_cast<decltype(bits_of_element(element))>(S::get(element) > 0 ? bits - 1 : bits + 1);
-  return S::get(__builtin_bit_cast(typename S::Element, before));
-}
-
 void random_bits(const Call& call) noexcept {
   const int64_t n = call.out[0].size();
   int32_t* to = call.out[0].as<int32_t>();

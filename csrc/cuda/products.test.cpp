@@ -1,0 +1,97 @@
+// matmul and convolutions against the CPU's references: sizes around tiles, none, transposed operands, epilogues,
+// strides, dilations, padding, groups, one to three dimensions.
+#include <cmath>
+
+#include "cuda/testing/device.h"
+
+using namespace ckeras;
+using namespace ckeras::testing;
+
+namespace {
+
+void check(const char* op, const std::vector<const Array*>& in, const Shape& shape, const std::vector<int64_t>& ints,
+           int64_t terms) {
+  const DType dtype = in[0]->view.dtype;
+  const double rounding = dtype == DType::F64 ? 0x1p-52 : 0x1p-23;
+  cuda::testing::check_op(op, in, {{dtype, shape}}, {ints, {}},
+                          {4 * epsilon(dtype), rounding * (8 + static_cast<double>(terms))});
+}
+
+void check_matmul(DType dtype, int64_t batch, int64_t m, int64_t n, int64_t k, bool ta, bool tb, bool has_bias,
+                  int64_t activation) {
+  const auto shape = [&](int64_t a, int64_t b) { return batch > 0 ? Shape{batch, a, b} : Shape{a, b}; };
+  const Array a = random_array(dtype, ta ? shape(k, m) : shape(m, k), 1),
+              b = random_array(dtype, tb ? shape(n, k) : shape(k, n), 2), bias = random_array(dtype, {n}, 3),
+              residual = random_array(dtype, shape(m, n), 4);
+  std::vector<const Array*> in = {&a, &b};
+  if (has_bias) in.push_back(&bias);
+  if (ta) in.push_back(&residual);
+  check("matmul", in, shape(m, n), {ta, tb, activation, ta}, k);
+}
+
+struct Window {
+  Shape image, window, strides, dilations, pads;
+};
+
+void check_conv(DType dtype, const Window& w, int64_t n, int64_t c, int64_t o, int64_t groups, bool has_bias,
+                int64_t activation) {
+  const size_t d = w.image.size();
+  Shape x_shape = {n}, w_shape, y_shape = {n};
+  for (size_t i = 0; i < d; ++i) {
+    x_shape.push_back(w.image[i]);
+    w_shape.push_back(w.window[i]);
+    const int64_t reach = (w.window[i] - 1) * w.dilations[i] + 1;
+    y_shape.push_back((w.image[i] + w.pads[2 * i] + w.pads[2 * i + 1] - reach) / w.strides[i] + 1);
+  }
+  x_shape.push_back(c);
+  w_shape.insert(w_shape.end(), {c / groups, o});
+  y_shape.push_back(o);
+  std::vector<int64_t> ints = w.strides;
+  ints.insert(ints.end(), w.dilations.begin(), w.dilations.end());
+  ints.insert(ints.end(), w.pads.begin(), w.pads.end());
+  ints.insert(ints.end(), {groups, activation});
+  const Array x = random_array(dtype, x_shape, 1), filters = random_array(dtype, w_shape, 2),
+              bias = random_array(dtype, {o}, 3), dy = random_array(dtype, y_shape, 4);
+  std::vector<const Array*> in = {&x, &filters};
+  if (has_bias) in.push_back(&bias);
+  const int64_t taps = filters.view.size() / std::max<int64_t>(1, o);
+  check("conv", in, y_shape, ints, taps);
+  ints.back() = 0;
+  check("conv_grad_input", {&dy, &filters}, x_shape, ints, taps * o);
+  check("conv_grad_filter", {&x, &dy}, w_shape, ints, dy.view.size());
+}
+
+}  // namespace
+
+int main() {
+  CHECK_DEVICE();
+  for (DType dtype : kFloats) {
+    for (int transposes = 0; transposes < 4; ++transposes) {
+      const bool ta = transposes & 1, tb = transposes & 2;
+      check_matmul(dtype, 0, 67, 65, 33, ta, tb, true, transposes);
+      check_matmul(dtype, 3, 5, 7, 17, ta, tb, false, 0);
+    }
+  }
+  for (int64_t size : {0, 1, 16, 63, 64}) {
+    check_matmul(DType::F32, 0, size, 65, 7, false, false, true, 1);
+    check_matmul(DType::F32, 0, 3, size, 7, false, false, false, 2);
+    check_matmul(DType::F32, 0, 3, 5, size, false, false, true, 3);
+  }
+  const Window windows[] = {
+      {{7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}},
+      {{8, 7}, {3, 2}, {2, 3}, {1, 1}, {0, 1, 1, 0}},
+      {{9, 9}, {2, 3}, {1, 1}, {3, 2}, {2, 0, 1, 3}},
+      {{5, 6}, {1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}},
+      {{19}, {5}, {2}, {1}, {2, 2}},
+      {{4, 5, 3}, {2, 3, 2}, {1, 2, 1}, {1, 1, 1}, {0, 1, 1, 1, 0, 0}},
+  };
+  for (DType dtype : kFloats) check_conv(dtype, windows[0], 2, 3, 5, 1, true, 1);
+  for (const Window& w : windows) {
+    check_conv(DType::F32, w, 2, 4, 6, 1, false, 0);
+    check_conv(DType::F32, w, 1, 4, 6, 2, true, 3);
+    check_conv(DType::F32, w, 1, 3, 6, 3, true, 2);  // depthwise
+  }
+  check_conv(DType::F32, windows[0], 0, 3, 5, 1, true, 1);
+  check_conv(DType::F32, windows[0], 2, 2, 0, 1, false, 0);
+  return CHECK_RESULT();
+}
