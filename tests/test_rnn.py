@@ -323,3 +323,25 @@ def test_config_round_trip(cls):
     layer = cls(3, dropout=0.2, kernel_regularizer="l2", activation="relu")
     again = cls.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+def test_states_and_masks_of_other_shapes_are_refused(kind):
+    layer, x = getattr(layers, kind)(3), np.ones((2, 5, 4), "float32")
+    right = [np.zeros((2, 3), "float32")] * (2 if kind == "LSTM" else 1)
+    assert layer(x, initial_state=right).shape == (2, 3)
+    for shape in ((2, 2), (1, 3), (3,), (2, 5, 3)):
+        with pytest.raises(ValueError, match=r"initial state 0 must be \[batch, units\], here \(2, 3\)"):
+            layer(x, initial_state=[np.zeros(shape, "float32"), *right[1:]])
+    with pytest.raises(ValueError, match="initial state"):
+        layer(x, initial_state=[*right, right[0]])
+    with pytest.raises(ValueError, match=r"mask must be \[batch, time\], here \(2, 5\)"):
+        layer(x, mask=np.ones((2, 4), "bool"))
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+@pytest.mark.parametrize("dtype", ["bool", "int32", "uint8", "float16", "float64"])
+def test_inputs_of_other_dtypes_are_converted(kind, dtype):
+    layer, x = getattr(layers, kind)(3), np.arange(40).reshape(2, 5, 4) % 3
+    expected = layer(x.astype(dtype).astype("float32")).numpy()
+    np.testing.assert_array_equal(layer(x.astype(dtype)).numpy(), expected)

@@ -17,8 +17,9 @@ struct Counts {
   int in_least, in_most, out;
   int ints, ints_per_rank;  // ints + ints_per_rank * rank of the first input
   int floats;
-  int optional_flags = 0;  // bit i: int i says whether one of the optional inputs is there
-  int output_flags = 0;    // likewise for outputs
+  int optional_flags = 0;        // bit i: int i says whether one of the optional inputs is there
+  int output_flags = 0;          // likewise for outputs
+  bool keyed_by_output = false;  // ops.def's dtypes are those of the first output, not of the first input
 };
 
 constexpr Counts kCounts[] = {
@@ -48,13 +49,13 @@ constexpr Counts kCounts[] = {
     {"log_softmax", 1, 1, 1, 0, 0, 0},
     {"softmax_cross_entropy", 2, 2, 1, 1, 0, 0},
     {"softmax_cross_entropy_grad", 3, 3, 1, 1, 0, 0},
-    {"random_bits", 1, 1, 1, 0, 0, 0},
-    {"random_uniform", 1, 1, 1, 0, 0, 2},
-    {"random_normal", 1, 1, 1, 0, 0, 2},
-    {"random_truncated_normal", 1, 1, 1, 0, 0, 2},
+    {"random_bits", 1, 1, 1, 0, 0, 0, 0, 0, true},
+    {"random_uniform", 1, 1, 1, 0, 0, 2, 0, 0, true},
+    {"random_normal", 1, 1, 1, 0, 0, 2, 0, 0, true},
+    {"random_truncated_normal", 1, 1, 1, 0, 0, 2, 0, 0, true},
     {"dropout", 2, 2, 1, 0, 0, 1},
     {"gather", 2, 2, 1, 1, 0, 0},
-    {"gather_grad", 2, 2, 1, 1, 0, 0},
+    {"gather_grad", 2, 2, 1, 1, 0, 0, 0, 0, true},
     {"scatter", 3, 3, 1, 1, 0, 0},
     {"argsort", 1, 1, 1, 1, 0, 0},
     {"sort", 1, 1, 1, 1, 0, 0},
@@ -113,6 +114,10 @@ void check_counts(int op, std::span<const View> in, std::span<const View> out, s
   }
   const int outputs = row->out + set_flags(row->output_flags, ints);
   check(op, "outputs", out.size(), outputs, outputs);
+  const View& key = row->keyed_by_output ? out[0] : in[0];
+  if (!ops()[op].allows(key.dtype)) {
+    throw std::invalid_argument(std::string(ops()[op].name) + ": is not defined for " + name_of(key.dtype));
+  }
 }
 
 }  // namespace ckeras

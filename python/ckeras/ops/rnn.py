@@ -1,5 +1,7 @@
 """Whole recurrent sequences as one kernel: records of lstm, gru and simple_rnn, and what the layers call."""
 
+from ckeras._core import dtypes
+from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive
 from ckeras._core.scope import state
 from ckeras._core.tape import no_record
@@ -101,8 +103,13 @@ def recurrence(
     `name` is "lstm", "gru" or "simple_rnn". `x` [batch, time, inputs]; `states` a list of [batch, units]; weights as
     Keras has them; `mask` bool [batch, time]: where it is false the state stays. `y` [batch, time, units] is in the
     order of time, also with `reverse`, which runs from the last time to the first. `sequences=False` says that only the
-    last states are used: y is `None`. Halves compute in float32. Shapes were checked by the caller.
+    last states are used: y is `None`. Halves compute in float32, integers and bools in the weights' dtype. Raises
+    `ShapeError` for other shapes, and `ArgumentError` for another number of states; the caller checked the weights'
+    shapes.
     """
+    _check(name, x, states, recurrent.shape[0], mask)
+    if x.dtype not in dtypes.FLOATS:
+        x = as_dtype(x, kernel.dtype)
     dtype = x.dtype
     wide = "float32" if dtype in ("float16", "bfloat16") else dtype
     if bias is None:
@@ -115,3 +122,20 @@ def recurrence(
     )
     count = _STATES[name]
     return as_dtype(out[0], dtype) if sequences else None, [as_dtype(s, dtype) for s in out[1 : 1 + count]]
+
+
+def _check(name, x, states, units, mask):
+    if len(states) != _STATES[name]:
+        raise ArgumentError(f"[{name}] expected {_STATES[name]} initial state(s), got {len(states)}")
+    if len(x.shape) != 3:
+        raise ShapeError(f"[{name}] sequences must be [batch, time, inputs], got shape {x.shape}")
+    for i, s in enumerate(states):
+        if tuple(s.shape) != (x.shape[0], units):
+            raise ShapeError(
+                f"[{name}] initial state {i} must be [batch, units], here {(x.shape[0], units)}, got shape "
+                f"{tuple(s.shape)}"
+            )
+    if mask is not None and tuple(mask.shape) != tuple(x.shape[:2]):
+        raise ShapeError(
+            f"[{name}] mask must be [batch, time], here {tuple(x.shape[:2])}, got shape {tuple(mask.shape)}"
+        )

@@ -13,6 +13,8 @@ _MERGES = {
     None: lambda y, back: (y, back),
 }
 
+_NEEDED = ("go_backwards", "return_sequences", "return_state", "stateful", "input_spec")  # of a layer that is wrapped
+
 
 class Bidirectional(Layer):
     """Runs a recurrent layer forwards and backwards over sequences (batch, time, ...) and merges the outputs.
@@ -31,6 +33,10 @@ class Bidirectional(Layer):
         for what, given in (("layer", layer), ("backward_layer", backward_layer)):
             if not isinstance(given, Layer) and not (what == "backward_layer" and given is None):
                 raise ValueError(f"[Bidirectional] {what} must be a recurrent layer, got {given!r}")
+            if given is not None and (missing := [name for name in _NEEDED if not hasattr(given, name)]):
+                raise ValueError(
+                    f"[Bidirectional] {what} must be a recurrent layer: {type(given).__name__} has no {missing[0]}"
+                )
         if merge_mode not in _MERGES:
             raise ValueError(f"[Bidirectional] merge_mode must be one of {list(_MERGES)}, got {merge_mode!r}")
         super().__init__(**kwargs)
