@@ -1,10 +1,12 @@
 // conv_grad_filter: a product whose K is all pixels of y. Where M and N leave few pieces of work, the pixels are cut
-// by the shape alone into parts that are summed side by side, and the parts' results are added in rising order.
+// by the shape alone into parts that are summed side by side, and the parts' results are added in rising order. Few
+// filters or rows go by ops/conv/direct_filter.h.
 #include "gemm/batch.h"
 #include "gemm/gemm.h"
 #include "gemm/widen.h"
 #include "ops/conv/conv.h"
 #include "ops/conv/depthwise.h"
+#include "ops/conv/direct_filter.h"
 #include "ops/conv/panels.h"
 
 namespace ckeras::CKERAS_ISA {
@@ -42,7 +44,19 @@ struct FilterGradient {
   }
   int64_t part_bytes() const noexcept { return most(plan.bytes(), last.bytes()); }
   int64_t group_bytes() const noexcept { return results_bytes() + parts * part_bytes(); }
-  int64_t bytes() const noexcept { return depthwise(s) ? results_bytes() : groups.total_bytes(); }
+  int64_t bytes() const noexcept {
+    if (depthwise(s)) return results_bytes();
+    return direct() ? direct_plan().bytes() : groups.total_bytes();
+  }
+
+  // Few filters, rows or channels: packing would take as long as the product.
+  bool direct() const noexcept {
+    const int64_t rows = s.taps() * s.cg;
+    return rows > 0 && s.og > 0 && pixels > 0 && s.cg <= 256 && (s.og <= 32 || rows <= 64 || s.cg <= 16);
+  }
+  DirectFilter<T> direct_plan() const noexcept {
+    return {axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.c, s.groups, s.og};
+  }
 
   Image<T> image(const T* x, int64_t g) const noexcept {
     return {x + g * s.cg, s.c, s.cg, axis_of(s.z), axis_of(s.y), axis_of(s.x)};
@@ -93,6 +107,9 @@ struct FilterGradient {
 
   void run(const Call& call) const noexcept {
     if (depthwise(s)) return run_depthwise(call);
+    if (direct()) {
+      return direct_plan().run(call.in[0].as<const T>(), call.in[1].as<const T>(), call.out[0].as<T>(), call.workspace);
+    }
     groups.run(call.workspace, [&](int64_t g, void* workspace) { run_group(call, g, workspace); });
   }
 };

@@ -13,8 +13,9 @@
 namespace ckeras::CKERAS_ISA {
 
 inline constexpr int64_t kDirectBuffer = int64_t{1} << 15;  // elements of a copy, about
+inline constexpr int64_t kDirectColumns = 32;               // of a piece at least, whatever they take
 inline constexpr int64_t kDirectSlots = 32;                 // copies at most
-inline constexpr int64_t kDirectResults = 64;               // filters of a group at most
+inline constexpr int64_t kDirectResults = 256;              // filters of a group at most
 
 // An axis whose taps rise in the image, and whether they had to be turned for it.
 struct RisingAxis {
@@ -52,7 +53,7 @@ struct DirectCut {
     joined = this->x.axis.step == 1 && (copies || pixel == channels);
     const int64_t deep = most(1, z.taps * channels);
     columns = most(1, x.grid);
-    while (columns > 2 * kTileRows && deep * this->y.extent(1) * this->x.extent(columns) > kDirectBuffer) {
+    while (columns > kDirectColumns && deep * this->y.extent(1) * this->x.extent(columns) > kDirectBuffer) {
       columns = ceil_div(columns, 2);
     }
     rows = most(1, least(y.grid, ceil_div(kPieceWork / 4, most(1, work * columns))));
