@@ -68,8 +68,10 @@ namespace portable {
 #define CKERAS_COLUMN reference
 #if CKERAS_HAS_NEON
 #define CKERAS_TILES neon
-#else
+#elif CKERAS_HAS_BASELINE
 #define CKERAS_TILES baseline
+#else
+#define CKERAS_TILES avx2
 #endif
 #include "runtime/registry_column.inc"
 
