@@ -14,7 +14,11 @@ from ckeras import layers
 from ckeras.trainers.workers import Prefetch
 
 # Python 3.12 warns of any fork beside threads; the engine's threads are made anew in a forked process.
-pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+# JAX, where another test imported it, warns too.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning"),
+    pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning"),
+]
 
 X = np.random.default_rng(0).normal(size=(38, 3)).astype("float32")  # 4 batches of 10, the last of 8
 Y = X.sum(1, keepdims=True)
@@ -137,7 +141,7 @@ def test_processes_make_the_batches_elsewhere():
     feed = Prefetch(Where(), range(6), 2, True, 10)
     found = set(feed)
     feed.close()
-    assert os.getpid() not in found and len(found) == 2
+    assert os.getpid() not in found and len(found) in (1, 2)  # one of them may be quick enough to make all
 
 
 @pytest.mark.parametrize("arguments", [{}, *WORKERS])

@@ -61,9 +61,11 @@ def _mm(a, b, transpose_a, transpose_b):
 
 
 def _product(a, b):
-    """matmul_p without transposes; integers, which have no kernel, by sums of products."""
+    """matmul_p without transposes; integers, which have no kernel, by sums of products, and bools as integers."""
     if a.dtype in dtypes.FLOATS:
         return matmul_p.bind(a, b)
+    if a.dtype == "bool":
+        return as_dtype(_product(as_dtype(a, "int32"), as_dtype(b, "int32")), "bool")
     lead = a.shape[:-2]
     wide = to_shape(a, (*a.shape, 1)) * to_shape(b, (*lead, 1, *b.shape[-2:]))
     return reduce(sum_p, wide, (a.ndim - 1,), False)
