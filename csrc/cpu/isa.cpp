@@ -1,5 +1,7 @@
 #include "cpu/isa.h"
 
+#include "cpu/features.h"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -11,6 +13,7 @@ namespace {
 struct X86 {
   bool avx2 = false;
   bool avx512 = false;
+  bool bfloat16_dots = false;
 };
 
 bool has(uint32_t word, std::initializer_list<int> bits) {
@@ -31,6 +34,7 @@ X86 detect() {
   const bool saves_zmm = (low & 0xe6) == 0xe6;
   x.avx2 = saves_ymm && has(b7, {3, 5, 8});                         // BMI1, AVX2, BMI2
   x.avx512 = x.avx2 && saves_zmm && has(b7, {16, 17, 28, 30, 31});  // F, DQ, CD, BW, VL
+  if (x.avx512 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) x.bfloat16_dots = has(a, {5});
   return x;
 }
 
@@ -77,6 +81,12 @@ constexpr Row kRows[kIsas] = {
 }  // namespace
 
 const char* name_of(Isa isa) { return kRows[static_cast<int>(isa)].name; }
+
+#if defined(__x86_64__)
+bool has_bfloat16_dots() noexcept { return x86().bfloat16_dots; }
+#else
+bool has_bfloat16_dots() noexcept { return false; }
+#endif
 
 bool supported(Isa isa) { return kRows[static_cast<int>(isa)].supported(); }
 

@@ -15,6 +15,7 @@
 //   A, B  void pack(T* to, width, i0, count, p0, k)     as Matrix in gemm/pack.h
 //   B     bool readable(), const T* at(j, p), stride    read in place, rows of N contiguous, when readable
 //   C     T* row(i)                                     where row i of the result begins
+//         void done(i, j, rows, columns)                if it has that: this block of C is complete
 #pragma once
 #include "cpu/parallel.h"
 #include "gemm/epilogue.h"
@@ -39,10 +40,10 @@ struct GemmPlan {
   CKERAS_MEMBER int64_t bytes() const { return a_bytes + b_bytes; }
 };
 
-// `pack_bytes` bounds each packed operand.
-template <class T>
+// For panels of P; `k` counts elements of these. `pack_bytes` bounds each packed operand.
+template <class P>
 CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readable, int64_t pack_bytes = kPackBytes) {
-  constexpr int64_t kLanes = VecOf<T>::kLanes;
+  constexpr int64_t kLanes = VecOf<Sum<P>>::kLanes;
   GemmPlan plan{};
   plan.m = m;
   plan.n = n;
@@ -54,9 +55,9 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   plan.direct = b_readable && row_panels <= 2;
   plan.one_row = b_readable && m == 1;
 
-  const int64_t room = pack_bytes / static_cast<int64_t>(sizeof(T));
+  const int64_t room = pack_bytes / static_cast<int64_t>(sizeof(P));
   const int64_t strip_rows = most(1, kStripRows / plan.rows) * plan.rows;
-  plan.k_part = least(k, kKBlock * 4);
+  plan.k_part = least(k, kPanelBlock<P> * 4);
   plan.n_part = plan.one_row ? n : least(n, most(1, room / plan.k_part / plan.width) * plan.width);
   const int64_t packed_strip = strip_rows / plan.rows * kPackedRows * plan.k_part;
   plan.m_part = least(m, most(1, room / packed_strip) * strip_rows);
@@ -69,23 +70,26 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   plan.stretch = strips >= 32 ? panels : least(panels, most(1, ceil_div(kPieceWork, panel_work)));
   plan.fused = plan.stretch >= panels;
 
-  plan.a_bytes = round_up(ceil_div(plan.m_part, plan.rows) * kPackedRows * plan.k_part * sizeof(T), 64);
+  plan.a_bytes = round_up(ceil_div(plan.m_part, plan.rows) * kPackedRows * plan.k_part * sizeof(P), 64);
   const int64_t packed_panels = plan.one_row ? 0 : !plan.direct ? panels : n % plan.width == 0 ? 0 : 1;
-  plan.b_bytes = round_up(packed_panels * plan.width * plan.k_part * sizeof(T), 64);
+  plan.b_bytes = round_up(packed_panels * plan.width * plan.k_part * sizeof(P), 64);
   return plan;
 }
 
 namespace {
 
-template <class T, class A, class B, class C>
+template <class P, class A, class B, class C>
 struct Gemm {
+  using T = Sum<P>;
+  static constexpr int64_t kBlock = kPanelBlock<P>;
+
   const GemmPlan& plan;
   const A& a;
   const B& b;
   const C& c;
   Ending<T> ending;
-  T* packed_a;
-  T* packed_b;
+  P* packed_a;
+  P* packed_b;
 
   // The part of the product in work.
   int64_t m0 = 0, n0 = 0, k0 = 0, m1 = 0, n1 = 0, k1 = 0;
@@ -93,14 +97,14 @@ struct Gemm {
   int64_t row_panels() const { return ceil_div(m1 - m0, plan.rows); }
   int64_t column_panels() const { return ceil_div(n1 - n0, plan.width); }
 
-  T* row_panel(int64_t i) const { return packed_a + i * kPackedRows * (k1 - k0); }
+  P* row_panel(int64_t i) const { return packed_a + i * kPackedRows * (k1 - k0); }
   void pack_a(int64_t i) const {
     const int64_t row = m0 + i * plan.rows;
     a.pack(row_panel(i), kPackedRows, row, least(plan.rows, m1 - row), k0, k1 - k0);
   }
   bool in_place(int64_t j) const { return plan.direct && n0 + (j + 1) * plan.width <= plan.n; }
   // Of direct products only the last, incomplete panel is packed.
-  T* column_panel(int64_t j) const { return packed_b + (plan.direct ? 0 : j * plan.width * (k1 - k0)); }
+  P* column_panel(int64_t j) const { return packed_b + (plan.direct ? 0 : j * plan.width * (k1 - k0)); }
   void pack_b(int64_t j) const {
     const int64_t column = n0 + j * plan.width;
     if (!in_place(j)) b.pack(column_panel(j), plan.width, column, least(plan.width, n1 - column), k0, k1 - k0);
@@ -114,7 +118,7 @@ struct Gemm {
     if (plan.fused) {
       for (int64_t i = first_row; i < end_row; ++i) pack_a(i);
     }
-    for (int64_t k = k0; k < k1; k += kKBlock) {
+    for (int64_t k = k0; k < k1; k += kBlock) {
       for (int64_t j = first_column; j < end_column; ++j) {
         for (int64_t i = first_row; i < end_row; ++i) multiply(i, j, k);
       }
@@ -124,20 +128,21 @@ struct Gemm {
   void multiply(int64_t i, int64_t j, int64_t k) const {
     const int64_t row = m0 + i * plan.rows, column = n0 + j * plan.width;
     const int64_t rows = least(plan.rows, m1 - row), columns = least(plan.width, n1 - column);
-    const int64_t length = least(kKBlock, k1 - k);
+    const int64_t length = least(kBlock, k1 - k);
     T* at[kTileRows];
     for (int64_t r = 0; r < rows; ++r) at[r] = c.row(row + r) + column;
-    const T* from = column_panel(j) + (k - k0) * plan.width;
+    const P* from = column_panel(j) + (k - k0) * plan.width;
     int64_t stride = plan.width;
     if (in_place(j)) {
       from = b.at(column, k);
       stride = b.stride;
     }
     const int64_t vectors = ceil_div(columns, VecOf<T>::kLanes);
-    Tiles<T>::table.kernels[rows - 1][vectors - 1](length, row_panel(i) + (k - k0) * kPackedRows, from, stride, at,
+    Tiles<P>::table.kernels[rows - 1][vectors - 1](length, row_panel(i) + (k - k0) * kPackedRows, from, stride, at,
                                                    columns, k == 0);
-    if (k + length == plan.k && !ending.nothing()) {
-      end_block(ending.at(row, column), at, rows, columns);
+    if (k + length == plan.k) {
+      if (!ending.nothing()) end_block(ending.at(row, column), at, rows, columns);
+      if constexpr (requires { c.done(row, column, rows, columns); }) c.done(row, column, rows, columns);
     }
   }
 
@@ -190,10 +195,12 @@ struct Gemm {
         k1 = least(plan.k, k0 + plan.k_part);
         for (m0 = 0; m0 < plan.m; m0 = m1) {
           m1 = least(plan.m, m0 + plan.m_part);
-          if (plan.one_row) {
-            pack_a(0);
-            multiply_one_row();
-            continue;
+          if constexpr (kBlock == kKBlock) {
+            if (plan.one_row) {
+              pack_a(0);
+              multiply_one_row();
+              continue;
+            }
           }
           const bool packs_b = m0 == 0 && !(plan.direct && in_place(column_panels() - 1));
           pack(packs_b ? column_panels() : 0, plan.fused ? 0 : row_panels());
@@ -215,18 +222,24 @@ struct Gemm {
   }
 };
 
-// `workspace` has plan.bytes(), 64-byte aligned. `plan` is plan_gemm's of the same operands.
-template <class T, class A, class B, class C>
-void multiply_matrices(const GemmPlan& plan, const A& a, const B& b, const C& c, Ending<T> ending,
-                       void* workspace) noexcept {
+// `workspace` has plan.bytes(), 64-byte aligned. `plan` is plan_gemm's of the same operands, which pack elements P.
+template <class P, class A, class B, class C>
+void multiply_panels(const GemmPlan& plan, const A& a, const B& b, const C& c, Ending<Sum<P>> ending,
+                     void* workspace) noexcept {
   if (plan.m == 0 || plan.n == 0) return;
   char* bytes = static_cast<char*>(workspace);
-  Gemm<T, A, B, C> gemm{plan, a, b, c, ending, reinterpret_cast<T*>(bytes), reinterpret_cast<T*>(bytes + plan.a_bytes)};
+  Gemm<P, A, B, C> gemm{plan, a, b, c, ending, reinterpret_cast<P*>(bytes), reinterpret_cast<P*>(bytes + plan.a_bytes)};
   if (plan.k == 0) {
     gemm.end_empty();
   } else {
     gemm.run();
   }
+}
+
+template <class T, class A, class B, class C>
+void multiply_matrices(const GemmPlan& plan, const A& a, const B& b, const C& c, Ending<T> ending,
+                       void* workspace) noexcept {
+  multiply_panels<T>(plan, a, b, c, ending, workspace);
 }
 
 }  // namespace

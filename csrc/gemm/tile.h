@@ -11,18 +11,42 @@
 
 namespace ckeras::CKERAS_ISA {
 
-template <class T>
-using TileKernel = void (*)(int64_t k, const T* a, const T* b, int64_t ldb, T* const* c, int64_t n,
+// Two bfloat16 that follow each other along K, the first in the upper half. Panels may hold these instead of numbers;
+// then k and p count pairs, and sums are float32.
+struct HalfPair {
+  uint32_t bits;
+};
+
+template <class P>
+struct SumOf {
+  using Type = P;
+};
+template <>
+struct SumOf<HalfPair> {
+  using Type = float;
+};
+// What elements P of panels are added up in.
+template <class P>
+using Sum = typename SumOf<P>::Type;
+
+// Length of a K block in elements of a panel.
+template <class P>
+inline constexpr int64_t kPanelBlock = kKBlock;
+template <>
+inline constexpr int64_t kPanelBlock<HalfPair> = kKBlock / 2;
+
+template <class P>
+using TileKernel = void (*)(int64_t k, const P* a, const P* b, int64_t ldb, Sum<P>* const* c, int64_t n,
                             bool first) noexcept;
 
 // kernels[rows - 1][vectors - 1]; null where the tile does not fit the registers.
-template <class T>
+template <class P>
 struct TileTable {
-  TileKernel<T> kernels[kTileRows][kMaxTileVectors];
+  TileKernel<P> kernels[kTileRows][kMaxTileVectors];
 };
 
-// Defined in gemm/tile.isa.cpp for float and double.
-template <class T>
+// Defined in gemm/tile.isa.cpp for float and double, in gemm/pair_tile.isa.cpp where pairs can be multiplied.
+template <class P>
 struct Tiles;
 template <>
 struct Tiles<float> {
@@ -31,6 +55,10 @@ struct Tiles<float> {
 template <>
 struct Tiles<double> {
   static const TileTable<double> table;
+};
+template <>
+struct Tiles<HalfPair> {
+  static const TileTable<HalfPair> table;
 };
 
 }  // namespace ckeras::CKERAS_ISA

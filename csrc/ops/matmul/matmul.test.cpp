@@ -25,6 +25,14 @@ void check_shape(DType dtype, int64_t batch, int64_t m, int64_t k, int64_t n, in
   check_op(what, "matmul", in, dtype, shape(m, n), {transpose_a, transpose_b, activation, residual}, k);
 }
 
+// Products around the least normal number, denormal operands and an odd K: where a tile of pairs could round otherwise.
+void check_tiny(DType dtype, int64_t k) {
+  Array a = random_array(dtype, {29, k}, 5), b = random_array(dtype, {k, 40}, 6);
+  for (int64_t i = 0; i < a.view.size(); ++i) a.set(i, a.at(i) * (i % 7 == 0 ? 0x1p-127 : 0x1p-63));
+  for (int64_t i = 0; i < b.view.size(); ++i) b.set(i, b.at(i) * (i % 5 == 0 ? 1 : 0x1p-63));
+  check_op("tiny " + std::to_string(k), "matmul", {&a, &b}, dtype, {29, 40}, {0, 0, 0, 0}, k);
+}
+
 // (A B) v = A (B v), in float64.
 void check_by_projection(cpu::Isa isa, int64_t m, int64_t k, int64_t n) {
   const Array a = random_array(DType::F32, {m, k}, 1), b = random_array(DType::F32, {k, n}, 2);
@@ -73,6 +81,10 @@ int main() {
       check_shape(dtype, 40, 33, 40, 50, t & 1, t >> 1, false, 0);
     }
   check_shape(DType::F32, 2, 200, 300, 100, 0, 0, true, 3);
+  // Without bias and residual, as bfloat16 goes by pairs; every transposition and edge.
+  for (const auto& s : shapes)
+    for (int t = 0; t < 4; ++t, ++turn) check_shape(DType::BF16, 0, s[0], s[1], s[2], t & 1, t >> 1, false, turn % 4);
+  for (int64_t k : {1, 2, 5, 37, 300}) check_tiny(DType::BF16, k);
   for (cpu::Isa isa : cpu::supported_isas()) {
     if (isa == cpu::Isa::Reference) continue;
     cpu::set_num_threads(2);

@@ -1,0 +1,72 @@
+// The code of the micro-kernels: a table of tiles for one kind of panel. Only for gemm/*tile.isa.cpp.
+#pragma once
+#include "gemm/tile.h"
+
+namespace ckeras::CKERAS_ISA {
+namespace {
+
+// Chain<P>: the vectors of factors, and how a product is added to a sum.
+template <class P>
+struct Chain {
+  using Factors = VecOf<P>;
+  static CKERAS_MEMBER Factors splat(P x) { return Factors(x); }
+  static CKERAS_MEMBER Factors load(const P* p) { return Factors::load(p); }
+  static CKERAS_MEMBER VecOf<P> add(Factors a, Factors b, VecOf<P> sum) { return fma(a, b, sum); }
+};
+
+template <class P, int R, int V>
+void multiply_tile(int64_t k, const P* a, const P* b, int64_t ldb, Sum<P>* const* c, int64_t n, bool first) noexcept {
+  using T = Sum<P>;
+  using Vector = VecOf<T>;
+  using Factors = typename Chain<P>::Factors;
+  constexpr int64_t kLanes = Vector::kLanes;
+  Vector sum[R][V];
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < V; ++j) sum[i][j] = Vector(T{0});
+  }
+  for (int64_t p = 0; p < k; ++p, a += kPackedRows, b += ldb) {
+    Factors column[V];
+#pragma GCC unroll 4
+    for (int j = 0; j < V; ++j) column[j] = Chain<P>::load(b + j * kLanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+      const Factors row = Chain<P>::splat(a[i]);
+#pragma GCC unroll 4
+      for (int j = 0; j < V; ++j) sum[i][j] = Chain<P>::add(row, column[j], sum[i][j]);
+    }
+  }
+  const bool whole = n == V * kLanes;
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < V; ++j) {
+      T* at = c[i] + j * kLanes;
+      if (whole) {
+        (first ? sum[i][j] : Vector::load(at) + sum[i][j]).store(at);
+      } else {
+        (first ? sum[i][j] : Vector::load(at, n - j * kLanes) + sum[i][j]).store(at, n - j * kLanes);
+      }
+    }
+  }
+}
+
+template <class P, int R, int V>
+constexpr void fill(TileTable<P>& table) {
+  if constexpr (V <= tile_vectors(R)) {
+    table.kernels[R - 1][V - 1] = multiply_tile<P, R, V>;
+    fill<P, R, V + 1>(table);
+  } else if constexpr (R < kTileRows) {
+    fill<P, R + 1, 1>(table);
+  }
+}
+template <class P>
+constexpr TileTable<P> filled() {
+  TileTable<P> table{};
+  fill<P, 1, 1>(table);
+  return table;
+}
+
+}  // namespace
+}  // namespace ckeras::CKERAS_ISA
