@@ -15,12 +15,13 @@ def resident():
     with open("/proc/self/statm") as f:
         return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 """
-# Each prints: seconds of the import, MiB after it, seconds of the first training step of a dense model 20-32-1, MiB.
+# Each prints: seconds of the import (with NumPy), MiB after it, seconds of the first training step of a dense model
+# 20-32-1, MiB.
 FIRST_STEP = """
 import time; start = time.perf_counter()
 {imports}
-imported, memory = time.perf_counter() - start, resident()
 import numpy as np
+imported, memory = time.perf_counter() - start, resident()
 x, y = np.zeros((32, 20), "float32"), np.zeros((32, 1), "float32")
 start = time.perf_counter()
 {step}
@@ -61,9 +62,10 @@ HEADER = ["", "import", "resident", "first step after it", "resident", "load a m
 
 
 def fresh(code):
-    """(wall seconds, numbers printed) of a fresh process."""
+    """(wall seconds, numbers printed) of a fresh process, which may keep byte code, as an installed package does."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     if run.returncode:
         raise RuntimeError(run.stderr.strip().splitlines()[-1])
     return time.perf_counter() - start, [float(v) for v in run.stdout.split()]
@@ -79,6 +81,7 @@ def measure(quick=False):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.keras")
         fresh(SAVE.format(path))
+        fresh(LOAD.format("ckeras", path))  # its byte code
         for _ in range(rounds):
             for name, module, imports, step in CONTESTANTS:
                 if peer(module) is None:

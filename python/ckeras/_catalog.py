@@ -1,6 +1,7 @@
 """Catalog: the names of one kind of object (losses, optimizers...), and their get, serialize, deserialize."""
 
 import difflib
+import functools
 
 from ckeras._core.symbolic import snake_case
 from ckeras.saving import registry
@@ -18,10 +19,11 @@ class Catalog:
     """What a string, a config, a class or a callable stands for where an object of this `kind` is asked.
 
     `classes` and `functions` are listed under their own names, in lower case and in snake case; `aliases` adds short
-    names. `base` is what a deserialised object must be an instance of (any callable when it is None).
+    names. `base` is what a deserialised object must be an instance of (any callable when it is None). `lazy`: the
+    `_lazy.Names` of a package whose classes are listed too, and load when they are looked up.
     """
 
-    def __init__(self, kind, module, base=None, classes=(), functions=(), aliases=None):
+    def __init__(self, kind, module, base=None, classes=(), functions=(), aliases=None, lazy=None):
         self.kind = kind
         self.module = module
         self.base = base
@@ -34,15 +36,36 @@ class Catalog:
             self.table[fn.__name__] = fn
         for alias, name in (aliases or {}).items():
             self.table[alias] = self.table[name]
+        self.lazy = lazy
+
+    @functools.cached_property
+    def _later(self):
+        """Spelling -> name, of what loads when it is looked up."""
+        spelled = {}
+        for name, (_, own) in self.lazy.sources.items() if self.lazy else ():
+            if own == name and name[0].isupper():
+                for spelling in (name, snake_case(name), name.lower()):
+                    spelled.setdefault(spelling, name)
+        return spelled
+
+    def known(self, name):
+        """What ckeras has under a name, or `None`."""
+        found = self.table.get(name)
+        if found is None and name in self._later:
+            found = self.lazy.load(self._later[name])
+            if not (isinstance(found, type) and issubclass(found, self.base)) or found is self.base:
+                return None
+        return found
 
     def find(self, name, custom_objects=None):
         """The class or function of a name: the user's registered one first. `ValueError` with near matches."""
         found = registry.get_registered_object(name, custom_objects=custom_objects)
-        found = found or self.table.get(name) or self.table.get(name.lower())
+        found = found or self.known(name) or self.known(name.lower())
         if found is None:
+            matches = near_matches(name, [*self.table, *self._later])
             raise ValueError(
-                f"[{self.module}.get] {name!r} is no known {self.kind}. {near_matches(name, self.table)} An object of "
-                "your own can be passed itself, or registered with ckeras.saving.register_keras_serializable."
+                f"[{self.module}.get] {name!r} is no known {self.kind}. {matches} An object of your own can be passed "
+                "itself, or registered with ckeras.saving.register_keras_serializable."
             )
         return found
 
@@ -77,9 +100,10 @@ class Catalog:
             if not isinstance(name, str):
                 raise ValueError(f"[{self.module}.deserialize] a function is stored by name, got {name!r}")
             return self.find(name, custom_objects)
-        if isinstance(config, dict) and "module" not in config and config.get("class_name") in self.table:
-            # The spelling of Keras 2: {"class_name", "config"}.
-            return self.table[config["class_name"]](**(config.get("config") or {}))
+        if isinstance(config, dict) and "module" not in config and isinstance(config.get("class_name"), str):
+            found = self.known(config["class_name"])
+            if found is not None:  # the spelling of Keras 2: {"class_name", "config"}
+                return found(**(config.get("config") or {}))
         obj = registry.deserialize_keras_object(config, custom_objects=custom_objects)
         fits = self.base is not None and isinstance(obj, self.base)
         if not fits and (not callable(obj) or (self.base and type(obj).__module__.startswith("ckeras."))):

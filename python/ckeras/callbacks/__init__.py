@@ -1,39 +1,20 @@
 """Callbacks: what `fit`, `evaluate` and `predict` call on their way."""
 
-from ckeras.callbacks.backup_and_restore import BackupAndRestore
-from ckeras.callbacks.callback import Callback
-from ckeras.callbacks.callback_list import CallbackList
-from ckeras.callbacks.early_stopping import EarlyStopping
-from ckeras.callbacks.history import History
-from ckeras.callbacks.model_checkpoint import ModelCheckpoint
-from ckeras.callbacks.orbax_checkpoint import OrbaxCheckpoint
-from ckeras.callbacks.progbar_logger import ProgbarLogger
-from ckeras.callbacks.remote_monitor import RemoteMonitor
-from ckeras.callbacks.simple import (
-    CSVLogger,
-    LambdaCallback,
-    LearningRateScheduler,
-    ReduceLROnPlateau,
-    TerminateOnNaN,
-)
-from ckeras.callbacks.swap_ema_weights import SwapEMAWeights
-from ckeras.callbacks.tensorboard import TensorBoard
+from ckeras import _lazy
 
-__all__ = [
-    "BackupAndRestore",
-    "CSVLogger",
-    "Callback",
-    "CallbackList",
-    "EarlyStopping",
-    "History",
-    "LambdaCallback",
-    "LearningRateScheduler",
-    "ModelCheckpoint",
-    "OrbaxCheckpoint",
-    "ProgbarLogger",
-    "ReduceLROnPlateau",
-    "RemoteMonitor",
-    "SwapEMAWeights",
-    "TensorBoard",
-    "TerminateOnNaN",
-]
+_MODULES = {
+    "ckeras.callbacks.backup_and_restore": "BackupAndRestore",
+    "ckeras.callbacks.callback": "Callback",
+    "ckeras.callbacks.callback_list": "CallbackList",
+    "ckeras.callbacks.early_stopping": "EarlyStopping",
+    "ckeras.callbacks.history": "History",
+    "ckeras.callbacks.model_checkpoint": "ModelCheckpoint",
+    "ckeras.callbacks.orbax_checkpoint": "OrbaxCheckpoint",
+    "ckeras.callbacks.progbar_logger": "ProgbarLogger",
+    "ckeras.callbacks.remote_monitor": "RemoteMonitor",
+    "ckeras.callbacks.simple": "CSVLogger LambdaCallback LearningRateScheduler ReduceLROnPlateau TerminateOnNaN",
+    "ckeras.callbacks.swap_ema_weights": "SwapEMAWeights",
+    "ckeras.callbacks.tensorboard": "TensorBoard",
+}
+_names = _lazy.Names(globals(), _MODULES)
+__getattr__, __dir__, __all__ = _names.load, _names.list, _names.all

@@ -1,7 +1,6 @@
 """Files and configs: `.keras`, `.weights.h5`, and what classes they may name. Loading a file runs no code of it."""
 
-import importlib
-
+from ckeras import _lazy
 from ckeras.saving.errors import FileError
 from ckeras.saving.registry import (
     CustomObjectScope,
@@ -15,35 +14,14 @@ from ckeras.saving.registry import (
     serialize_keras_object,
 )
 
-__all__ = [
-    "CustomObjectScope",
-    "DeserializationError",
-    "FileError",
-    "KerasFileEditor",
-    "custom_object_scope",
-    "deserialize_keras_object",
-    "get_custom_objects",
-    "get_registered_name",
-    "get_registered_object",
-    "load_model",
-    "load_weights",
-    "register_keras_serializable",
-    "save_model",
-    "save_weights",
-    "serialize_keras_object",
-]
-
 # The registry is below layers and models, reading and writing files is above them: loaded on first use.
 _FILES = {
-    "KerasFileEditor": "file_editor",
-    "load_model": "saving_api",
-    "load_weights": "saving_api",
-    "save_model": "saving_api",
-    "save_weights": "saving_api",
+    "ckeras.saving.file_editor": "KerasFileEditor",
+    "ckeras.saving.saving_api": "load_model load_weights save_model save_weights",
 }
-
-
-def __getattr__(name):
-    if name in _FILES:
-        return getattr(importlib.import_module(f"ckeras.saving.{_FILES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+_REGISTRY = """
+CustomObjectScope DeserializationError FileError custom_object_scope deserialize_keras_object get_custom_objects
+get_registered_name get_registered_object register_keras_serializable serialize_keras_object
+"""
+_names = _lazy.Names(globals(), _FILES, also=_REGISTRY)
+__getattr__, __dir__, __all__ = _names.load, _names.list, _names.all

@@ -89,7 +89,7 @@ def _training_config(model):
 def _long_names(value):
     """Short names of losses ("mse") as the long ones, which Keras reads back."""
     if isinstance(value, str):
-        found = losses._catalog.table.get(value)
+        found = losses._catalog.known(value)
         return found.__name__ if callable(found) and not isinstance(found, type) else value
     if isinstance(value, (list, tuple)):
         return [_long_names(v) for v in value]

@@ -420,8 +420,7 @@ def find_function(config):
     ours = module in (None, "builtins") or (isinstance(module, str) and module.split(".")[0] in ("keras", "ckeras"))
     if ours and registered in (None, "function", name):
         for package in _FUNCTION_PACKAGES:
-            table = importlib.import_module(f"ckeras.{package}")._catalog.table
-            found = table.get(name)
+            found = importlib.import_module(f"ckeras.{package}")._catalog.known(name)
             if isinstance(found, types.FunctionType):
                 return found
     raise DeserializationError(
