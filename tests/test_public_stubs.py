@@ -13,7 +13,7 @@ import pytest
 import ckeras
 
 ROOT = Path(ckeras.__file__).parent
-PACKAGES = ["callbacks", "layers", "models", "saving", "utils"]
+PACKAGES = ["callbacks", "layers", "metrics", "models", "optimizers", "saving", "utils"]
 
 
 def _imports(sources):

@@ -34,8 +34,7 @@ class Catalog:
             self.table.setdefault(cls.__name__.lower(), cls)
         for fn in functions:
             self.table[fn.__name__] = fn
-        for alias, name in (aliases or {}).items():
-            self.table[alias] = self.table[name]
+        self.aliases = aliases or {}
         self.lazy = lazy
 
     @functools.cached_property
@@ -50,6 +49,7 @@ class Catalog:
 
     def known(self, name):
         """What ckeras has under a name, or `None`."""
+        name = self.aliases.get(name, name)
         found = self.table.get(name)
         if found is None and name in self._later:
             found = self.lazy.load(self._later[name])
@@ -62,7 +62,7 @@ class Catalog:
         found = registry.get_registered_object(name, custom_objects=custom_objects)
         found = found or self.known(name) or self.known(name.lower())
         if found is None:
-            matches = near_matches(name, [*self.table, *self._later])
+            matches = near_matches(name, [*self.table, *self._later, *self.aliases])
             raise ValueError(
                 f"[{self.module}.get] {name!r} is no known {self.kind}. {matches} An object of your own can be passed "
                 "itself, or registered with ckeras.saving.register_keras_serializable."

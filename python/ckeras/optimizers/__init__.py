@@ -1,40 +1,28 @@
 """Optimizers, and `get`, `serialize`, `deserialize` for them."""
 
+from ckeras import _lazy
 from ckeras._catalog import Catalog
-from ckeras.optimizers import legacy as legacy
-from ckeras.optimizers import schedules as schedules
-from ckeras.optimizers.adafactor import Adafactor
-from ckeras.optimizers.adagrad import Adadelta, Adagrad
-from ckeras.optimizers.adam import Adam, Adamax, AdamW, Nadam, ScheduleFreeAdamW
-from ckeras.optimizers.ftrl import Ftrl
-from ckeras.optimizers.lamb import Lamb
-from ckeras.optimizers.lion import Lion
-from ckeras.optimizers.loss_scale_optimizer import LossScaleOptimizer
-from ckeras.optimizers.multi_optimizer import MultiOptimizer, OptimizerMap
-from ckeras.optimizers.muon import Muon
 from ckeras.optimizers.optimizer import Optimizer
-from ckeras.optimizers.rmsprop import RMSprop
-from ckeras.optimizers.sgd import SGD
 
-_CLASSES = (
-    Adadelta,
-    Adafactor,
-    Adagrad,
-    Adam,
-    AdamW,
-    Adamax,
-    Ftrl,
-    Lamb,
-    Lion,
-    LossScaleOptimizer,
-    MultiOptimizer,
-    Muon,
-    Nadam,
-    RMSprop,
-    SGD,
-    ScheduleFreeAdamW,
-)
-_catalog = Catalog("optimizer", "optimizers", Optimizer, classes=_CLASSES, aliases={"adamw": "AdamW"})
+_MODULES = {
+    "ckeras.optimizers.legacy": "",
+    "ckeras.optimizers.schedules": "",
+    "ckeras.optimizers.adafactor": "Adafactor",
+    "ckeras.optimizers.adagrad": "Adadelta Adagrad",
+    "ckeras.optimizers.adam": "Adam Adamax AdamW Nadam ScheduleFreeAdamW",
+    "ckeras.optimizers.ftrl": "Ftrl",
+    "ckeras.optimizers.lamb": "Lamb",
+    "ckeras.optimizers.lion": "Lion",
+    "ckeras.optimizers.loss_scale_optimizer": "LossScaleOptimizer",
+    "ckeras.optimizers.multi_optimizer": "MultiOptimizer OptimizerMap",
+    "ckeras.optimizers.muon": "Muon",
+    "ckeras.optimizers.rmsprop": "RMSprop",
+    "ckeras.optimizers.sgd": "SGD",
+}
+_names = _lazy.Names(globals(), _MODULES, also="Optimizer deserialize get serialize")
+__getattr__, __dir__, __all__ = _names.load, _names.list, _names.all
+
+_catalog = Catalog("optimizer", "optimizers", Optimizer, aliases={"adamw": "AdamW"}, lazy=_names)
 
 
 def get(identifier):
