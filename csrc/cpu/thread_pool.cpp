@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "cpu/affinity.h"
 #include "cpu/cpu_count.h"
 #include "cpu/denormals.h"
 #include "cpu/parallel.h"
@@ -53,6 +54,7 @@ void pause() {
 class alignas(64) Signal {
  public:
   uint32_t read() const { return word_.load(); }
+  bool sleeping() const { return sleeping_.load(); }
 
   void wait_while(uint32_t seen) {
     wait_while(seen, [] { return false; });
@@ -125,7 +127,14 @@ class Pool {
       shares_[t].end = job.pieces * (t + 1) / threads;
     }
     open_.store(true);
-    for (int64_t t = 1; t < threads; ++t) workers_[t - 1]->start.change();
+    const int here = current_cpu();
+    caller_cpu_.store(here, std::memory_order_relaxed);
+    const bool crowded = crowded_.load(std::memory_order_relaxed);
+    for (int64_t t = 1; t < threads; ++t) {
+      Worker& worker = *workers_[static_cast<size_t>(t) - 1];
+      if (crowded && worker.start.sleeping()) worker.affinity.keep_off(here);
+      worker.start.change();
+    }
     inside_work = true;
     take_pieces(0);
     inside_work = false;
@@ -163,6 +172,7 @@ class Pool {
  private:
   struct Worker {
     Signal start;
+    Affinity affinity;
     std::thread thread;
   };
 
@@ -201,13 +211,26 @@ class Pool {
     return more;
   }
 
+  // Some systems wake a thread on the processor of whoever wakes it, though others are free, and leave it there: both
+  // then share one. A worker that finds itself so steps aside; from then on sleeping workers are woken elsewhere.
+  void find_processor(Affinity* affinity) {
+    affinity->give_back();
+    const int here = current_cpu();
+    if (here < 0 || here != caller_cpu_.load(std::memory_order_relaxed)) return;
+    crowded_.store(true, std::memory_order_relaxed);
+    affinity->keep_off(here);
+    affinity->give_back();
+  }
+
   void serve(Worker* self, int64_t index) {
     const FlushDenormals flush;
+    self->affinity.adopt_this_thread();
     inside_work = true;
     for (uint32_t seen = 0;;) {
       self->start.wait_while(seen, [this] { return visit(); });
       seen = self->start.read();
       if (stopping_.load()) return;
+      find_processor(&self->affinity);
       inside_.fetch_add(1);
       if (open_.load()) take_pieces(index);
       if (inside_.fetch_sub(1) == 1 && !open_.load()) left_.change();
@@ -221,6 +244,8 @@ class Pool {
   Job job_{};
   std::vector<Share> shares_;
   std::atomic<bool> stopping_{false};
+  std::atomic<int> caller_cpu_{-1};
+  std::atomic<bool> crowded_{false};
   alignas(64) std::atomic<bool> open_{false};
   alignas(64) std::atomic<int64_t> inside_{0};
   Signal left_;
