@@ -78,6 +78,8 @@ struct Reg {
     if constexpr (kIsFloat<T>) return from(select_raw(equal_raw(a.r, a.r), min_raw(a.r, b.r), a.r));
     return select(a < b, a, b);
   }
+  // One instruction: the second where they are equal or one is NaN.
+  friend CKERAS_MEMBER Reg larger(Reg a, Reg b) { return from(max_raw(a.r, b.r)); }
   friend CKERAS_MEMBER Reg sqrt(Reg a) { return from(sqrt_raw(a.r)); }
   friend CKERAS_MEMBER Reg floor(Reg a) { return from(floor_raw(a.r)); }
   friend CKERAS_MEMBER Reg ceil(Reg a) { return from(ceil_raw(a.r)); }
@@ -186,6 +188,7 @@ struct Pair {
   friend CKERAS_MEMBER Pair fnma(Pair a, Pair b, Pair c) { return {fnma(a.lo, b.lo, c.lo), fnma(a.hi, b.hi, c.hi)}; }
   friend CKERAS_MEMBER Pair max(Pair a, Pair b) { return {max(a.lo, b.lo), max(a.hi, b.hi)}; }
   friend CKERAS_MEMBER Pair min(Pair a, Pair b) { return {min(a.lo, b.lo), min(a.hi, b.hi)}; }
+  friend CKERAS_MEMBER Pair larger(Pair a, Pair b) { return {larger(a.lo, b.lo), larger(a.hi, b.hi)}; }
   friend CKERAS_MEMBER Pair copysign(Pair a, Pair b) { return {copysign(a.lo, b.lo), copysign(a.hi, b.hi)}; }
   friend CKERAS_MEMBER Pair sqrt(Pair a) { return {sqrt(a.lo), sqrt(a.hi)}; }
   friend CKERAS_MEMBER Pair floor(Pair a) { return {floor(a.lo), floor(a.hi)}; }

@@ -4,21 +4,37 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-// The first maximum of a window that is not empty: its value.
-template <class V, class W>
-CKERAS_INLINE V maximum(const typename V::Lane* x, const W& window) {
-  V best = window.load(x + window.first);
-  window.each([&](int64_t, int64_t at) {
-    const V v = window.load(x + at);
-    best = select((best == best) & !(v <= best), v, best);  // larger, or NaN where there was none
-  });
-  return best;
-}
-
 CKERAS_INLINE bool any(bool m) { return m; }
 template <class M>
 CKERAS_INLINE bool any(M m) {
   return m.any();
+}
+
+// The largest element of a window that is not empty, the first of equal ones; `sum` is NaN where one is NaN, and
+// perhaps where infinities meet.
+template <class V, class W>
+CKERAS_INLINE V maximum(const typename V::Lane* x, const W& window, V& sum) {
+  V best = window.load(x + window.first);
+  sum = splat<V>(0);
+  window.each([&](int64_t, int64_t at) {
+    const V v = window.load(x + at);
+    best = larger(v, best);
+    sum = sum + v;
+  });
+  return best;
+}
+// The same; NaN is larger than all.
+template <class V, class W>
+CKERAS_INLINE V maximum(const typename V::Lane* x, const W& window) {
+  V sum;
+  V best = maximum<V>(x, window, sum);
+  if (!any(!(sum == sum))) return best;
+  best = window.load(x + window.first);
+  window.each([&](int64_t, int64_t at) {
+    const V v = window.load(x + at);
+    best = select((best == best) & !(v <= best), v, best);
+  });
+  return best;
 }
 
 // Its number in the window. Looked for from the end: then no comparison waits for another.
@@ -60,27 +76,29 @@ void pick(const PoolShape& s, const T* x, const T* v, T* y) noexcept {
   });
 }
 
-template <class V, class T = typename V::Lane>
-void gradient(const PoolShape& s, const T* x, const T* dy, T* dx, T* numbers) noexcept {
+template <bool kDisjoint, class V, class T = typename V::Lane>
+void gradient(const PoolShape& s, const T* x, const T* dy, T* dx) noexcept {
   const V zero = splat<V>(0);
-  if (disjoint(s)) {
-    return write_windows<V>(s, dx, [&](const auto& window, int64_t at) {
-      if (window.empty()) return;
-      const V chosen = first_maximum<V>(x, window), g = window.load(dy + at);
-      window.each([&](int64_t number, int64_t place) {
-        window.store(select(chosen == splat<V>(static_cast<T>(number)), g, zero), dx + place);
+  write_windows<V>(s, dx, [&](const auto& window, int64_t at) {
+    if (window.empty()) return;
+    const auto give = [&](V g, int64_t place) {
+      window.store(kDisjoint ? g : window.load(dx + place) + g, dx + place);
+    };
+    V left = window.load(dy + at), sum;
+    const V best = maximum<V>(x, window, sum);
+    if (!any(!(sum == sum))) {
+      window.each([&](int64_t, int64_t place) {
+        const auto here = window.load(x + place) == best;
+        give(select(here, left, zero), place);
+        left = select(here, zero, left);
       });
+      return;
+    }
+    const V chosen = first_maximum<V>(x, window);
+    window.each([&](int64_t number, int64_t place) {
+      give(select(chosen == splat<V>(static_cast<T>(number)), left, zero), place);
     });
-  }
-  gather_windows<V>(
-      s, dx,
-      [&](const auto& window, int64_t at) {
-        if (!window.empty()) window.store(first_maximum<V>(x, window), numbers + at);
-      },
-      [&](int64_t at, int64_t number, int64_t n) {
-        const auto here = load_channels<V>(numbers + at, n) == splat<V>(static_cast<T>(number));
-        return select(here, load_channels<V>(dy + at, n), zero);
-      });
+  });
 }
 
 void max_pool(const Call& call) noexcept {
@@ -95,8 +113,8 @@ void max_pool_grad(const Call& call) noexcept {
     using T = decltype(t);
     const PoolShape s = pool_shape(c.in[0], c.in[1], c.ints);
     with_lanes<T>(s.c, [&](auto v) {
-      gradient<decltype(v)>(s, c.in[0].as<const T>(), c.in[1].as<const T>(), c.out[0].as<T>(),
-                            static_cast<T*>(c.workspace));
+      const auto run = disjoint(s) ? gradient<true, decltype(v)> : gradient<false, decltype(v)>;
+      run(s, c.in[0].as<const T>(), c.in[1].as<const T>(), c.out[0].as<T>());
     });
   });
 }
@@ -113,7 +131,7 @@ void max_pool_pick(const Call& call) noexcept {
 
 extern const Kernel kernel_max_pool, kernel_max_pool_grad, kernel_max_pool_pick;
 constinit const Kernel kernel_max_pool = {max_pool, no_bytes, nullptr};
-constinit const Kernel kernel_max_pool_grad = {max_pool_grad, gradient_bytes<1>, nullptr};
+constinit const Kernel kernel_max_pool_grad = {max_pool_grad, no_bytes, nullptr};
 constinit const Kernel kernel_max_pool_pick = {max_pool_pick, no_bytes, nullptr};
 
 }  // namespace ckeras::CKERAS_ISA

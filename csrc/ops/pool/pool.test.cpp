@@ -24,6 +24,7 @@ Array image(DType dtype, const std::vector<int64_t>& shape, bool specials) {
     x.set(i, std::round(x.at(i) * 3));
     if (specials && i % 7 == 3) x.set(i, NAN);
     if (specials && i % 5 == 1) x.set(i, -INFINITY);
+    if (specials && i % 11 == 2) x.set(i, INFINITY);
   }
   return x;
 }
@@ -66,6 +67,7 @@ int main() {
       {2, 3, {{7, 3, 2, 1, 1}, {9, 3, 2, 1, 1}}},                    // overlapping, padded
       {2, 17, {{9, 3, 1, 1, 1}, {6, 2, 1, 0, 1}}},                   // overlapping, odd channels
       {2, 131, {{6, 2, 2, 0, 0}, {6, 3, 3, 0, 0}}},                  // several stretches of channels
+      {2, 33, {{7, 2, 2, 1, 0}, {9, 3, 3, 2, 1}}},                   // disjoint, padded
       {2, 20, {{4, 2, 2, 3, 3}, {4, 2, 2, 2, 2}}},                   // windows wholly in the padding
       {1, 5, {{40, 3, 1, 1, 1}, {40, 3, 1, 1, 1}}},                  // more than one piece
       {0, 8, {{4, 2, 2, 0, 0}, {4, 2, 2, 0, 0}}},                    // no images

@@ -24,6 +24,7 @@ struct One {
   friend CKERAS_MEMBER One operator*(One a, One b) { return {a.x * b.x}; }
   friend CKERAS_MEMBER bool operator<=(One a, One b) { return a.x <= b.x; }
   friend CKERAS_MEMBER bool operator==(One a, One b) { return a.x == b.x; }
+  friend CKERAS_MEMBER One larger(One a, One b) { return {a.x > b.x ? a.x : b.x}; }
   friend CKERAS_MEMBER One select(bool m, One a, One b) { return m ? a : b; }
 };
 
@@ -184,28 +185,22 @@ CKERAS_INLINE void for_stretches(const PoolShape& s, const Piece& piece) {
   });
 }
 
-// Whether no element belongs to two windows.
+// Whether no element belongs to two windows, along all dimensions; whether each belongs to one, along one.
 CKERAS_INLINE bool disjoint(const PoolShape& s) {
   return s.z.stride >= s.z.window && s.y.stride >= s.y.window && s.x.stride >= s.x.window;
 }
+CKERAS_INLINE bool covered(const Dim& d) {
+  return d.stride == d.window && d.low >= 0 && d.low < d.window && d.result * d.window - d.low >= d.size;
+}
 
-// The windows [first, end) that have a place in them, for places in rising order.
-struct Covering {
-  int64_t first = 0, end = 0;
-
-  CKERAS_MEMBER void move(const Dim& d, int64_t place) {
-    while (end < d.result && d.place(end, 0) <= place) ++end;
-    while (first < end && d.place(first, d.window) <= place) ++first;
-  }
-};
-
-// dx of disjoint windows: zeros, set shortly before the first window that has them, then body(window, element of dy)
-// for every window in row-major order.
+// dx: body(window, element of dy) for every window of an image in row-major order; zeros are set shortly before the
+// first window that has them, unless each element belongs to one window.
 template <class V, class T, class Body>
 CKERAS_INLINE void write_windows(const PoolShape& s, T* dx, const Body& body) {
+  const bool full = covered(s.z) && covered(s.y) && covered(s.x);
   for_stretches<V>(s, [&](int64_t n, int64_t c0, int64_t c1) {
     const int64_t rows = s.z.size * s.y.size;
-    int64_t zeros = 0;
+    int64_t zeros = full ? rows : 0;
     const auto zero = [&](int64_t end) {
       for (; zeros < end; ++zeros) {
         T* const line = dx + (n * rows + zeros) * s.x.size * s.c;
@@ -226,64 +221,7 @@ CKERAS_INLINE void write_windows(const PoolShape& s, T* dx, const Body& body) {
   });
 }
 
-// dx of windows that overlap: prepare(window, element of dy) for every window of an image; then each element of dx is
-// the sum of term(element of dy, its number in that window, channels) over the windows that have it, in row-major
-// order.
-template <class V, class T, class Prepare, class Term>
-CKERAS_INLINE void gather_windows(const PoolShape& s, T* dx, const Prepare& prepare, const Term& term) {
-  for_stretches<V>(s, [&](int64_t n, int64_t c0, int64_t c1) {
-    for (int64_t h = 0; h < s.z.result; ++h) {
-      for (int64_t i = 0; i < s.y.result; ++i) for_windows<V>(s, n, h, i, c0, c1, prepare);
-    }
-    Covering planes;
-    for (int64_t p = 0; p < s.z.size; ++p) {
-      planes.move(s.z, p);
-      Covering rows;
-      for (int64_t r = 0; r < s.y.size; ++r) {
-        rows.move(s.y, r);
-        Covering columns;
-        T* line = dx + ((n * s.z.size + p) * s.y.size + r) * s.x.size * s.c;
-        for (int64_t j = 0; j < s.x.size; ++j, line += s.c) {
-          columns.move(s.x, j);
-          for (int64_t c = c0; c < c1; c += V::kLanes) {
-            V sum = splat<V>(0);
-            for (int64_t h = planes.first; h < planes.end; ++h) {
-              for (int64_t i = rows.first; i < rows.end; ++i) {
-                const int64_t tap = (p - s.z.place(h, 0)) * s.y.window + (r - s.y.place(i, 0));
-                const int64_t row = ((n * s.z.result + h) * s.y.result + i) * s.x.result;
-                for (int64_t k = columns.first; k < columns.end; ++k) {
-                  sum = sum + term((row + k) * s.c + c, tap * s.x.window + (j - s.x.place(k, 0)), c1 - c);
-                }
-              }
-            }
-            if (c + V::kLanes <= c1) {
-              sum.store(line + c);
-            } else {
-              sum.store(line + c, c1 - c);
-            }
-          }
-        }
-      }
-    }
-  });
-}
-
-// `n` channels: a vector's or the rest.
-template <class V>
-CKERAS_INLINE V load_channels(const typename V::Lane* p, int64_t n) {
-  return n >= V::kLanes ? V::load(p) : V::load(p, n);
-}
-
 CKERAS_INLINE int64_t no_bytes(const Call& call) noexcept {
   return bytes_float(call, [](const Call&, auto) -> int64_t { return 0; });
 }
-// The workspace of gradients whose windows overlap: an element for each of dy, which is in[which].
-template <int kWhich>
-CKERAS_INLINE int64_t gradient_bytes(const Call& call) noexcept {
-  return bytes_float(call, [](const Call& c, auto t) -> int64_t {
-    const View& dy = c.in[kWhich];
-    return disjoint(pool_shape(c.out[0], dy, c.ints)) ? 0 : dy.size() * static_cast<int64_t>(sizeof(t));
-  });
-}
-
 }  // namespace ckeras::CKERAS_ISA
