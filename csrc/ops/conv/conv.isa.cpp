@@ -1,5 +1,6 @@
 // conv and conv_grad_input: both are products whose A is packed from an image (ops/conv/panels.h), but for depthwise
-// ones and those to few channels, which are loops of their own, and those of few filters, which pack nothing.
+// ones and those to few channels, which are loops of their own, those of 3 x 3 taps, which go by points
+// (ops/conv/winograd.h), and those of few filters, which pack nothing.
 #include "ops/conv/conv.h"
 
 #include "gemm/batch.h"
@@ -9,6 +10,7 @@
 #include "ops/conv/direct.h"
 #include "ops/conv/few.h"
 #include "ops/conv/phases.h"
+#include "ops/conv/winograd.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
@@ -34,16 +36,24 @@ struct Convolution {
   int64_t bytes() const noexcept {
     if (depthwise(s)) return 0;
     if (few()) return s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T));
+    if (winograd()) return winograd_plan().bytes();
     return direct() ? direct_plan().bytes() : batch.total_bytes();
+  }
+
+  bool winograd() const noexcept { return goes_winograd(axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.og); }
+  Winograd<T> winograd_plan() const noexcept {
+    return {{axis_of(s.y), axis_of(s.x), s.n * s.z.result}, s.cg, s.c, s.groups, s.og};
   }
 
   bool direct() const noexcept { return goes_direct(s.cg, s.og, s.taps(), s.results()); }
   Direct<T> direct_plan() const noexcept {
     return {{axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.c, s.taps() * s.cg * s.og}, s.groups, s.og};
   }
-  void run_direct(const T* x, const T* w, const T* bias, T* y, void* workspace) const noexcept {
+  // By a Direct or a Winograd.
+  template <class Plan>
+  void run_by(const Plan& by, const T* x, const T* w, const T* bias, T* y, void* workspace) const noexcept {
     const int64_t row = s.x.result * s.o, plane = s.y.result * row;
-    direct_plan().run(
+    by.run(
         workspace, [&](int64_t g) { return Matrix<T>{w + g * s.og, s.o, false}; },
         [&](int64_t g) { return x + g * s.cg; },
         [&](int64_t g) { return DirectGrid<T>{y + g * s.og, s.z.result * plane, plane, row, s.o}; },
@@ -92,7 +102,8 @@ struct Convolution {
       }
       return;
     }
-    if (direct()) return run_direct(x, w, bias, y, call.workspace);
+    if (winograd()) return run_by(winograd_plan(), x, w, bias, y, call.workspace);
+    if (direct()) return run_by(direct_plan(), x, w, bias, y, call.workspace);
     batch.run(call.workspace, [&](int64_t g, void* workspace) {
       const Matrix<T> filters{w + g * s.og, s.o, false};
       const Ending<T> ending{bias != nullptr ? bias + g * s.og : nullptr, epilogue};
@@ -131,6 +142,20 @@ struct InputGradient {
   Direct<T> direct_plan(const Phases& phase) const noexcept {
     return {{phase.z.axis, phase.y.axis, phase.x.axis, s.n, s.og, s.o, phase.taps() * s.og * s.cg}, s.groups, s.cg};
   }
+  bool winograd(const Phases& phase) const noexcept {
+    return goes_winograd(phase.z.axis, phase.y.axis, phase.x.axis, s.n, s.og, s.cg);
+  }
+  Winograd<T> winograd_plan(const Phases& phase) const noexcept {
+    return {{phase.y.axis, phase.x.axis, s.n * phase.z.axis.grid}, s.og, s.o, s.groups, s.cg};
+  }
+  // By a Direct or a Winograd.
+  template <class Plan>
+  void run_by(const Plan& by, const Phases& phase, const T* dy, const T* w, T* dx, void* workspace) const noexcept {
+    by.run(
+        workspace, [&](int64_t g) { return TurnedFilters<T>{w + g * s.og, s.cg, s.o, s.og, phase}; },
+        [&](int64_t g) { return dy + g * s.og; }, [&](int64_t g) { return grid(dx + g * s.cg, phase); },
+        [&](int64_t) { return Ending<T>{nullptr, Epilogue::None}; });
+  }
   // The phase's rows of dx.
   DirectGrid<T> grid(T* dx, const Phases& phase) const noexcept {
     const int64_t row = s.x.size * s.c, plane = s.y.size * row;
@@ -148,7 +173,11 @@ struct InputGradient {
     int64_t bytes = batch.total_bytes();
     for (int64_t number = 0; number < phases; ++number) {
       const Phases phase(number, s);
-      if (direct(phase)) bytes = most(bytes, direct_plan(phase).bytes());
+      if (winograd(phase)) {
+        bytes = most(bytes, winograd_plan(phase).bytes());
+      } else if (direct(phase)) {
+        bytes = most(bytes, direct_plan(phase).bytes());
+      }
     }
     return bytes;
   }
@@ -181,16 +210,16 @@ struct InputGradient {
     }
     for (int64_t number = 0; number < phases; ++number) {
       const Phases phase(number, s);
-      if (!direct(phase)) continue;
-      direct_plan(phase).run(
-          call.workspace, [&](int64_t g) { return TurnedFilters<T>{w + g * s.og, s.cg, s.o, s.og, phase}; },
-          [&](int64_t g) { return dy + g * s.og; }, [&](int64_t g) { return grid(dx + g * s.cg, phase); },
-          [&](int64_t) { return nothing; });
+      if (winograd(phase)) {
+        run_by(winograd_plan(phase), phase, dy, w, dx, call.workspace);
+      } else if (direct(phase)) {
+        run_by(direct_plan(phase), phase, dy, w, dx, call.workspace);
+      }
     }
     batch.run(call.workspace, [&](int64_t i, void* workspace) {
       const int64_t g = i / phases;
       const Phases phase(i % phases, s);
-      if (direct(phase)) return;
+      if (winograd(phase) || direct(phase)) return;
       const ImagePixels<T> pixels{{dy + g * s.og, s.o, s.og, phase.z.axis, phase.y.axis, phase.x.axis}};
       const TurnedFilters<T> filters{w + g * s.og, s.cg, s.o, s.og, phase};
       multiply_matrices(plan_of(phase), pixels, filters, PhaseRows<T>{dx + g * s.cg, s.c, phase}, nothing, workspace);

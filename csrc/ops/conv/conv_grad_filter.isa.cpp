@@ -1,6 +1,6 @@
 // conv_grad_filter: a product whose K is all pixels of y. Where M and N leave few pieces of work, the pixels are cut
 // by the shape alone into parts that are summed side by side, and the parts' results are added in rising order. Few
-// filters or rows go by ops/conv/direct_filter.h.
+// filters or rows go by ops/conv/direct_filter.h, 3 x 3 taps by ops/conv/winograd.h.
 #include "gemm/batch.h"
 #include "gemm/gemm.h"
 #include "gemm/widen.h"
@@ -8,12 +8,13 @@
 #include "ops/conv/depthwise.h"
 #include "ops/conv/direct_filter.h"
 #include "ops/conv/panels.h"
+#include "ops/conv/winograd.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
 
 inline constexpr int64_t kMaxParts = 32;
-inline constexpr int64_t kPartPixels = 8 * 256;                 // a part has at least so many
+inline constexpr int64_t kPartPixels = 4 * 256;                 // a part has at least so many
 inline constexpr int64_t kPartBytes = int64_t{1} << 20;         // of its packed operands each, about
 inline constexpr int64_t kAllPartsElements = int64_t{1} << 22;  // of their results
 
@@ -30,8 +31,8 @@ struct FilterGradient {
         pixels(s.results()),
         size(s.taps() * s.cg * (depthwise(s) ? s.c : s.og)) {
     const int64_t most_parts = most(1, least(kMaxParts, kAllPartsElements / most(1, size)));
-    part = most(kPartPixels, round_up(ceil_div(pixels, most_parts), kKBlock));
-    parts = most(1, ceil_div(pixels, part));
+    parts = most(1, least(most_parts, pixels / kPartPixels));
+    part = ceil_div(pixels, parts);
     const int64_t pack_bytes = parts > 1 ? kPartBytes : kPackBytes;
     plan = plan_gemm<T>(s.taps() * s.cg, s.og, least(part, pixels), true, pack_bytes);
     last = plan_gemm<T>(s.taps() * s.cg, s.og, pixels - (parts - 1) * part, true, pack_bytes);
@@ -46,7 +47,13 @@ struct FilterGradient {
   int64_t group_bytes() const noexcept { return results_bytes() + parts * part_bytes(); }
   int64_t bytes() const noexcept {
     if (depthwise(s)) return results_bytes();
+    if (winograd()) return winograd_plan().bytes();
     return direct() ? direct_plan().bytes() : groups.total_bytes();
+  }
+
+  bool winograd() const noexcept { return goes_winograd(axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.og); }
+  WinogradFilter<T> winograd_plan() const noexcept {
+    return {{axis_of(s.y), axis_of(s.x), s.n * s.z.result}, s.cg, s.c, s.og, s.o};
   }
 
   // Few filters, rows or channels: packing would take as long as the product.
@@ -107,6 +114,14 @@ struct FilterGradient {
 
   void run(const Call& call) const noexcept {
     if (depthwise(s)) return run_depthwise(call);
+    if (winograd()) {
+      const T* x = call.in[0].as<const T>();
+      const T* dy = call.in[1].as<const T>();
+      for (int64_t g = 0; g < s.groups; ++g) {
+        winograd_plan().run(x + g * s.cg, dy + g * s.og, call.out[0].as<T>() + g * s.og, s.o, call.workspace);
+      }
+      return;
+    }
     if (direct()) {
       return direct_plan().run(call.in[0].as<const T>(), call.in[1].as<const T>(), call.out[0].as<T>(), call.workspace);
     }

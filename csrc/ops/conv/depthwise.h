@@ -9,7 +9,68 @@ CKERAS_INLINE bool depthwise(const ConvShape& s) { return s.groups > 1 && s.cg =
 
 namespace {
 
-inline constexpr int kDepthVectors = 4;
+inline constexpr int kDepthPixels = 4;  // of a tile
+inline constexpr int kDepthVectors = tile_vectors(kTileRows);
+
+// Channels [c, c + count) of P neighbouring pixels of a row, all of whose taps along it are inside the image when P
+// > 1. `count` is V vectors when kWhole, else less than one.
+template <int P, int V, bool kWhole, class T, class Weights>
+CKERAS_INLINE void depthwise_tile(const Image<T>& image, const typename Image<T>::Place& place, const Weights& weights,
+                                  T* const* to, int64_t c, int64_t count) {
+  using Vector = VecOf<T>;
+  constexpr int64_t kLanes = Vector::kLanes;
+  const int64_t apart = image.x.stride * image.pixel, step = image.x.step * image.pixel;
+  const auto load = [&](const T* p)
+                        __attribute__((always_inline)) { return kWhole ? Vector::load(p) : Vector::load(p, count); };
+  Vector sum[P][V];
+#pragma GCC unroll 4
+  for (int k = 0; k < P; ++k) {
+#pragma GCC unroll 4
+    for (int j = 0; j < V; ++j) sum[k][j] = Vector(T{0});
+  }
+  for (int64_t t = 0; t < image.z.taps; ++t) {
+    for (int64_t u = 0; u < image.y.taps; ++u) {
+      const Tap first = image.tap(t, u, 0);
+      if (!image.z.inside(place.z + first.z) || !image.y.inside(place.y + first.y)) continue;
+      const T* from = image.data + place.offset + first.offset + c;
+      for (int64_t v = 0; v < image.x.taps; ++v, from += step) {
+        if (P == 1 && !image.x.inside(place.x + v * image.x.step)) continue;
+        const T* const weight = weights(t, u, v) + c;
+#pragma GCC unroll 4
+        for (int j = 0; j < V; ++j) {
+          const Vector w = load(weight + j * kLanes);
+#pragma GCC unroll 4
+          for (int k = 0; k < P; ++k) sum[k][j] = fma(load(from + k * apart + j * kLanes), w, sum[k][j]);
+        }
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int k = 0; k < P; ++k) {
+#pragma GCC unroll 4
+    for (int j = 0; j < V; ++j) {
+      if (kWhole) {
+        sum[k][j].store(to[k] + c + j * kLanes);
+      } else {
+        sum[k][j].store(to[k] + c, count);
+      }
+    }
+  }
+}
+
+template <int P, class T, class Weights>
+void depthwise_pixels(const Image<T>& image, const typename Image<T>::Place& place, const Weights& weights,
+                      T* const* to) noexcept {
+  constexpr int64_t kLanes = VecOf<T>::kLanes;
+  int64_t c = 0;
+  for (; c + kDepthVectors * kLanes <= image.pixel; c += kDepthVectors * kLanes) {
+    depthwise_tile<P, kDepthVectors, true>(image, place, weights, to, c, kDepthVectors * kLanes);
+  }
+  for (; c + kLanes <= image.pixel; c += kLanes) {
+    depthwise_tile<P, 1, true>(image, place, weights, to, c, kLanes);
+  }
+  if (c < image.pixel) depthwise_tile<P, 1, false>(image, place, weights, to, c, image.pixel - c);
+}
 
 // out.row(n)[c] = ending(sum over taps t, u, v of image * weights(t, u, v)[c]) for `pixels` pixels of the image's
 // grids. Each element is one chain of fused multiply-adds over the taps inside the image, in rising t, u, v. The
@@ -17,56 +78,125 @@ inline constexpr int kDepthVectors = 4;
 template <class T, class Weights, class Out>
 void depthwise_apply(const Image<T>& image, int64_t pixels, const Weights& weights, const Out& out,
                      Ending<T> ending) noexcept {
-  using Vector = VecOf<T>;
-  constexpr int64_t kLanes = Vector::kLanes;
   const int64_t channels = image.pixel, taps = most(1, image.taps());
-  parallel_for(pixels, most(1, (int64_t{1} << 16) / most(1, channels * taps)), [&](int64_t begin, int64_t end) {
+  const int64_t last = (kDepthPixels - 1) * image.x.stride;  // from a tile's first pixel to its last
+  parallel_for(pixels, most(1, (int64_t{1} << 18) / most(1, channels * taps)), [&](int64_t begin, int64_t end) {
     auto place = image.place(begin);
-    for (int64_t n = begin; n < end; ++n, image.next(place)) {
-      T* to = out.row(n);
-      for (int64_t c0 = 0; c0 < channels; c0 += kDepthVectors * kLanes) {
-        const int64_t count = least(kDepthVectors * kLanes, channels - c0);
-        const int64_t vectors = ceil_div(count, kLanes);
-        Vector sum[kDepthVectors];
-        for (int64_t j = 0; j < kDepthVectors; ++j) sum[j] = Vector(T{0});
-        image.each_tap(place, [&](const T* pixel, int64_t t, int64_t u, int64_t v) {
-          const T* const from = pixel + c0;
-          const T* const weight = weights(t, u, v) + c0;
-          if (count == kDepthVectors * kLanes) {
-#pragma GCC unroll 4
-            for (int64_t j = 0; j < kDepthVectors; ++j) {
-              sum[j] = fma(Vector::load(from + j * kLanes), Vector::load(weight + j * kLanes), sum[j]);
-            }
-          } else {
-            for (int64_t j = 0; j < vectors; ++j) {
-              const int64_t rest = count - j * kLanes;
-              sum[j] = fma(Vector::load(from + j * kLanes, rest), Vector::load(weight + j * kLanes, rest), sum[j]);
-            }
-          }
-        });
-        for (int64_t j = 0; j < vectors; ++j) sum[j].store(to + c0 + j * kLanes, count - j * kLanes);
+    for (int64_t n = begin; n < end;) {
+      auto other = place;
+      other.x += last;
+      const bool tile = place.j + kDepthPixels <= image.x.grid && n + kDepthPixels <= end && image.row_inside(place) &&
+                        image.row_inside(other);
+      const int64_t count = tile ? kDepthPixels : 1;
+      T* to[kDepthPixels];
+      for (int64_t k = 0; k < count; ++k) to[k] = out.row(n + k);
+      if (tile) {
+        depthwise_pixels<kDepthPixels>(image, place, weights, to);
+      } else {
+        depthwise_pixels<1>(image, place, weights, to);
       }
-      if (!ending.nothing()) end_block(ending, &to, 1, channels);
+      if (!ending.nothing()) end_block(ending, to, count, channels);
+      for (int64_t k = 0; k < count; ++k) image.next(place);
+      n += count;
     }
   });
+}
+
+// sum[v * apart], v < N: chains that go on over `pixels` pixels of a row. x: the first pixel's first tap.
+template <int N, int V, bool kWhole, class T>
+CKERAS_INLINE void depthwise_row(const T* x, int64_t x_pixel, int64_t x_tap, const T* dy, int64_t dy_pixel,
+                                 int64_t pixels, T* sum, int64_t apart, int64_t count) {
+  using Vector = VecOf<T>;
+  constexpr int64_t kLanes = Vector::kLanes;
+  const auto load = [&](const T* p)
+                        __attribute__((always_inline)) { return kWhole ? Vector::load(p) : Vector::load(p, count); };
+  Vector sums[N][V];
+#pragma GCC unroll 4
+  for (int v = 0; v < N; ++v) {
+#pragma GCC unroll 4
+    for (int j = 0; j < V; ++j) sums[v][j] = load(sum + v * apart + j * kLanes);
+  }
+  for (int64_t i = 0; i < pixels; ++i, x += x_pixel, dy += dy_pixel) {
+#pragma GCC unroll 4
+    for (int j = 0; j < V; ++j) {
+      const Vector g = load(dy + j * kLanes);
+#pragma GCC unroll 4
+      for (int v = 0; v < N; ++v) sums[v][j] = fma(load(x + v * x_tap + j * kLanes), g, sums[v][j]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < N; ++v) {
+#pragma GCC unroll 4
+    for (int j = 0; j < V; ++j) {
+      if (kWhole) {
+        sums[v][j].store(sum + v * apart + j * kLanes);
+      } else {
+        sums[v][j].store(sum + v * apart, count);
+      }
+    }
+  }
+}
+// All channels.
+template <int N, class T>
+void depthwise_rows(const T* x, int64_t x_pixel, int64_t x_tap, const T* dy, int64_t pixels, T* sum,
+                    int64_t channels) noexcept {
+  constexpr int64_t kLanes = VecOf<T>::kLanes;
+  int64_t c = 0;
+  for (; c + kDepthVectors * kLanes <= channels; c += kDepthVectors * kLanes) {
+    depthwise_row<N, kDepthVectors, true>(x + c, x_pixel, x_tap, dy + c, channels, pixels, sum + c, channels, 0);
+  }
+  for (; c + kLanes <= channels; c += kLanes) {
+    depthwise_row<N, 1, true>(x + c, x_pixel, x_tap, dy + c, channels, pixels, sum + c, channels, 0);
+  }
+  if (c < channels) {
+    depthwise_row<N, 1, false>(x + c, x_pixel, x_tap, dy + c, channels, pixels, sum + c, channels, channels - c);
+  }
 }
 
 // to[tap * channels + c] = sum of image * dy over the pixels [begin, end): one chain in rising order.
 template <class T>
 void depthwise_filter_part(const Image<T>& image, const T* dy, int64_t begin, int64_t end, T* to) noexcept {
-  using Vector = VecOf<T>;
-  const int64_t channels = image.pixel;
+  const int64_t channels = image.pixel, x_pixel = image.x.stride * channels, x_tap = image.x.step * channels;
   for (int64_t i = 0; i < image.taps() * channels; ++i) to[i] = 0;
-  auto place = image.place(begin);
-  for (int64_t n = begin; n < end; ++n, image.next(place)) {
-    image.each_tap(place, [&](const T* from, int64_t t, int64_t u, int64_t v) {
-      T* const sum = to + ((t * image.y.taps + u) * image.x.taps + v) * channels;
-      for (int64_t c = 0; c < channels; c += Vector::kLanes) {
-        const int64_t rest = channels - c;
-        fma(Vector::load(from + c, rest), Vector::load(dy + n * channels + c, rest), Vector::load(sum + c, rest))
-            .store(sum + c, rest);
+  for (int64_t n = begin; n < end;) {
+    const auto place = image.place(n);
+    const int64_t pixels = least(end - n, image.x.grid - place.j);
+    // Pixels [0, left) and [right, pixels) of the stretch miss taps.
+    int64_t left = 0;
+    while (left < pixels && place.x + left * image.x.stride < 0) ++left;
+    int64_t right = pixels;
+    while (right > left && place.x + (right - 1) * image.x.stride + (image.x.taps - 1) * image.x.step >= image.x.size) {
+      --right;
+    }
+    for (int64_t t = 0; t < image.z.taps; ++t) {
+      for (int64_t u = 0; u < image.y.taps; ++u) {
+        const Tap first = image.tap(t, u, 0);
+        if (!image.z.inside(place.z + first.z) || !image.y.inside(place.y + first.y)) continue;
+        const T* const x = image.data + place.offset + first.offset;
+        const T* const g = dy + n * channels;
+        T* const sum = to + (t * image.y.taps + u) * image.x.taps * channels;
+        const auto edge = [&](int64_t i) {
+          for (int64_t v = 0; v < image.x.taps; ++v) {
+            if (!image.x.inside(place.x + i * image.x.stride + v * image.x.step)) continue;
+            depthwise_rows<1>(x + i * x_pixel + v * x_tap, x_pixel, x_tap, g + i * channels, 1, sum + v * channels,
+                              channels);
+          }
+        };
+        for (int64_t i = 0; i < left; ++i) edge(i);
+        const T* const inner = x + left * x_pixel;
+        int64_t v = 0;
+        for (; v + 3 <= image.x.taps; v += 3) {
+          depthwise_rows<3>(inner + v * x_tap, x_pixel, x_tap, g + left * channels, right - left, sum + v * channels,
+                            channels);
+        }
+        for (; v < image.x.taps; ++v) {
+          depthwise_rows<1>(inner + v * x_tap, x_pixel, x_tap, g + left * channels, right - left, sum + v * channels,
+                            channels);
+        }
+        for (int64_t i = right; i < pixels; ++i) edge(i);
       }
-    });
+    }
+    n += pixels;
   }
 }
 

@@ -1,0 +1,434 @@
+// Winograd's minimal filtering for windows of 3 x 3 at stride 1: tiles of 4 x 4 results, 6 x 6 pixels, and one product
+// of matrices for each of their 36 points take the place of 9 products of 4 x 4 results, a quarter of the
+// multiplications. Only for .isa.cpp files.
+//
+//   tile of pixels d, filter g   y = A [(B d B') * (G g G')] A', summed over the channels between the brackets
+//   gradient of the filter       the same with tiles of dy, 4 x 4, for the filter, and 3 x 3 results
+//
+// The points are 0, 3/4, -3/4, 3/2, -3/2 and infinity: an error of about twice that of the sum it replaces, where the
+// usual 0, 1, -1, 2, -2 have four times (A. Lavin and S. Gray, Fast algorithms for convolutional neural networks, 2015;
+// B. Barabasz and others, Error analysis and improving the accuracy of Winograd convolution, 2020).
+//
+// The order of a sum: channels (tiles, for the gradient) in blocks, each one chain of fused multiply-adds, added in
+// order; then the transformation of the points, columns before rows.
+#pragma once
+#include "ops/conv/direct.h"
+
+namespace ckeras::CKERAS_ISA {
+
+inline constexpr int kWinogradTile = 4;
+inline constexpr int kWinogradSide = 6;
+inline constexpr int kPoints = kWinogradSide * kWinogradSide;
+
+// One way of B, G and A.
+struct ToPoints {
+  template <class V>
+  CKERAS_MEMBER void operator()(const V (&d)[6], V (&p)[6]) const {
+    using T = typename V::Lane;
+    const V a(T(0.75)), b(T(1.5)), aa(T(0.5625)), bb(T(2.25)), sum(T(2.8125)), product(T(1.265625));
+    const V even_a = fnma(bb, d[2], d[4]), odd_a = fnma(bb, d[1], d[3]);
+    const V even_b = fnma(aa, d[2], d[4]), odd_b = fnma(aa, d[1], d[3]);
+    p[0] = fma(product, d[0], fnma(sum, d[2], d[4]));
+    p[1] = fma(a, odd_a, even_a);
+    p[2] = fnma(a, odd_a, even_a);
+    p[3] = fma(b, odd_b, even_b);
+    p[4] = fnma(b, odd_b, even_b);
+    p[5] = fma(product, d[1], fnma(sum, d[3], d[5]));
+  }
+};
+// N = 3 taps, or 4 of a tile of dy.
+template <int N>
+struct FilterToPoints {
+  template <class V>
+  CKERAS_MEMBER void operator()(const V (&g)[N], V (&p)[6]) const {
+    using T = typename V::Lane;
+    const V a(T(0.75)), b(T(1.5)), aa(T(0.5625)), bb(T(2.25));
+    const V by_0(T(64) / T(81)), by_a(T(-128) / T(243)), by_b(T(32) / T(243));
+    const V even_a = fma(aa, g[2], g[0]), even_b = fma(bb, g[2], g[0]);
+    V odd_a = g[1], odd_b = g[1];
+    if constexpr (N == 4) {
+      odd_a = fma(aa, g[3], odd_a);
+      odd_b = fma(bb, g[3], odd_b);
+    }
+    p[0] = g[0] * by_0;
+    p[1] = fma(a, odd_a, even_a) * by_a;
+    p[2] = fnma(a, odd_a, even_a) * by_a;
+    p[3] = fma(b, odd_b, even_b) * by_b;
+    p[4] = fnma(b, odd_b, even_b) * by_b;
+    p[5] = g[N - 1];
+  }
+};
+// N = 4 results, or 3 of a filter's gradient.
+template <int N>
+struct FromPoints {
+  template <class V>
+  CKERAS_MEMBER void operator()(const V (&p)[6], V (&y)[N]) const {
+    using T = typename V::Lane;
+    const V a(T(0.75)), b(T(1.5)), aa(T(0.5625)), bb(T(2.25)), aaa(T(0.421875)), bbb(T(3.375));
+    const V even_a = p[1] + p[2], odd_a = p[1] - p[2], even_b = p[3] + p[4], odd_b = p[3] - p[4];
+    y[0] = p[0] + even_a + even_b;
+    y[1] = fma(a, odd_a, b * odd_b);
+    if constexpr (N == 4) {
+      y[2] = fma(aa, even_a, bb * even_b);
+      y[3] = fma(aaa, odd_a, fma(bbb, odd_b, p[5]));
+    } else {
+      y[2] = fma(aa, even_a, fma(bb, even_b, p[5]));
+    }
+  }
+};
+
+// store(i, j, element) for the R x R elements of f applied to the columns, then the rows, of load(i, j), N x N.
+template <class V, int N, int R, class F, class Load, class Store>
+CKERAS_INLINE void both_ways(const F& f, const Load& load, const Store& store) {
+  V between[R][N];
+#pragma GCC unroll 1  // else all addresses are made beforehand, and kept in memory
+  for (int j = 0; j < N; ++j) {
+    V in[N], out[R];
+#pragma GCC unroll 6
+    for (int i = 0; i < N; ++i) in[i] = load(i, j);
+    f(in, out);
+#pragma GCC unroll 6
+    for (int i = 0; i < R; ++i) between[i][j] = out[i];
+  }
+#pragma GCC unroll 1
+  for (int i = 0; i < R; ++i) {
+    V out[R];
+    f(between[i], out);
+#pragma GCC unroll 6
+    for (int j = 0; j < R; ++j) store(i, j, out[j]);
+  }
+}
+
+// The results of all images in tiles, numbered in row-major order.
+struct Tiling {
+  RisingAxis y, x;
+  int64_t images, rows, columns;  // tiles of an image
+
+  CKERAS_MEMBER Tiling(const Axis& y, const Axis& x, int64_t images)
+      : y(y), x(x), images(images), rows(ceil_div(y.grid, kWinogradTile)), columns(ceil_div(x.grid, kWinogradTile)) {}
+  CKERAS_MEMBER int64_t tiles() const { return images * rows * columns; }
+};
+
+// A tile's first result, and how many of its rows and columns there are.
+struct TilePlace {
+  int64_t image, i, j, rows, columns;
+
+  CKERAS_MEMBER TilePlace(const Tiling& t, int64_t number)
+      : image(number / t.columns / t.rows),
+        i(number / t.columns % t.rows * kWinogradTile),
+        j(number % t.columns * kWinogradTile),
+        rows(least(kWinogradTile, t.y.axis.grid - i)),
+        columns(least(kWinogradTile, t.x.axis.grid - j)) {}
+};
+
+namespace {
+
+// to[point * apart + c] for the channels of a square of `kSide` x kSide pixels, up to the next whole vector. Those of
+// rows [i0, i1) and columns [j0, j1) are there, the others zero; `from` is where the first one is or would be.
+template <int kSide, class F, class T>
+void square_to_points(const F& f, const T* from, int64_t row, int64_t pixel, int64_t i0, int64_t i1, int64_t j0,
+                      int64_t j1, int64_t channels, T* to, int64_t apart) noexcept {
+  using Vector = VecOf<T>;
+  const bool inside = i0 == 0 && j0 == 0 && i1 == kSide && j1 == kSide;
+  for (int64_t c = 0; c < channels; c += Vector::kLanes) {
+    const auto store = [&](int i, int j, Vector v)
+                           __attribute__((always_inline)) { v.store(to + (i * kWinogradSide + j) * apart + c); };
+    if (inside && c + Vector::kLanes <= channels) {
+      both_ways<Vector, kSide, kWinogradSide>(
+          f, [&](int i, int j) __attribute__((always_inline)) { return Vector::load(from + i * row + j * pixel + c); },
+          store);
+    } else {
+      both_ways<Vector, kSide, kWinogradSide>(
+          f,
+          [&](int i, int j) __attribute__((always_inline)) {
+            return i < i0 || i >= i1 || j < j0 || j >= j1 ? Vector(T{0})
+                                                          : Vector::load(from + i * row + j * pixel + c, channels - c);
+          },
+          store);
+    }
+  }
+}
+
+// The pixels that a tile's results need. `image`: channel 0 of the group.
+template <class T>
+CKERAS_INLINE void pixels_to_points(const Tiling& t, const TilePlace& place, const T* image, int64_t pixel,
+                                    int64_t channels, T* to, int64_t apart) {
+  const Axis &y = t.y.axis, &x = t.x.axis;
+  const int64_t i = y.at(place.i, 0), j = x.at(place.j, 0);
+  square_to_points<kWinogradSide>(ToPoints{}, image + ((place.image * y.size + i) * x.size + j) * pixel, x.size * pixel,
+                                  pixel, most(0, -i), least(kWinogradSide, y.size - i), most(0, -j),
+                                  least(kWinogradSide, x.size - j), channels, to, apart);
+}
+
+// c rows of `n` columns, whole vectors of at most kDirectVectors, += a b over k: row i of A is at a + i * a_row, its
+// elements a_step apart.
+template <class T>
+CKERAS_INLINE void multiply_points(int64_t k, const T* a, int64_t a_row, int64_t a_step, int64_t rows, const T* b,
+                                   int64_t ldb, T* c, int64_t c_row, int64_t vectors, bool first) {
+  const int64_t zero = 0;
+  const DirectRun run{&zero, 1, k, a_step, ldb, 0};
+  const int64_t tiles = ceil_div(rows, kTileRows), height = ceil_div(rows, tiles);
+  for (int64_t r = 0; r < rows; r += height) {
+    const int64_t count = least(height, rows - r);
+    const T* from[kTileRows];
+    T* to[kTileRows];
+    for (int64_t i = 0; i < kTileRows; ++i) {
+      from[i] = a + (r + least(i, count - 1)) * a_row;
+      to[i] = c + (r + least(i, count - 1)) * c_row;
+    }
+    DirectTiles<T>::table.kernels[direct_size(count)][vectors - 1](run, from, b, to, count, vectors * VecOf<T>::kLanes,
+                                                                   first);
+  }
+}
+
+}  // namespace
+
+inline constexpr int64_t kWinogradBlock = 56;                // tiles of a block at most
+inline constexpr int64_t kWinogradBytes = int64_t{1} << 19;  // of their points, about
+inline constexpr int64_t kWinogradSlots = 32;                // blocks in work at most
+inline constexpr int64_t kWinogradChunk = int64_t{1} << 21;  // points of both operands of a gradient
+inline constexpr int64_t kWinogradChain = 256;               // tiles of a chain of a gradient
+
+// Elements from a pixel's points to the next one's: whole vectors, and not so many that few sets of the cache have all.
+CKERAS_INLINE int64_t points_row(int64_t channels) {
+  const int64_t whole = round_up(channels, 16);
+  return whole % 64 == 0 ? whole + 16 : whole;
+}
+
+CKERAS_INLINE bool winograd_axis(const Axis& a) {
+  return a.taps == 3 && a.stride == 1 && (a.step == 1 || a.step == -1) && a.grid > 0 && a.size > 0;
+}
+// Whether it wins, where a group has `channels` and `results`.
+CKERAS_INLINE bool goes_winograd(const Axis& z, const Axis& y, const Axis& x, int64_t images, int64_t channels,
+                                 int64_t results) {
+  if (z.taps != 1 || z.stride != 1 || z.start != 0 || z.grid != z.size) return false;
+  if (!winograd_axis(y) || !winograd_axis(x)) return false;
+  const int64_t tiles = images * z.size * ceil_div(y.grid, kWinogradTile) * ceil_div(x.grid, kWinogradTile);
+  return channels >= 12 && results >= 12 && y.grid >= 4 && x.grid >= 4 && tiles >= 32;
+}
+
+// Buffers for pieces of work that are not more than there are buffers: each takes the lowest free one, so few threads
+// use few of them.
+struct Buffers {
+  uint64_t* free;
+
+  CKERAS_MEMBER void open(int64_t count) const { *free = count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1; }
+  CKERAS_MEMBER int take() const {
+    uint64_t seen = __atomic_load_n(free, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(free, &seen, seen & (seen - 1), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+    }
+    return __builtin_ctzll(seen);
+  }
+  CKERAS_MEMBER void give(int number) const { __atomic_fetch_or(free, uint64_t{1} << number, __ATOMIC_RELEASE); }
+};
+
+// conv and conv_grad_input, called as Direct is.
+template <class T>
+struct Winograd {
+  Tiling tiling;
+  int64_t channels, pixel, groups, results;  // of a group; elements from a pixel to the next
+
+  static constexpr int64_t kLanes = VecOf<T>::kLanes;
+  static constexpr int64_t kWidth = kDirectVectors * kLanes;
+
+  CKERAS_MEMBER int64_t row() const { return points_row(channels); }
+  CKERAS_MEMBER int64_t panels() const { return ceil_div(results, kWidth); }
+  CKERAS_MEMBER int64_t panel() const { return kPoints * channels * kWidth; }
+  CKERAS_MEMBER int64_t filter_bytes() const {
+    return round_up(groups * panels() * panel() * static_cast<int64_t>(sizeof(T)), 64);
+  }
+  CKERAS_MEMBER int64_t block() const {
+    const int64_t fits = kWinogradBytes / (kPoints * row() * static_cast<int64_t>(sizeof(T)));
+    return least(kWinogradBlock, most(14, fits / 14 * 14));
+  }
+  CKERAS_MEMBER int64_t items() const { return groups * ceil_div(tiling.tiles(), block()); }
+  CKERAS_MEMBER int64_t slots() const { return least(kWinogradSlots, items()); }
+  CKERAS_MEMBER int64_t apart() const { return block() * row() + 16; }
+  CKERAS_MEMBER int64_t result_apart() const { return block() * kWidth + 16; }
+  CKERAS_MEMBER int64_t slot_bytes() const {
+    return round_up(kPoints * (apart() + result_apart()) * static_cast<int64_t>(sizeof(T)), 64);
+  }
+  CKERAS_MEMBER int64_t bytes() const { return 64 + filter_bytes() + slots() * slot_bytes(); }
+
+  template <class FilterOf, class ImageOf, class GridOf, class EndingOf>
+  void run(void* workspace, const FilterOf& filters, const ImageOf& image, const GridOf& grid,
+           const EndingOf& ending) const noexcept {
+    const Buffers buffers{static_cast<uint64_t*>(workspace)};
+    T* const packed = reinterpret_cast<T*>(static_cast<char*>(workspace) + 64);
+    char* const slot0 = static_cast<char*>(workspace) + 64 + filter_bytes();
+    constexpr int64_t kChunk = 16;
+    const int64_t chunks = ceil_div(channels, kChunk);
+    parallel_for(groups * panels() * chunks, 4, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t number = i / chunks, column = number % panels() * kWidth, c0 = i % chunks * kChunk;
+        filter_points(filters(number / panels()), column, c0, least(kChunk, channels - c0), packed + number * panel());
+      }
+    });
+    const int64_t n = slots(), work = items(), blocks = work / groups;
+    buffers.open(n);
+    parallel_for(n, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t slot = begin; slot < end; ++slot) {
+        const int buffer = buffers.take();
+        for (int64_t i = work * slot / n; i < work * (slot + 1) / n; ++i) {
+          const int64_t g = i / blocks;
+          run_block(i % blocks * block(), image(g), packed + g * panels() * panel(), grid(g), ending(g),
+                    reinterpret_cast<T*>(slot0 + buffer * slot_bytes()));
+        }
+        buffers.give(buffer);
+      }
+    });
+  }
+
+ private:
+  // Channels [c0, c0 + count) of a panel: taps are packed where the last nine points will be, then transformed in
+  // place.
+  template <class Filters>
+  void filter_points(const Filters& from, int64_t column, int64_t c0, int64_t count, T* to) const {
+    using Vector = VecOf<T>;
+    const int64_t apart = channels * kWidth;
+    T* const taps = to + (kPoints - 9) * apart;
+    for (int64_t t = 0; t < 9; ++t) {
+      const int64_t own = tiling.y.tap(t / 3) * 3 + tiling.x.tap(t % 3);
+      from.pack(taps + t * apart + c0 * kWidth, kWidth, column, least(kWidth, results - column), own * channels + c0,
+                count);
+    }
+    const int64_t filled = least(kWidth, round_up(results - column, kLanes));
+    for (int64_t c = c0; c < c0 + count; ++c) {
+      for (int64_t j = 0; j < filled; j += kLanes) {
+        const int64_t at = c * kWidth + j;
+        both_ways<Vector, 3, kWinogradSide>(
+            FilterToPoints<3>{},
+            [&](int u, int v) __attribute__((always_inline)) { return Vector::load(taps + (u * 3 + v) * apart + at); },
+            [&](int u, int v, Vector p)
+                __attribute__((always_inline)) { p.store(to + (u * kWinogradSide + v) * apart + at); });
+      }
+    }
+  }
+
+  void run_block(int64_t first, const T* image, const T* packed, const DirectGrid<T>& grid, const Ending<T>& ending,
+                 T* buffer) const {
+    const int64_t count = least(block(), tiling.tiles() - first), depth = channels;
+    T* const points = buffer;
+    T* const sums = buffer + kPoints * apart();
+    for (int64_t t = 0; t < count; ++t) {
+      pixels_to_points(tiling, TilePlace(tiling, first + t), image, pixel, channels, points + t * row(), apart());
+    }
+    for (int64_t column = 0; column < results; column += kWidth, packed += panel()) {
+      const int64_t n = least(kWidth, results - column), vectors = ceil_div(n, kLanes);
+      for (int64_t p = 0; p < kPoints; ++p) {
+        for (int64_t k = 0; k < depth; k += kKBlock) {
+          multiply_points(least(kKBlock, depth - k), points + p * apart() + k, row(), 1, count,
+                          packed + (p * depth + k) * kWidth, kWidth, sums + p * result_apart(), kWidth, vectors,
+                          k == 0);
+        }
+      }
+      const Ending<T> own{ending.bias != nullptr ? ending.bias + column : nullptr, ending.epilogue};
+      for (int64_t t = 0; t < count; ++t) {
+        end_tile(TilePlace(tiling, first + t), sums + t * kWidth, grid, column, n, own);
+      }
+    }
+  }
+
+  void end_tile(const TilePlace& place, const T* sums, const DirectGrid<T>& grid, int64_t column, int64_t n,
+                const Ending<T>& ending) const {
+    using Vector = VecOf<T>;
+    T* const origin = grid.data + place.image * grid.plane + place.i * grid.row + place.j * grid.pixel + column;
+    const int64_t apart = result_apart();
+    for (int64_t c = 0; c < n; c += kLanes) {
+      both_ways<Vector, kWinogradSide, kWinogradTile>(
+          FromPoints<kWinogradTile>{},
+          [&](int i, int j)
+              __attribute__((always_inline)) { return Vector::load(sums + (i * kWinogradSide + j) * apart + c); },
+          [&](int i, int j, Vector y) __attribute__((always_inline)) {
+            if (i >= place.rows || j >= place.columns) return;
+            T* const to = origin + i * grid.row + j * grid.pixel + c;
+            if (c + kLanes <= n) {
+              y.store(to);
+            } else {
+              y.store(to, n - c);
+            }
+          });
+    }
+    if (ending.nothing()) return;
+    T* rows[kWinogradTile * kWinogradTile];
+    int64_t used = 0;
+    for (int64_t i = 0; i < place.rows; ++i) {
+      for (int64_t j = 0; j < place.columns; ++j) rows[used++] = origin + i * grid.row + j * grid.pixel;
+    }
+    end_block(ending, rows, used, n);
+  }
+};
+
+// conv_grad_filter, a group at a time: chunks of tiles are transformed, then multiplied point by point.
+template <class T>
+struct WinogradFilter {
+  Tiling tiling;
+  int64_t channels, pixel, results, stride;  // of a group; elements from a pixel of x, of dy, to the next
+
+  static constexpr int64_t kLanes = VecOf<T>::kLanes;
+  static constexpr int64_t kWidth = kDirectVectors * kLanes;
+
+  CKERAS_MEMBER int64_t x_row() const { return points_row(channels); }
+  CKERAS_MEMBER int64_t y_row() const { return points_row(results); }
+  CKERAS_MEMBER int64_t wide() const { return round_up(results, kLanes); }
+  // Tiles of a chunk: whole chains, or one that is shorter.
+  CKERAS_MEMBER int64_t chunk() const {
+    const int64_t fits = most(32, kWinogradChunk / (kPoints * (x_row() + y_row())));
+    return least(fits < kWinogradChain ? fits : fits / kWinogradChain * kWinogradChain, tiling.tiles());
+  }
+  CKERAS_MEMBER int64_t bytes() const {
+    const int64_t elements = chunk() * (x_row() + y_row()) + 32 + channels * wide();
+    return round_up(kPoints * elements * static_cast<int64_t>(sizeof(T)), 64);
+  }
+
+  // x and dy: channel and filter 0 of the group; dw: filter 0, its rows `dw_row` apart.
+  void run(const T* x, const T* dy, T* dw, int64_t dw_row, void* workspace) const noexcept {
+    const int64_t x_apart = chunk() * x_row() + 16, y_apart = chunk() * y_row() + 16, apart = channels * wide();
+    T* const x_points = static_cast<T*>(workspace);
+    T* const y_points = x_points + kPoints * x_apart;
+    T* const sums = y_points + kPoints * y_apart;
+    const int64_t panels = ceil_div(results, kWidth);
+    for (int64_t first = 0; first < tiling.tiles(); first += chunk()) {
+      const int64_t count = least(chunk(), tiling.tiles() - first);
+      parallel_for(count, 8, [&](int64_t begin, int64_t end) {
+        for (int64_t t = begin; t < end; ++t) {
+          const TilePlace place(tiling, first + t);
+          pixels_to_points(tiling, place, x, pixel, channels, x_points + t * x_row(), x_apart);
+          const int64_t row = tiling.x.axis.grid * stride;
+          square_to_points<kWinogradTile>(FilterToPoints<kWinogradTile>{},
+                                          dy + (place.image * tiling.y.axis.grid + place.i) * row + place.j * stride,
+                                          row, stride, 0, place.rows, 0, place.columns, results, y_points + t * y_row(),
+                                          y_apart);
+        }
+      });
+      parallel_for(kPoints * panels, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t p = i / panels, column = i % panels * kWidth;
+          const int64_t vectors = ceil_div(least(kWidth, results - column), kLanes);
+          for (int64_t k = 0; k < count; k += kWinogradChain) {
+            multiply_points(least(kWinogradChain, count - k), x_points + p * x_apart + k * x_row(), 1, x_row(),
+                            channels, y_points + p * y_apart + k * y_row() + column, y_row(), sums + p * apart + column,
+                            wide(), vectors, first + k == 0);
+          }
+        }
+      });
+    }
+    parallel_for(channels, most(1, 1024 / wide()), [&](int64_t begin, int64_t end) {
+      using Vector = VecOf<T>;
+      for (int64_t c = begin; c < end; ++c) {
+        for (int64_t o = 0; o < results; o += kLanes) {
+          both_ways<Vector, kWinogradSide, 3>(
+              FromPoints<3>{},
+              [&](int i, int j) __attribute__((always_inline)) {
+                return Vector::load(sums + (i * kWinogradSide + j) * apart + c * wide() + o);
+              },
+              [&](int u, int v, Vector y) __attribute__((always_inline)) {
+                y.store(dw + ((u * 3 + v) * channels + c) * dw_row + o, results - o);
+              });
+        }
+      }
+    });
+  }
+};
+
+}  // namespace ckeras::CKERAS_ISA
