@@ -78,4 +78,12 @@ Status with_floats(DType dtype, const F& f) {
   }
 }
 
+// f(T{}) for float32 and float64, on the host.
+template <class F>
+Status with_reals(DType dtype, const F& f) {
+  if (dtype == DType::F32) return f(float{}), Status::Launched;
+  if (dtype == DType::F64) return f(double{}), Status::Launched;
+  return Status::NoDtype;
+}
+
 }  // namespace ckeras::cuda

@@ -98,14 +98,6 @@ __global__ void __launch_bounds__(kColumnThreads)
   }
 }
 
-// f(T{}) for float32 and float64.
-template <class F>
-Status with_reals(DType dtype, const F& f) {
-  if (dtype == DType::F32) return f(float{}), Status::Launched;
-  if (dtype == DType::F64) return f(double{}), Status::Launched;
-  return Status::NoDtype;
-}
-
 Status run_norm(const Call& call, Queue& queue) {
   const bool rms = call.ints[0], has_gamma = call.ints[1], has_beta = call.ints[2];
   const int64_t rows = call.in[0].shape[0], n = call.in[0].shape[1];

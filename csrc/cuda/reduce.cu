@@ -6,7 +6,7 @@
 #include "ops/reduce/reduce.h"
 
 #include "cuda/block.h"
-#include "ops/elementwise/convert.h"
+#include "cuda/elements.h"
 
 namespace ckeras::cuda {
 namespace {
@@ -69,77 +69,6 @@ template <>
 struct Neutral<MinOf, double> {
   static constexpr double value = __builtin_inf();
 };
-
-// Integers wrap: they are folded unsigned where the fold does not compare.
-template <class T>
-CKERAS_INLINE T element_as(const void* p, int64_t i, DType dtype) {
-  switch (dtype) {
-    case DType::Bool:
-    case DType::U8:
-      return static_cast<T>(static_cast<const uint8_t*>(p)[i]);
-    case DType::U16:
-      return static_cast<T>(static_cast<const uint16_t*>(p)[i]);
-    case DType::U32:
-      return static_cast<T>(static_cast<const uint32_t*>(p)[i]);
-    case DType::U64:
-      return static_cast<T>(static_cast<const uint64_t*>(p)[i]);
-    case DType::I8:
-      return static_cast<T>(static_cast<const int8_t*>(p)[i]);
-    case DType::I16:
-      return static_cast<T>(static_cast<const int16_t*>(p)[i]);
-    case DType::I32:
-      return static_cast<T>(static_cast<const int32_t*>(p)[i]);
-    case DType::I64:
-      return static_cast<T>(static_cast<const int64_t*>(p)[i]);
-    case DType::F16:
-      return static_cast<T>(f16_to_f32(static_cast<const uint16_t*>(p)[i]));
-    case DType::BF16:
-      return static_cast<T>(bf16_to_f32(static_cast<const uint16_t*>(p)[i]));
-    case DType::F32:
-      return static_cast<T>(static_cast<const float*>(p)[i]);
-    default:
-      return static_cast<T>(static_cast<const double*>(p)[i]);
-  }
-}
-template <class T>
-CKERAS_INLINE void put_element(void* p, int64_t i, DType dtype, T x) {
-  switch (dtype) {
-    case DType::Bool:
-    case DType::U8:
-    case DType::I8:
-      static_cast<uint8_t*>(p)[i] = static_cast<uint8_t>(x);
-      break;
-    case DType::U16:
-    case DType::I16:
-      static_cast<uint16_t*>(p)[i] = static_cast<uint16_t>(x);
-      break;
-    case DType::U32:
-    case DType::I32:
-      static_cast<uint32_t*>(p)[i] = static_cast<uint32_t>(x);
-      break;
-    case DType::U64:
-    case DType::I64:
-      static_cast<uint64_t*>(p)[i] = static_cast<uint64_t>(x);
-      break;
-    default:
-      break;
-  }
-}
-CKERAS_INLINE void put_element(void* p, int64_t i, DType dtype, double x) {
-  switch (dtype) {
-    case DType::F16:
-      static_cast<uint16_t*>(p)[i] = Convert<F16>::from(x).bits;
-      break;
-    case DType::BF16:
-      static_cast<uint16_t*>(p)[i] = Convert<BF16>::from(x).bits;
-      break;
-    case DType::F32:
-      static_cast<float*>(p)[i] = static_cast<float>(x);
-      break;
-    default:
-      static_cast<double*>(p)[i] = x;
-  }
-}
 
 struct Stage {
   const void* x;

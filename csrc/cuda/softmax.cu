@@ -112,7 +112,7 @@ Status run_cross_entropy(const Call& call, Queue& queue) {
     using E = typename S::Element;
     using Index = decltype(index);
     if (rows == 0) return;
-    launch(queue, {1}, {1024}, 0, check_kernel<Index, BadLabel>, labels.as<const Index>(), rows, n,
+    launch(queue, {1}, {1024}, 0, check_kernel<const Index*, BadLabel>, labels.as<const Index>(), rows, n,
            BadLabel{n, ignored}, call.fault);
     if constexpr (kGrad) {
       if (n == 0) return;

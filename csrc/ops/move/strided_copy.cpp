@@ -11,28 +11,6 @@ namespace {
 constexpr int64_t kPiece = 1 << 15;  // elements a piece of parallel work moves, about
 constexpr int64_t kTile = 16;        // a transposing tile: at least a cache line each way for 4-byte elements
 
-struct Plan {
-  Dim dims[kMaxRank];  // outermost first; none of size 1
-  int rank;
-};
-
-// Sizes of 1 dropped, neighbours that step as one dimension merged. False: nothing to copy.
-bool simplify(const Dim* dims, int rank, Plan* plan) {
-  plan->rank = 0;
-  for (int d = 0; d < rank; ++d) {
-    if (dims[d].n == 0) return false;
-    if (dims[d].n == 1) continue;
-    Dim* last = plan->rank ? &plan->dims[plan->rank - 1] : nullptr;
-    if (last && last->dst == dims[d].n * dims[d].dst && last->src == dims[d].n * dims[d].src) {
-      *last = {last->n * dims[d].n, dims[d].dst, dims[d].src};
-    } else {
-      plan->dims[plan->rank++] = dims[d];
-    }
-  }
-  if (plan->rank == 0) plan->dims[plan->rank++] = {1, 1, 1};
-  return true;
-}
-
 // body(destination offset, source offset) for each index of the outer dimensions in [begin, end).
 template <class Body>
 void walk(const Dim* dims, int rank, int64_t begin, int64_t end, const Body& body) {
@@ -177,6 +155,13 @@ void strided_copy(void* dst, const void* src, int64_t itemsize, const Dim* dims,
   if (!simplify(dims, rank, &plan)) return;
   with_size(itemsize,
             [&](auto t) { copy(static_cast<decltype(t)*>(dst), static_cast<const decltype(t)*>(src), plan); });
+}
+
+void copy_input(const Call& call, int which, const Copy& copy) noexcept {
+  const View &x = call.in[which], &y = call.out[0];
+  const int64_t itemsize = size_of(y.dtype);
+  strided_copy(y.as<char>() + copy.dst * itemsize, x.as<const char>() + copy.src * itemsize, itemsize, copy.dims,
+               copy.rank);
 }
 
 void fill(void* dst, const void* value, int64_t itemsize, int64_t n) noexcept {
