@@ -129,7 +129,7 @@ def test_workers_run_at_once_and_not_too_far_ahead():
     time.sleep(0.1)
     assert set(made) == {0, 1, 2, 3, 4, 5}  # one taken, five ahead
     assert list(feed) == list(range(1, 20))
-    feed.close()
+    feed.stop_workers()
     assert no_worker_is_left()
 
 
@@ -140,7 +140,7 @@ def test_processes_make_the_batches_elsewhere():
 
     feed = Prefetch(Where(), range(6), 2, True, 10)
     found = set(feed)
-    feed.close()
+    feed.stop_workers()
     assert os.getpid() not in found and len(found) in (1, 2)  # one of them may be quick enough to make all
 
 

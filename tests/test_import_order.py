@@ -25,8 +25,8 @@ ROOMS = [
     ["kernels", "applications", "datasets", "legacy", "wrappers", "device"],
     [""],
 ]
-# Loaded when first used, because a heavy package hangs on it.
-LAZY = {("models.model", "models.summary")}  # rich
+# Loaded when first used, because heavy packages hang on it: rich, multiprocessing.
+LAZY = {("models.model", "models.summary"), ("trainers.batch_data", "trainers.workers")}
 FLOOR = {room: i for i, rooms in enumerate(ROOMS) for room in rooms}
 MODULES = {
     ".".join(f.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").rstrip("."): f

@@ -8,9 +8,8 @@ import numpy as np
 
 from ckeras._core import nest, rng
 from ckeras.trainers.data import NAMES, ArrayData, arrays, is_array_like, warn_short, with_class_weight
-from ckeras.trainers.workers import Prefetch, make_batch
 from ckeras.utils.batches import unpack_x_y_sample_weight
-from ckeras.utils.dataset import PyDataset
+from ckeras.utils.dataset import PyDataset, make_batch
 
 _END = object()
 
@@ -104,6 +103,8 @@ class BatchData:
         numbers = itertools.islice(self._left, self._limit)  # no batch is made that the epoch has no use for
         workers, processes = getattr(source, "workers", 1), getattr(source, "use_multiprocessing", False)
         if workers > 1 or (workers and processes):
+            from ckeras.trainers.workers import Prefetch
+
             self._feed = Prefetch(source, numbers, workers, processes, source.max_queue_size)
         else:
             self._feed = (make_batch(source, i) for i in numbers)
@@ -123,8 +124,8 @@ class BatchData:
         return iter(self._shuffler.permutation(steps).tolist())
 
     def _close(self, wait=True):
-        if isinstance(self._feed, Prefetch):
-            self._feed.close(wait)
+        if hasattr(self._feed, "stop_workers"):
+            self._feed.stop_workers(wait)
         self._feed = None
 
     def _hook(self, name):

@@ -10,18 +10,9 @@ import threading
 import traceback
 from concurrent.futures import Future, wait
 
+from ckeras.utils.dataset import make_batch
+
 SIGNAL_SECONDS = 0.1  # a wait lasts so long at most before Python looks at signals that came to another thread
-
-
-def make_batch(dataset, index):
-    """`dataset[index]`; an exception of it gets a note that names the batch."""
-    try:
-        return dataset[index]
-    except StopIteration as e:  # it would pass for the end of the data
-        raise RuntimeError(f"[{type(dataset).__name__}] batch {index}: __getitem__ raised StopIteration") from e
-    except BaseException as e:
-        e.add_note(f"while {type(dataset).__name__} made batch {index}")
-        raise
 
 
 class Prefetch:
@@ -49,7 +40,7 @@ class Prefetch:
                 thread.start()
                 self._threads.append(thread)
         except BaseException:
-            self.close(wait=False)
+            self.stop_workers(wait=False)
             raise
 
     def _work(self, make):
@@ -82,7 +73,7 @@ class Prefetch:
             wait([future], SIGNAL_SECONDS)
         return future.result()
 
-    def close(self, wait=True):
+    def stop_workers(self, wait=True):
         """Ends the workers: drops what has not begun; `wait` lets threads finish what they are at. Processes end."""
         self._indices = iter(())
         for future in self._pending:

@@ -1,4 +1,4 @@
-"""PyDataset: batches by number."""
+"""PyDataset: batches by number, and the making of one."""
 
 import itertools
 
@@ -81,6 +81,17 @@ class PyDataset:
 
     def on_epoch_end(self):
         """After each epoch."""
+
+
+def make_batch(dataset, index):
+    """`dataset[index]`; an exception of it gets a note that names the batch."""
+    try:
+        return dataset[index]
+    except StopIteration as e:  # it would pass for the end of the data
+        raise RuntimeError(f"[{type(dataset).__name__}] batch {index}: __getitem__ raised StopIteration") from e
+    except BaseException as e:
+        e.add_note(f"while {type(dataset).__name__} made batch {index}")
+        raise
 
 
 def _count(name, value, least):

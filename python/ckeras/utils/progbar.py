@@ -1,6 +1,5 @@
 """Progbar: steps, time and values in Keras's look; a moving bar on a terminal, one line elsewhere."""
 
-import logging
 import math
 import sys
 import time
@@ -15,6 +14,8 @@ def log_line(text, end="\n"):
     """Prints a line, or sends it to the `logging` module after `disable_interactive_logging()`."""
     if not settings.is_interactive_logging_enabled():
         if text.strip():
+            import logging  # only those who ask for it pay for it
+
             logging.getLogger("ckeras").info(text.strip())
         return
     try:
