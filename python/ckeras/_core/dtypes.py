@@ -67,6 +67,19 @@ def code(name):
     return CODES[name]
 
 
+_names = {}  # NumPy dtype -> its name, which NumPy itself makes anew at every look
+
+
+def name_of(dtype):
+    """The name of a NumPy dtype: "float32" in any byte order."""
+    name = _names.get(dtype)
+    if name is None:
+        name = dtype.name
+        if name in CODES:
+            _names[dtype] = name
+    return name
+
+
 def itemsize(name):
     return SIZES[name]
 

@@ -181,15 +181,16 @@ def scalar(value, dtype):
 
 def from_numpy(a, copy=True):
     """A tensor of a NumPy array of a known dtype; `copy=False` shares memory that nobody will write."""
-    shape, name = a.shape, a.dtype.name
+    name = dtypes.name_of(a.dtype)
     if name not in dtypes.CODES:
         raise ValueError(
             f"[convert_to_tensor] expected numbers of {', '.join(dtypes.NAMES)}; got a NumPy array of dtype {a.dtype}"
         )
-    if not a.flags.c_contiguous or not a.dtype.isnative or not a.flags.aligned:
-        a = np.array(a, a.dtype.newbyteorder("="), order="C").reshape(shape)
+    flags = a.flags
+    if not flags.c_contiguous or not flags.aligned or not a.dtype.isnative:
+        a = np.array(a, a.dtype.newbyteorder("="), order="C").reshape(a.shape)
         copy = False
-    return Tensor(_Array.from_numpy(a, copy), shape, name)
+    return Tensor(_Array.from_numpy(a, copy), a.shape, name)
 
 
 def convert(x, dtype=None):
@@ -231,7 +232,7 @@ def convert(x, dtype=None):
             f"[convert_to_tensor] expected numbers, got {kind.__name__} holding Python objects such as "
             f"{next(iter(np.ravel(x)), None)!r}; rows of unequal length? pad them first"
         )
-    if dtype is not None and x.dtype.name != dtype:
+    if dtype is not None and dtypes.name_of(x.dtype) != dtype:
         if x.dtype.kind in "USMmOV" and x.dtype.name not in dtypes.CODES:
             raise ValueError(f"[convert_to_tensor] expected numbers, got a NumPy array of dtype {x.dtype}")
         with np.errstate(all="ignore"):  # NaN to an integer is the caller's business

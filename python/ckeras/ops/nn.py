@@ -60,7 +60,7 @@ def relu(x):
     x = operand(x)
     if x.dtype == "bool":
         x = as_dtype(x, "int32")
-    return maximum(x, scalar(0, x.dtype))
+    return maximum.primitive.bind(x, scalar(0, x.dtype))
 
 
 @public_op
