@@ -7,6 +7,9 @@ from ckeras._core.rng import SeedGenerator
 from ckeras._core.variable import Variable
 from ckeras.metrics.metric import Metric
 
+# Lists of every layer that hold none of it.
+_STATELESS = frozenset(("_inbound_nodes", "_outbound_nodes", "_losses"))
+
 
 class _State(threading.local):
     off = False
@@ -48,7 +51,7 @@ class Tracked:
         if kind is not str and kind is not int and kind is not bool and value is not None and not _state.off:
             if isinstance(value, Variable):
                 self._track_variable(value)
-            elif isinstance(value, _HOLDERS):
+            elif isinstance(value, _HOLDERS) and name not in _STATELESS:
                 self._tracked[name] = value
             else:
                 self._tracked.pop(name, None)
