@@ -14,6 +14,7 @@ harness.set_threads()
 
 import families  # noqa: E402  (threads are set before NumPy loads)
 import kernels  # noqa: E402
+import memory  # noqa: E402
 import models  # noqa: E402
 import networks  # noqa: E402
 import overhead  # noqa: E402
@@ -68,7 +69,7 @@ def publish(path, text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer cases and rounds")
-    parser.add_argument("--only", choices=[*GROUPS, "startup"], help="one group")
+    parser.add_argument("--only", choices=[*GROUPS, "memory", "startup"], help="one group")
     parser.add_argument("--markdown", type=Path, help="also write the tables here, between the markers if it has them")
     parser.add_argument("--json", type=Path, default=Path(__file__).parent / "results" / "bench.json")
     args = parser.parse_args()
@@ -91,6 +92,11 @@ def main():
                 print("  ".join(harness.row(groups[title][-1], limits)), file=sys.stderr, flush=True)
             texts.append(harness.table(title, groups[title], limits))
             print(texts[-1], flush=True)
+    if args.only in (None, "memory"):
+        rows = memory.measure()
+        facts["memory"] = [{"name": name, "planned_mib": planned, **peaks} for name, planned, peaks in rows]
+        texts.append(memory.table(rows))
+        print(texts[-1], flush=True)
     if args.only in (None, "startup"):
         rows = startup.measure(args.quick)
         facts["startup"] = [
