@@ -10,23 +10,24 @@ namespace ckeras::CKERAS_ISA {
 inline constexpr int64_t kKBlock = 256;
 
 // A tile of C, held in registers, has up to kTileRows rows of tile_vectors(rows) vectors (V16 or V8): few rows leave
-// registers for more columns.
+// registers for more columns. Those of matrix products have up to kPanelRows: 8 x 3 vectors of avx512 take a load for
+// two multiplications, 14 x 2 take fewer but measure 4 % slower once panels come from the second-level cache.
 //             registers   a vector takes
 // avx512      32          1
 // avx2        16          2
 // neon        32          4
 // baseline    16          4
 #if defined(CKERAS_ISA_AVX512)
-inline constexpr int kTileRows = 14;
+inline constexpr int kTileRows = 14, kPanelRows = 8;
 CKERAS_INLINE constexpr int tile_vectors(int rows) { return rows <= 4 ? 4 : rows <= 8 ? 3 : 2; }
 #elif defined(CKERAS_ISA_AVX2)
-inline constexpr int kTileRows = 6;
+inline constexpr int kTileRows = 6, kPanelRows = 6;
 CKERAS_INLINE constexpr int tile_vectors(int rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
 #elif defined(CKERAS_ISA_NEON)
-inline constexpr int kTileRows = 6;
+inline constexpr int kTileRows = 6, kPanelRows = 6;
 CKERAS_INLINE constexpr int tile_vectors(int rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
 #else
-inline constexpr int kTileRows = 2;
+inline constexpr int kTileRows = 2, kPanelRows = 2;
 CKERAS_INLINE constexpr int tile_vectors(int) { return 1; }
 #endif
 inline constexpr int kMaxTileVectors = 4;
@@ -34,14 +35,25 @@ inline constexpr int kMaxTileVectors = 4;
 // Rows of A that one piece of work keeps in the second-level cache, a K block at a time (about 150 KB of float).
 inline constexpr int64_t kStripRows = 144;
 
+// Packing costs about as much as 8 multiplications of each number: operands are read where they lie up to so many
+// columns (A) and rows (B) of the result.
+inline constexpr int64_t kReadColumns = 512, kReadRows = 256;
+// Not when their rows are so many bytes apart, or a multiple of it: too many fall into the same sets of the caches.
+inline constexpr int64_t kCrowdedA = 8192, kCrowdedB = 4096;
+
 // Distance between the columns of a packed panel of A: whole blocks of the transposition.
-inline constexpr int64_t kPackedRows = (kTileRows + 7) / 8 * 8;
+inline constexpr int64_t kPanelStride = (kPanelRows + 7) / 8 * 8;
+inline constexpr int64_t kPackedRows = (kTileRows + 7) / 8 * 8;  // room for those of tiles of kTileRows
 
 // Packed operands take at most this much each; larger products are done part by part.
 inline constexpr int64_t kPackBytes = int64_t{8} << 20;
 
 // A piece of work for one thread has about this many multiply-adds or more.
 inline constexpr int64_t kPieceWork = int64_t{1} << 20;
+
+// The least of a matrix product, and what pieces grow to before their number grows beyond kFewPieces.
+inline constexpr int64_t kLeastPiece = int64_t{1} << 18, kLargePiece = int64_t{1} << 24;
+inline constexpr int64_t kFewPieces = 8, kManyPieces = 64;
 
 // The same for one row, which is bound by memory: about a megabyte of it.
 inline constexpr int64_t kRowWork = int64_t{1} << 18;

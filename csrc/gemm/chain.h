@@ -15,7 +15,8 @@ struct Chain {
 };
 
 template <class P, int R, int V>
-void multiply_tile(int64_t k, const P* a, const P* b, int64_t ldb, Sum<P>* const* c, int64_t n, bool first) noexcept {
+void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb, Sum<P>* const* c,
+                   int64_t n, bool first) noexcept {
   using T = Sum<P>;
   using Vector = VecOf<T>;
   using Factors = typename Chain<P>::Factors;
@@ -26,13 +27,13 @@ void multiply_tile(int64_t k, const P* a, const P* b, int64_t ldb, Sum<P>* const
 #pragma GCC unroll 4
     for (int j = 0; j < V; ++j) sum[i][j] = Vector(T{0});
   }
-  for (int64_t p = 0; p < k; ++p, a += kPackedRows, b += ldb) {
+  for (int64_t p = 0; p < k; ++p, a += k_step, b += ldb) {
     Factors column[V];
 #pragma GCC unroll 4
     for (int j = 0; j < V; ++j) column[j] = Chain<P>::load(b + j * kLanes);
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) {
-      const Factors row = Chain<P>::splat(a[i]);
+      const Factors row = Chain<P>::splat(a[i * row_step]);
 #pragma GCC unroll 4
       for (int j = 0; j < V; ++j) sum[i][j] = Chain<P>::add(row, column[j], sum[i][j]);
     }
@@ -57,7 +58,7 @@ constexpr void fill(TileTable<P>& table) {
   if constexpr (V <= tile_vectors(R)) {
     table.kernels[R - 1][V - 1] = multiply_tile<P, R, V>;
     fill<P, R, V + 1>(table);
-  } else if constexpr (R < kTileRows) {
+  } else if constexpr (R < kPanelRows) {
     fill<P, R + 1, 1>(table);
   }
 }

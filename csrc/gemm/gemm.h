@@ -6,13 +6,14 @@
 // instruction set.
 //
 //   for each part of N, of K, of M that fits the packed buffers          (large products only)
-//     pack B's part, in panels of one tile's width                       pieces of work: panels
+//     [pack B's part, in panels of one tile's width]                     pieces of work: panels
 //     for each strip of M x stretch of N                                 pieces of work: these
 //       [pack A's strip, when no other piece shares it]
 //       for each K block, column panel, row panel: one tile
 //
 // The operands are anything with
 //   A, B  void pack(T* to, width, i0, count, p0, k)     as Matrix in gemm/pack.h
+//   A     row_step(), k_step(), const T* at(i, p)       if it has that: may be read in place
 //   B     bool readable(), const T* at(j, p), stride    read in place, rows of N contiguous, when readable
 //   C     T* row(i)                                     where row i of the result begins
 //         void done(i, j, rows, columns)                if it has that: this block of C is complete
@@ -28,7 +29,8 @@ namespace ckeras::CKERAS_ISA {
 // How a product is cut: by its shape alone.
 struct GemmPlan {
   int64_t m, n, k;
-  bool direct;          // whole panels of B are read where they lie
+  bool direct_a;        // A is read where it lies
+  bool direct;          // panels of B of whole vectors are read where they lie
   bool fused;           // a piece packs its own strip of A
   bool one_row;         // M = 1 and B readable: by gemm/row.h
   int64_t rows, width;  // of a row panel, a column panel
@@ -40,38 +42,50 @@ struct GemmPlan {
   CKERAS_MEMBER int64_t bytes() const { return a_bytes + b_bytes; }
 };
 
-// For panels of P; `k` counts elements of these. `pack_bytes` bounds each packed operand.
+// Columns of a panel: as many as the tile has room for, or fewer when these cut a small N evenly.
+CKERAS_INLINE int64_t panel_width(int64_t n, int64_t vectors, int64_t lanes) {
+  if (n <= kReadColumns && n % (vectors * lanes) != 0 && n % (2 * lanes) == 0) vectors = least(vectors, 2);
+  return least(vectors * lanes, round_up(n, lanes));
+}
+
+// For panels of P; `k` counts elements of these. `a_readable`: A has strides (row_step, k_step). `pack_bytes` bounds
+// each packed operand.
 template <class P>
-CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readable, int64_t pack_bytes = kPackBytes) {
+CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readable, bool a_readable = false,
+                                 int64_t pack_bytes = kPackBytes) {
   constexpr int64_t kLanes = VecOf<Sum<P>>::kLanes;
   GemmPlan plan{};
   plan.m = m;
   plan.n = n;
   plan.k = k;
   if (m == 0 || n == 0 || k == 0) return plan;
-  const int64_t row_panels = ceil_div(m, kTileRows);
+  const int64_t row_panels = ceil_div(m, kPanelRows);
   plan.rows = ceil_div(m, row_panels);
-  plan.width = least(tile_vectors(static_cast<int>(plan.rows)) * kLanes, round_up(n, kLanes));
-  plan.direct = b_readable && row_panels <= 2;
+  plan.width = panel_width(n, tile_vectors(static_cast<int>(plan.rows)), kLanes);
+  plan.direct_a = a_readable && n <= kReadColumns;
+  const bool crowded = n * static_cast<int64_t>(sizeof(P)) % kCrowdedB == 0;
+  plan.direct = b_readable && m <= (crowded ? 2 * kPanelRows : kReadRows);
   plan.one_row = b_readable && m == 1;
 
   const int64_t room = pack_bytes / static_cast<int64_t>(sizeof(P));
-  const int64_t strip_rows = most(1, kStripRows / plan.rows) * plan.rows;
-  plan.k_part = least(k, kPanelBlock<P> * 4);
-  plan.n_part = plan.one_row ? n : least(n, most(1, room / plan.k_part / plan.width) * plan.width);
-  const int64_t packed_strip = strip_rows / plan.rows * kPackedRows * plan.k_part;
-  plan.m_part = least(m, most(1, room / packed_strip) * strip_rows);
+  plan.strip = most(1, kStripRows / plan.rows);
+  plan.k_part = plan.direct_a && plan.direct ? k : least(k, kPanelBlock<P> * 4);
+  plan.n_part = plan.one_row || plan.direct ? n : least(n, most(1, room / plan.k_part / plan.width) * plan.width);
+  const int64_t packed_strip = plan.strip * kPanelStride * plan.k_part;
+  plan.m_part = plan.direct_a ? m : least(m, most(1, room / packed_strip) * plan.strip * plan.rows);
 
-  plan.strip = strip_rows / plan.rows;
-  const int64_t strips = ceil_div(ceil_div(plan.m_part, plan.rows), plan.strip);
-  const int64_t panels = ceil_div(plan.n_part, plan.width);
-  const int64_t panel_work = least(strip_rows, m) * plan.width * plan.k_part;
-  // Whole strips when there are enough of them; else stretches of N too.
-  plan.stretch = strips >= 32 ? panels : least(panels, most(1, ceil_div(kPieceWork, panel_work)));
-  plan.fused = plan.stretch >= panels;
+  // Strips of four in a small product, so that there are some; then as many stretches as there should be pieces.
+  const int64_t part_panels = ceil_div(plan.m_part, plan.rows), panels = ceil_div(plan.n_part, plan.width);
+  plan.strip = least(plan.strip, most(4, ceil_div(part_panels, 4)));
+  const int64_t strips = ceil_div(part_panels, plan.strip);
+  plan.strip = ceil_div(part_panels, strips);
+  const int64_t work = plan.m_part * plan.n_part * plan.k_part;
+  const int64_t pieces = least(ceil_div(work, kLeastPiece), most(kFewPieces, least(kManyPieces, work / kLargePiece)));
+  plan.stretch = least(panels, ceil_div(panels * strips, pieces));
+  plan.fused = plan.stretch >= panels && !plan.direct_a;
 
-  plan.a_bytes = round_up(ceil_div(plan.m_part, plan.rows) * kPackedRows * plan.k_part * sizeof(P), 64);
-  const int64_t packed_panels = plan.one_row ? 0 : !plan.direct ? panels : n % plan.width == 0 ? 0 : 1;
+  if (!plan.direct_a) plan.a_bytes = round_up(part_panels * kPanelStride * plan.k_part * sizeof(P), 64);
+  const int64_t packed_panels = plan.one_row ? 0 : !plan.direct ? panels : n % kLanes == 0 ? 0 : 1;
   plan.b_bytes = round_up(packed_panels * plan.width * plan.k_part * sizeof(P), 64);
   return plan;
 }
@@ -82,6 +96,7 @@ template <class P, class A, class B, class C>
 struct Gemm {
   using T = Sum<P>;
   static constexpr int64_t kBlock = kPanelBlock<P>;
+  static constexpr int64_t kLanes = VecOf<T>::kLanes;
 
   const GemmPlan& plan;
   const A& a;
@@ -96,18 +111,37 @@ struct Gemm {
 
   int64_t row_panels() const { return ceil_div(m1 - m0, plan.rows); }
   int64_t column_panels() const { return ceil_div(n1 - n0, plan.width); }
+  int64_t columns(int64_t j) const { return least(plan.width, n1 - n0 - j * plan.width); }
 
-  P* row_panel(int64_t i) const { return packed_a + i * kPackedRows * (k1 - k0); }
+  P* row_panel(int64_t i) const { return packed_a + i * kPanelStride * (k1 - k0); }
   void pack_a(int64_t i) const {
     const int64_t row = m0 + i * plan.rows;
-    a.pack(row_panel(i), kPackedRows, row, least(plan.rows, m1 - row), k0, k1 - k0);
+    a.pack(row_panel(i), kPanelStride, row, least(plan.rows, m1 - row), k0, k1 - k0);
   }
-  bool in_place(int64_t j) const { return plan.direct && n0 + (j + 1) * plan.width <= plan.n; }
+  // Panel i of A from k on.
+  struct Left {
+    const P* data;
+    int64_t row_step, k_step;
+  };
+  Left left(int64_t i, int64_t k) const {
+    if constexpr (requires { a.row_step(); }) {
+      if (plan.direct_a) return {a.at(m0 + i * plan.rows, k), a.row_step(), a.k_step()};
+    }
+    return {row_panel(i) + (k - k0) * kPanelStride, 1, kPanelStride};
+  }
+
+  bool in_place(int64_t j) const { return plan.direct && columns(j) % kLanes == 0; }
   // Of direct products only the last, incomplete panel is packed.
   P* column_panel(int64_t j) const { return packed_b + (plan.direct ? 0 : j * plan.width * (k1 - k0)); }
-  void pack_b(int64_t j) const {
-    const int64_t column = n0 + j * plan.width;
-    if (!in_place(j)) b.pack(column_panel(j), plan.width, column, least(plan.width, n1 - column), k0, k1 - k0);
+  void pack_b(int64_t j, int64_t k, int64_t length) const {
+    b.pack(column_panel(j) + (k - k0) * plan.width, plan.width, n0 + j * plan.width, columns(j), k, length);
+  }
+  // Panels that are read in rows take turns, so that a row is read on.
+  void pack_b_panels(int64_t begin, int64_t end) const {
+    const int64_t run = b.readable() ? 16 : k1 - k0;
+    for (int64_t k = k0; k < k1; k += run) {
+      for (int64_t j = begin; j < end; ++j) pack_b(j, k, least(run, k1 - k));
+    }
   }
 
   void multiply_piece(int64_t piece) const {
@@ -127,7 +161,7 @@ struct Gemm {
 
   void multiply(int64_t i, int64_t j, int64_t k) const {
     const int64_t row = m0 + i * plan.rows, column = n0 + j * plan.width;
-    const int64_t rows = least(plan.rows, m1 - row), columns = least(plan.width, n1 - column);
+    const int64_t rows = least(plan.rows, m1 - row), columns = this->columns(j);
     const int64_t length = least(kBlock, k1 - k);
     T* at[kTileRows];
     for (int64_t r = 0; r < rows; ++r) at[r] = c.row(row + r) + column;
@@ -137,9 +171,10 @@ struct Gemm {
       from = b.at(column, k);
       stride = b.stride;
     }
-    const int64_t vectors = ceil_div(columns, VecOf<T>::kLanes);
-    Tiles<P>::table.kernels[rows - 1][vectors - 1](length, row_panel(i) + (k - k0) * kPackedRows, from, stride, at,
-                                                   columns, k == 0);
+    const int64_t vectors = ceil_div(columns, kLanes);
+    const Left l = left(i, k);
+    Tiles<P>::table.kernels[rows - 1][vectors - 1](length, l.data, l.row_step, l.k_step, from, stride, at, columns,
+                                                   k == 0);
     if (k + length == plan.k) {
       if (!ending.nothing()) end_block(ending.at(row, column), at, rows, columns);
       if constexpr (requires { c.done(row, column, rows, columns); }) c.done(row, column, rows, columns);
@@ -147,12 +182,8 @@ struct Gemm {
   }
 
   void multiply_part() {
-    const int64_t strips = ceil_div(row_panels(), plan.strip);
-    const int64_t stretches = ceil_div(column_panels(), plan.stretch);
-    const int64_t pieces = strips * stretches;
-    const int64_t piece_work = plan.strip * plan.rows * plan.stretch * plan.width * (k1 - k0);
-    const int64_t grain = most(1, kPieceWork / most(1, piece_work));
-    parallel_for(pieces, grain, [this](int64_t begin, int64_t end) {
+    const int64_t pieces = ceil_div(row_panels(), plan.strip) * ceil_div(column_panels(), plan.stretch);
+    parallel_for(pieces, 1, [this](int64_t begin, int64_t end) {
       for (int64_t piece = begin; piece < end; ++piece) multiply_piece(piece);
     });
   }
@@ -164,8 +195,8 @@ struct Gemm {
         const int64_t columns = least(stretch, plan.n - j);
         T* at = c.row(0) + j;
         for (int64_t k = k0; k < k1; k += kKBlock) {
-          multiply_row(least(kKBlock, k1 - k), row_panel(0) + (k - k0) * kPackedRows, kPackedRows, b.at(j, k), b.stride,
-                       at, columns, k == 0);
+          const Left l = left(0, k);
+          multiply_row(least(kKBlock, k1 - k), l.data, l.k_step, b.at(j, k), b.stride, at, columns, k == 0);
         }
         if (k1 == plan.k && !ending.nothing()) {
           end_block(ending.at(0, j), &at, 1, columns);
@@ -176,15 +207,10 @@ struct Gemm {
 
   // Panels [0, b_panels) of B, then those of A.
   void pack(int64_t b_panels, int64_t a_panels) {
-    const int64_t grain = most(1, (int64_t{1} << 16) / (plan.width * (k1 - k0)));
+    const int64_t grain = most(b_panels > 0 && b.readable() ? 4 : 1, (int64_t{1} << 16) / (plan.width * (k1 - k0)));
     parallel_for(b_panels + a_panels, grain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        if (i < b_panels) {
-          pack_b(i);
-        } else {
-          pack_a(i - b_panels);
-        }
-      }
+      if (begin < b_panels) pack_b_panels(begin, least(end, b_panels));
+      for (int64_t i = most(begin, b_panels); i < end; ++i) pack_a(i - b_panels);
     });
   }
 
@@ -197,13 +223,14 @@ struct Gemm {
           m1 = least(plan.m, m0 + plan.m_part);
           if constexpr (kBlock == kKBlock) {
             if (plan.one_row) {
-              pack_a(0);
+              if (!plan.direct_a) pack_a(0);
               multiply_one_row();
               continue;
             }
           }
-          const bool packs_b = m0 == 0 && !(plan.direct && in_place(column_panels() - 1));
-          pack(packs_b ? column_panels() : 0, plan.fused ? 0 : row_panels());
+          const int64_t last = column_panels() - 1;
+          if (plan.direct && m0 == 0 && !in_place(last)) pack_b_panels(last, last + 1);
+          pack(plan.direct || m0 > 0 ? 0 : column_panels(), plan.fused || plan.direct_a ? 0 : row_panels());
           multiply_part();
         }
       }

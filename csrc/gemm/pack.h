@@ -74,8 +74,8 @@ CKERAS_INLINE void pack_transposed(T* to, int64_t stride, int64_t count, int64_t
 template <class T>
 CKERAS_INLINE void copy_few(T* to, const T* from, int64_t count) {
   using Vector = VecOf<T>;
-  if (count == kTileRows) {
-    __builtin_memcpy(to, from, kTileRows * sizeof(T));
+  if (count == kPanelRows) {
+    __builtin_memcpy(to, from, kPanelRows * sizeof(T));
   } else if (count < 4) {
     for (int64_t i = 0; i < count; ++i) to[i] = from[i];
   } else {
@@ -101,6 +101,9 @@ struct Matrix {
   bool along_k;
 
   CKERAS_MEMBER bool readable() const { return !along_k; }
+  CKERAS_MEMBER bool crowded() const { return stride * static_cast<int64_t>(sizeof(T)) % kCrowdedA == 0; }
+  CKERAS_MEMBER int64_t row_step() const { return along_k ? stride : 1; }
+  CKERAS_MEMBER int64_t k_step() const { return along_k ? 1 : stride; }
   CKERAS_MEMBER const T* at(int64_t i, int64_t p) const { return data + (along_k ? i * stride + p : p * stride + i); }
 
   // Elements i0 ... i0 + count - 1 of p0 ... p0 + k - 1; `width` is the panel's.

@@ -64,7 +64,8 @@ struct HalfMatrix {
       for (int64_t i = 0; i < count; i += 16) {
         const auto high = __builtin_convertvector(load_halves(upper + i, count - i), Words);
         const auto low = 2 * p + 1 < k ? load_halves(upper + stride + i, count - i) : pads;
-        store_raw(to + i, high << 16 | __builtin_convertvector(low, Words));
+        const auto words = high << 16 | __builtin_convertvector(low, Words);
+        store_first(reinterpret_cast<uint32_t*>(to + i), words, width - i);
       }
     }
   }

@@ -1,7 +1,8 @@
 // The micro-kernel: a tile of C in registers, one K block long. Only for .isa.cpp files.
 //
-//   A panel, packed             B, packed (ldb = panel width) or as it lies     C, one pointer a row
-//   a[p * kPackedRows + i]      b[p * ldb + j]                                   c[i][j]
+//   A, packed (steps 1, kPanelStride)     B, packed (ldb = panel width)     C, one pointer a row
+//   or as it lies                         or as it lies
+//   a[i * row_step + p * k_step]          b[p * ldb + j]                    c[i][j]
 //
 // i < R rows, j < n columns of at most V vectors, p < k. Every element is one chain of fused multiply-adds in rising p
 // that starts from 0, then added to C unless `first`. B must have whole vectors to read; C is written up to column n
@@ -36,13 +37,13 @@ template <>
 inline constexpr int64_t kPanelBlock<HalfPair> = kKBlock / 2;
 
 template <class P>
-using TileKernel = void (*)(int64_t k, const P* a, const P* b, int64_t ldb, Sum<P>* const* c, int64_t n,
-                            bool first) noexcept;
+using TileKernel = void (*)(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb,
+                            Sum<P>* const* c, int64_t n, bool first) noexcept;
 
 // kernels[rows - 1][vectors - 1]; null where the tile does not fit the registers.
 template <class P>
 struct TileTable {
-  TileKernel<P> kernels[kTileRows][kMaxTileVectors];
+  TileKernel<P> kernels[kPanelRows][kMaxTileVectors];
 };
 
 // Defined in gemm/tile.isa.cpp for float and double, in gemm/pair_tile.isa.cpp where pairs can be multiplied.

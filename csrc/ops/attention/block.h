@@ -15,15 +15,15 @@ inline constexpr int64_t kQueries = kAttentionQueries, kKeys = kAttentionKeys;
 // Products of packed operands, tile by tile: C[m,n] (+)= A[m,k] B[k,n].
 template <class T>
 struct Tiled {
-  static constexpr int64_t kWidth = tile_vectors(kTileRows) * VecOf<T>::kLanes;
+  static constexpr int64_t kWidth = tile_vectors(kPanelRows) * VecOf<T>::kLanes;
 
   // Elements of a packed operand.
-  static CKERAS_MEMBER int64_t a_size(int64_t m, int64_t k) { return ceil_div(m, kTileRows) * kPackedRows * k; }
+  static CKERAS_MEMBER int64_t a_size(int64_t m, int64_t k) { return ceil_div(m, kPanelRows) * kPanelStride * k; }
   static CKERAS_MEMBER int64_t b_size(int64_t n, int64_t k) { return round_up(n, kWidth) * k; }
 
   static void pack_a(T* to, Matrix<T> a, int64_t m, int64_t k) noexcept {
-    for (int64_t i = 0; i < m; i += kTileRows, to += kPackedRows * k) {
-      a.pack(to, kPackedRows, i, least(kTileRows, m - i), 0, k);
+    for (int64_t i = 0; i < m; i += kPanelRows, to += kPanelStride * k) {
+      a.pack(to, kPanelStride, i, least(kPanelRows, m - i), 0, k);
     }
   }
   static void pack_b(T* to, Matrix<T> b, int64_t n, int64_t k) noexcept {
@@ -35,13 +35,13 @@ struct Tiled {
     for (int64_t p = 0; p < k; p += kKBlock) {
       for (int64_t j = 0; j < n; j += kWidth) {
         const int64_t columns = least(kWidth, n - j), vectors = ceil_div(columns, VecOf<T>::kLanes);
-        for (int64_t i = 0; i < m; i += kTileRows) {
-          const int64_t rows = least(kTileRows, m - i);
-          T* at[kTileRows];
+        for (int64_t i = 0; i < m; i += kPanelRows) {
+          const int64_t rows = least(kPanelRows, m - i);
+          T* at[kPanelRows];
           for (int64_t r = 0; r < rows; ++r) at[r] = c + (i + r) * stride + j;
-          Tiles<T>::table.kernels[rows - 1][vectors - 1](least(kKBlock, k - p),
-                                                         a + i / kTileRows * kPackedRows * k + p * kPackedRows,
-                                                         b + j * k + p * kWidth, kWidth, at, columns, !add && p == 0);
+          Tiles<T>::table.kernels[rows - 1][vectors - 1](
+              least(kKBlock, k - p), a + i / kPanelRows * kPanelStride * k + p * kPanelStride, 1, kPanelStride,
+              b + j * k + p * kWidth, kWidth, at, columns, !add && p == 0);
         }
       }
     }

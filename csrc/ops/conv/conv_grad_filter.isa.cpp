@@ -34,8 +34,8 @@ struct FilterGradient {
     parts = most(1, least(most_parts, pixels / kPartPixels));
     part = ceil_div(pixels, parts);
     const int64_t pack_bytes = parts > 1 ? kPartBytes : kPackBytes;
-    plan = plan_gemm<T>(s.taps() * s.cg, s.og, least(part, pixels), true, pack_bytes);
-    last = plan_gemm<T>(s.taps() * s.cg, s.og, pixels - (parts - 1) * part, true, pack_bytes);
+    plan = plan_gemm<T>(s.taps() * s.cg, s.og, least(part, pixels), true, false, pack_bytes);
+    last = plan_gemm<T>(s.taps() * s.cg, s.og, pixels - (parts - 1) * part, true, false, pack_bytes);
     groups = {s.groups, size * pixels, group_bytes()};
   }
 

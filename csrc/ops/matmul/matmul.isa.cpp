@@ -17,9 +17,12 @@ struct Matmul {
 
   explicit Matmul(const Call& call) noexcept
       : s(matmul_shape(call)),
-        plan(plan_gemm<T>(s.m, s.n, s.k, !s.transpose_b)),
+        plan(plan_gemm<T>(s.m, s.n, s.k, !s.transpose_b, !left(nullptr, s).crowded())),
         batch{s.batch, s.m * s.n * s.k, plan.bytes()} {}
 
+  static CKERAS_MEMBER Matrix<T> left(const T* data, const MatmulShape& s) noexcept {
+    return {data, s.transpose_a ? s.m : s.k, !s.transpose_a};
+  }
   // Of product i of the batch: all have one bias.
   Ending<T> at(Ending<T> ending, int64_t i) const noexcept {
     if (ending.residual != nullptr) ending.residual += i * s.m * s.n;
@@ -33,9 +36,9 @@ struct Matmul {
     const Ending<T> ending{s.bias != nullptr ? s.bias->as<const T>() : nullptr, static_cast<Epilogue>(s.activation),
                            s.residual != nullptr ? s.residual->as<const T>() : nullptr, s.n};
     batch.run(call.workspace, [&](int64_t i, void* workspace) {
-      const Matrix<T> left{a + i * s.m * s.k, s.transpose_a ? s.m : s.k, !s.transpose_a};
       const Matrix<T> right{b + i * s.k * s.n, s.transpose_b ? s.k : s.n, s.transpose_b};
-      multiply_matrices(plan, left, right, Rows<T>{c + i * s.m * s.n, s.n}, at(ending, i), workspace);
+      multiply_matrices(plan, left(a + i * s.m * s.k, s), right, Rows<T>{c + i * s.m * s.n, s.n}, at(ending, i),
+                        workspace);
     });
   }
 };

@@ -7,7 +7,7 @@
 namespace ckeras::CKERAS_ISA {
 
 // Rows of a panel: few, so that there are panels for several threads.
-inline constexpr int kRnnRows = kTileRows < 8 ? kTileRows : 8;
+inline constexpr int kRnnRows = kPanelRows;
 
 // The cut of the batch: panels of `rows`, shared out to `parts` pieces of work.
 struct RnnCut {
@@ -47,7 +47,7 @@ struct RnnMatrix {
 
 template <class T>
 CKERAS_INLINE int64_t row_panel_bytes(int64_t k) {
-  return round_up(kPackedRows * k * static_cast<int64_t>(sizeof(T)), 64);
+  return round_up(kPanelStride * k * static_cast<int64_t>(sizeof(T)), 64);
 }
 
 namespace {
@@ -56,16 +56,16 @@ namespace {
 template <class T>
 void add_product(int64_t rows, const T* const* a, const RnnMatrix<T>& b, T* const* c, T* panel) noexcept {
   constexpr int64_t kLanes = VecOf<T>::kLanes;
-  pack_transposed(panel, kPackedRows, rows, least(kPackedRows, round_up(rows, kLanes)), b.k,
+  pack_transposed(panel, kPanelStride, rows, least(kPanelStride, round_up(rows, kLanes)), b.k,
                   [&](int64_t r) { return a[r]; });
   T* at[kRnnRows];
   for (int64_t k = 0; k < b.k; k += kKBlock) {
     for (int64_t j = 0; j < b.n; j += b.width) {
       const int64_t columns = least(b.width, b.n - j);
       for (int64_t r = 0; r < rows; ++r) at[r] = c[r] + j;
-      Tiles<T>::table.kernels[rows - 1][ceil_div(columns, kLanes) - 1](least(kKBlock, b.k - k), panel + k * kPackedRows,
-                                                                       b.packed + j * b.k + k * b.width, b.width, at,
-                                                                       columns, false);
+      Tiles<T>::table.kernels[rows - 1][ceil_div(columns, kLanes) - 1](
+          least(kKBlock, b.k - k), panel + k * kPanelStride, 1, kPanelStride, b.packed + j * b.k + k * b.width, b.width,
+          at, columns, false);
     }
   }
 }

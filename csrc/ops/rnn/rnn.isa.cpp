@@ -114,7 +114,7 @@ struct Forward {
       : kind(kind),
         s(rnn_shape(kind, call)),
         f(rnn_forward<T>(kind, call)),
-        plan(plan_gemm<T>(s.batch * s.time, s.columns, s.inputs, true)),
+        plan(plan_gemm<T>(s.batch * s.time, s.columns, s.inputs, true, true)),
         cut(cut_batch(s)),
         first(f.recurrent, s.columns, false, s.units, split(), cut),
         second(f.recurrent == nullptr ? nullptr : f.recurrent + split(), s.columns, false, s.units, s.columns - split(),
