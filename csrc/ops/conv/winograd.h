@@ -183,11 +183,12 @@ CKERAS_INLINE void multiply_points(int64_t k, const T* a, int64_t a_row, int64_t
 
 }  // namespace
 
-inline constexpr int64_t kWinogradBlock = 56;                // tiles of a block at most
-inline constexpr int64_t kWinogradBytes = int64_t{1} << 19;  // of their points, about
-inline constexpr int64_t kWinogradSlots = 32;                // blocks in work at most
-inline constexpr int64_t kWinogradChunk = int64_t{1} << 21;  // points of both operands of a gradient
-inline constexpr int64_t kWinogradChain = 256;               // tiles of a chain of a gradient
+inline constexpr int64_t kWinogradBlock = 56;                 // tiles of a block at most
+inline constexpr int64_t kWinogradBytes = int64_t{1} << 19;   // of their points, about
+inline constexpr int64_t kWinogradSlots = 32;                 // blocks in work at most
+inline constexpr int64_t kWinogradCache = int64_t{1} << 18;   // points of both operands of a gradient, or more
+inline constexpr int64_t kWinogradMemory = int64_t{1} << 21;  // at most
+inline constexpr int64_t kWinogradChain = 256;                // tiles of a chain of a gradient
 
 // Elements from a pixel's points to the next one's: whole vectors, and not so many that few sets of the cache have all.
 CKERAS_INLINE int64_t points_row(int64_t channels) {
@@ -371,10 +372,12 @@ struct WinogradFilter {
   CKERAS_MEMBER int64_t x_row() const { return points_row(channels); }
   CKERAS_MEMBER int64_t y_row() const { return points_row(results); }
   CKERAS_MEMBER int64_t wide() const { return round_up(results, kLanes); }
-  // Tiles of a chunk: whole chains, or one that is shorter.
+  // Tiles of a chunk: so few that their points stay in the cache, but so many that the sums are read and written
+  // seldom.
   CKERAS_MEMBER int64_t chunk() const {
-    const int64_t fits = most(32, kWinogradChunk / (kPoints * (x_row() + y_row())));
-    return least(fits < kWinogradChain ? fits : fits / kWinogradChain * kWinogradChain, tiling.tiles());
+    const int64_t of_one = kPoints * (x_row() + y_row()), seldom = 4 * channels * results / (channels + results);
+    const int64_t fits = least(kWinogradMemory / of_one, most(kWinogradCache / of_one, seldom));
+    return least(least(most(fits, 32), kWinogradChain), tiling.tiles());
   }
   CKERAS_MEMBER int64_t bytes() const {
     const int64_t elements = chunk() * (x_row() + y_row()) + 32 + channels * wide();

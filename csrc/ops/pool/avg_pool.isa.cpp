@@ -19,13 +19,20 @@ void forward(const PoolShape& s, const T* x, T* y) noexcept {
   });
 }
 
-template <bool kDisjoint, class V, class T = typename V::Lane>
-void gradient(const PoolShape& s, const T* dy, T* dx) noexcept {
-  write_windows<V>(s, dx, [&](const auto& window, int64_t at) {
-    if (window.empty()) return;
-    const V g = window.load(dy + at) * splat<V>(window.share);
-    window.each([&](int64_t, int64_t place) { window.store(kDisjoint ? g : window.load(dx + place) + g, dx + place); });
-  });
+// Bodies copy what they use: a store might change what is seen through a reference.
+template <class V, class T = typename V::Lane>
+void gradient(const PoolShape& s, const T* dy, T* dx, T* shares) noexcept {
+  const auto share = [=](const auto& window, int64_t at) { return window.load(dy + at) * splat<V>(window.share); };
+  if (disjoint(s)) {
+    return write_windows<V>(s, dx, [=](const auto& window, int64_t at) {
+      if (window.empty()) return;
+      const V g = share(window, at);
+      window.each([=, &window](int64_t, int64_t place) { window.store(g, dx + place); });
+    });
+  }
+  gather_windows<V>(
+      s, dx, [=](const auto& window, int64_t at) { window.store(share(window, at), shares + at); },
+      [=](int64_t at, T, const auto& load) { return load(shares + at); });
 }
 
 void avg_pool(const Call& call) noexcept {
@@ -40,8 +47,7 @@ void avg_pool_grad(const Call& call) noexcept {
     using T = decltype(t);
     const PoolShape s = pool_shape(c.out[0], c.in[0], c.ints);
     with_lanes<T>(s.c, [&](auto v) {
-      const auto run = disjoint(s) ? gradient<true, decltype(v)> : gradient<false, decltype(v)>;
-      run(s, c.in[0].as<const T>(), c.out[0].as<T>());
+      gradient<decltype(v)>(s, c.in[0].as<const T>(), c.out[0].as<T>(), static_cast<T*>(c.workspace));
     });
   });
 }
@@ -50,6 +56,6 @@ void avg_pool_grad(const Call& call) noexcept {
 
 extern const Kernel kernel_avg_pool, kernel_avg_pool_grad;
 constinit const Kernel kernel_avg_pool = {avg_pool, no_bytes, nullptr};
-constinit const Kernel kernel_avg_pool_grad = {avg_pool_grad, no_bytes, nullptr};
+constinit const Kernel kernel_avg_pool_grad = {avg_pool_grad, gradient_bytes<0>, nullptr};
 
 }  // namespace ckeras::CKERAS_ISA

@@ -37,21 +37,29 @@ CKERAS_INLINE V maximum(const typename V::Lane* x, const W& window) {
   return best;
 }
 
-// Its number in the window. Looked for from the end: then no comparison waits for another.
+// Its number in the window, and the same where there may be NaN.
 template <class V, class W>
-CKERAS_INLINE V first_maximum(const typename V::Lane* x, const W& window) {
+CKERAS_INLINE V first_maximum_or_nan(const typename V::Lane* x, const W& window) {
   using T = typename V::Lane;
   const V best = maximum<V>(x, window);
   V chosen = splat<V>(0);
   window.each_back([&](int64_t number, int64_t at) {
-    chosen = select(window.load(x + at) == best, splat<V>(static_cast<T>(number)), chosen);
-  });
-  if (!any(!(best == best))) return chosen;
-  window.each_back([&](int64_t number, int64_t at) {
     const V v = window.load(x + at);
-    chosen = select((best == best) | (v == v), chosen, splat<V>(static_cast<T>(number)));
+    chosen = select((v == best) | !((best == best) | (v == v)), splat<V>(static_cast<T>(number)), chosen);
   });
   return chosen;
+}
+template <class V, class W>
+CKERAS_INLINE V first_maximum(const typename V::Lane* x, const W& window) {
+  using T = typename V::Lane;
+  V best = window.load(x + window.first), chosen = splat<V>(static_cast<T>(window.number)), sum = splat<V>(0);
+  window.each([&](int64_t number, int64_t at) {
+    const V v = window.load(x + at);
+    chosen = select(v > best, splat<V>(static_cast<T>(number)), chosen);
+    best = larger(v, best);
+    sum = sum + v;
+  });
+  return any(!(sum == sum)) ? first_maximum_or_nan<V>(x, window) : chosen;
 }
 
 template <class V, class T = typename V::Lane>
@@ -76,29 +84,39 @@ void pick(const PoolShape& s, const T* x, const T* v, T* y) noexcept {
   });
 }
 
-template <bool kDisjoint, class V, class T = typename V::Lane>
-void gradient(const PoolShape& s, const T* x, const T* dy, T* dx) noexcept {
-  const V zero = splat<V>(0);
-  write_windows<V>(s, dx, [&](const auto& window, int64_t at) {
-    if (window.empty()) return;
-    const auto give = [&](V g, int64_t place) {
-      window.store(kDisjoint ? g : window.load(dx + place) + g, dx + place);
-    };
-    V left = window.load(dy + at), sum;
-    const V best = maximum<V>(x, window, sum);
-    if (!any(!(sum == sum))) {
-      window.each([&](int64_t, int64_t place) {
-        const auto here = window.load(x + place) == best;
-        give(select(here, left, zero), place);
-        left = select(here, zero, left);
+// Bodies copy what they use: a store might change what is seen through a reference.
+template <class V, class T = typename V::Lane>
+void gradient(const PoolShape& s, const T* x, const T* dy, T* dx, T* numbers) noexcept {
+  if (disjoint(s)) {
+    return write_windows<V>(s, dx, [=](const auto& window, int64_t at) {
+      if (window.empty()) return;
+      const T* const from = x;
+      T* const to = dx;
+      const V zero = splat<V>(0);
+      V left = window.load(dy + at), sum;
+      const V best = maximum<V>(from, window, sum);
+      if (!any(!(sum == sum))) {
+        window.each([=, &left, &window](int64_t, int64_t place) {
+          const auto here = window.load(from + place) == best;
+          window.store(select(here, left, zero), to + place);
+          left = select(here, zero, left);
+        });
+        return;
+      }
+      const V chosen = first_maximum_or_nan<V>(from, window);
+      window.each([=, &window](int64_t number, int64_t place) {
+        window.store(select(chosen == splat<V>(static_cast<T>(number)), left, zero), to + place);
       });
-      return;
-    }
-    const V chosen = first_maximum<V>(x, window);
-    window.each([&](int64_t number, int64_t place) {
-      give(select(chosen == splat<V>(static_cast<T>(number)), left, zero), place);
     });
-  });
+  }
+  gather_windows<V>(
+      s, dx,
+      [=](const auto& window, int64_t at) {
+        if (!window.empty()) window.store(first_maximum<V>(x, window), numbers + at);
+      },
+      [=](int64_t at, T number, const auto& load) {
+        return select(load(numbers + at) == splat<V>(number), load(dy + at), splat<V>(0));
+      });
 }
 
 void max_pool(const Call& call) noexcept {
@@ -113,8 +131,8 @@ void max_pool_grad(const Call& call) noexcept {
     using T = decltype(t);
     const PoolShape s = pool_shape(c.in[0], c.in[1], c.ints);
     with_lanes<T>(s.c, [&](auto v) {
-      const auto run = disjoint(s) ? gradient<true, decltype(v)> : gradient<false, decltype(v)>;
-      run(s, c.in[0].as<const T>(), c.in[1].as<const T>(), c.out[0].as<T>());
+      gradient<decltype(v)>(s, c.in[0].as<const T>(), c.in[1].as<const T>(), c.out[0].as<T>(),
+                            static_cast<T*>(c.workspace));
     });
   });
 }
@@ -131,7 +149,7 @@ void max_pool_pick(const Call& call) noexcept {
 
 extern const Kernel kernel_max_pool, kernel_max_pool_grad, kernel_max_pool_pick;
 constinit const Kernel kernel_max_pool = {max_pool, no_bytes, nullptr};
-constinit const Kernel kernel_max_pool_grad = {max_pool_grad, no_bytes, nullptr};
+constinit const Kernel kernel_max_pool_grad = {max_pool_grad, gradient_bytes<1>, nullptr};
 constinit const Kernel kernel_max_pool_pick = {max_pool_pick, no_bytes, nullptr};
 
 }  // namespace ckeras::CKERAS_ISA

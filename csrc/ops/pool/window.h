@@ -23,6 +23,7 @@ struct One {
   friend CKERAS_MEMBER One operator+(One a, One b) { return {a.x + b.x}; }
   friend CKERAS_MEMBER One operator*(One a, One b) { return {a.x * b.x}; }
   friend CKERAS_MEMBER bool operator<=(One a, One b) { return a.x <= b.x; }
+  friend CKERAS_MEMBER bool operator>(One a, One b) { return a.x > b.x; }
   friend CKERAS_MEMBER bool operator==(One a, One b) { return a.x == b.x; }
   friend CKERAS_MEMBER One larger(One a, One b) { return {a.x > b.x ? a.x : b.x}; }
   friend CKERAS_MEMBER One select(bool m, One a, One b) { return m ? a : b; }
@@ -170,21 +171,6 @@ CKERAS_INLINE void for_result_rows(const PoolShape& s, const Body& body) {
   });
 }
 
-// Images in stretches of channels are independent where windows overlap: pieces of work are some of them, narrow ones
-// where there are few images. piece(image, c0, c1).
-template <class V, class Piece>
-CKERAS_INLINE void for_stretches(const PoolShape& s, const Piece& piece) {
-  const int64_t wide = most(1, 64 / V::kLanes) * V::kLanes;
-  const int64_t stretch = s.n * ceil_div(s.c, wide) >= 16 ? wide : V::kLanes, stretches = ceil_div(s.c, stretch);
-  const int64_t elements = s.z.size * s.y.size * s.x.size * least(s.c, stretch);
-  parallel_for(s.n * stretches, most(1, kPoolPiece / most(1, elements)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t c0 = i % stretches * stretch;
-      piece(i / stretches, c0, least(s.c, c0 + stretch));
-    }
-  });
-}
-
 // Whether no element belongs to two windows, along all dimensions; whether each belongs to one, along one.
 CKERAS_INLINE bool disjoint(const PoolShape& s) {
   return s.z.stride >= s.z.window && s.y.stride >= s.y.window && s.x.stride >= s.x.window;
@@ -193,35 +179,168 @@ CKERAS_INLINE bool covered(const Dim& d) {
   return d.stride == d.window && d.low >= 0 && d.low < d.window && d.result * d.window - d.low >= d.size;
 }
 
-// dx: body(window, element of dy) for every window of an image in row-major order; zeros are set shortly before the
-// first window that has them, unless each element belongs to one window.
+// Places [begin, end) of disjoint windows: those from window i's first one to the next window's, and what is left at
+// both ends.
+struct OwnPlaces {
+  int64_t begin, end;
+
+  CKERAS_MEMBER OwnPlaces(const Dim& d, int64_t i)
+      : begin(i == 0 ? 0 : within(d, d.place(i, 0))), end(i + 1 == d.result ? d.size : within(d, d.place(i + 1, 0))) {}
+
+ private:
+  static CKERAS_MEMBER int64_t within(const Dim& d, int64_t place) { return most(0, least(place, d.size)); }
+};
+
+template <class V, class T>
+CKERAS_INLINE void zero_elements(T* to, int64_t n) {
+  int64_t i = 0;
+  for (; i + V::kLanes <= n; i += V::kLanes) splat<V>(0).store(to + i);
+  if (i < n) splat<V>(0).store(to + i, n - i);
+}
+
+// dx of disjoint windows: zeros, unless each element belongs to a window, then body(window, element of dy) for every
+// window.
 template <class V, class T, class Body>
 CKERAS_INLINE void write_windows(const PoolShape& s, T* dx, const Body& body) {
+  const int64_t line = s.x.size * s.c;
+  if (s.z.result == 0 || s.y.result == 0 || s.x.result == 0) {
+    return zero_elements<V>(dx, s.n * s.z.size * s.y.size * line);
+  }
   const bool full = covered(s.z) && covered(s.y) && covered(s.x);
-  for_stretches<V>(s, [&](int64_t n, int64_t c0, int64_t c1) {
-    const int64_t rows = s.z.size * s.y.size;
-    int64_t zeros = full ? rows : 0;
-    const auto zero = [&](int64_t end) {
-      for (; zeros < end; ++zeros) {
-        T* const line = dx + (n * rows + zeros) * s.x.size * s.c;
-        for (int64_t j = 0; j < s.x.size; ++j) {
-          int64_t c = c0;
-          for (; c + V::kLanes <= c1; c += V::kLanes) splat<V>(0).store(line + j * s.c + c);
-          if (c < c1) splat<V>(0).store(line + j * s.c + c, c1 - c);
-        }
+  const int64_t elements = line * s.z.stride * s.y.stride;
+  parallel_for(s.n * s.z.result * s.y.result, most(1, kPoolPiece / most(1, elements)), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const int64_t i = row % s.y.result, h = row / s.y.result % s.z.result, n = row / s.y.result / s.z.result;
+      const OwnPlaces planes(s.z, h), rows(s.y, i);
+      for (int64_t p = full ? planes.end : planes.begin; p < planes.end; ++p) {
+        zero_elements<V>(dx + ((n * s.z.size + p) * s.y.size + rows.begin) * line, (rows.end - rows.begin) * line);
       }
-    };
-    for (int64_t h = 0; h < s.z.result; ++h) {
-      for (int64_t i = 0; i < s.y.result; ++i) {
-        zero((s.z.end(h) - 1) * s.y.size + (s.z.window == 1 ? s.y.end(i) : s.y.size));
-        for_windows<V>(s, n, h, i, c0, c1, body);
+      for_windows<V>(s, n, h, i, 0, s.c, body);
+    }
+  });
+}
+
+// The windows [first, end) that have a place in them, for places in rising order.
+struct Covering {
+  int64_t first = 0, end = 0;
+
+  CKERAS_MEMBER void move(const Dim& d, int64_t place) {
+    while (end < d.result && d.place(end, 0) <= place) ++end;
+    while (first < end && d.place(first, d.window) <= place) ++first;
+  }
+  CKERAS_MEMBER int64_t count() const { return end - first; }
+};
+
+inline constexpr int kPoolTerms = 32;  // added at once
+inline constexpr int kPoolKept = 4;
+
+// What a place of dx is in its windows: elements of dy at channel 0, numbers in the windows. Places that are a stride
+// apart have the same, as many windows further.
+template <class T>
+struct PoolTerms {
+  int64_t first = 0, windows = -1, number = 0;  // along a row: the first window, how many, the place's number there
+  int count = 0;
+  int64_t at[kPoolTerms];
+  T numbers[kPoolTerms];
+};
+
+// to[c] = (+) sum over the terms, `shift` elements further.
+template <class V, int kCount, class T, class Term>
+CKERAS_INLINE void add_terms(T* to, int64_t channels, const PoolTerms<T>& terms, int64_t shift, bool first,
+                             const Term& term) {
+  const int count = kCount > 0 ? kCount : terms.count;
+  int64_t c = 0;
+  for (; c + V::kLanes <= channels; c += V::kLanes) {
+    V sum = first ? splat<V>(0) : V::load(to + c);
+#pragma GCC unroll 4
+    for (int t = 0; t < count; ++t) {
+      sum = sum + term(terms.at[t] + shift + c, terms.numbers[t],
+                       [](const T* p) __attribute__((always_inline)) { return V::load(p); });
+    }
+    sum.store(to + c);
+  }
+  if (c == channels) return;
+  V sum = first ? splat<V>(0) : V::load(to + c, channels - c);
+  for (int t = 0; t < count; ++t) {
+    sum = sum + term(terms.at[t] + shift + c, terms.numbers[t],
+                     [=](const T* p) __attribute__((always_inline)) { return V::load(p, channels - c); });
+  }
+  sum.store(to + c, channels - c);
+}
+template <class V, class T, class Term>
+CKERAS_INLINE void add_terms(T* to, int64_t channels, const PoolTerms<T>& terms, int64_t shift, bool first,
+                             const Term& term) {
+  switch (terms.count) {
+    case 1:
+      return add_terms<V, 1>(to, channels, terms, shift, first, term);
+    case 2:
+      return add_terms<V, 2>(to, channels, terms, shift, first, term);
+    case 4:
+      return add_terms<V, 4>(to, channels, terms, shift, first, term);
+    default:
+      return add_terms<V, 0>(to, channels, terms, shift, first, term);
+  }
+}
+
+// dx of windows that overlap: prepare(window, element of dy) for every window; then each element of dx is the sum of
+// term(element of dy, its number in that window, load) over the windows that have it, in row-major order.
+template <class V, class T, class Prepare, class Term>
+CKERAS_INLINE void gather_windows(const PoolShape& s, T* dx, const Prepare& prepare, const Term& term) {
+  for_result_rows<V>(s, prepare);
+  const int64_t all = s.n * s.z.size * s.y.size, line = s.x.size * s.c;
+  parallel_for(all, most(1, kPoolPiece / most(1, line)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t r = i % s.y.size, p = i / s.y.size % s.z.size, n = i / s.y.size / s.z.size;
+      Covering planes, rows, columns;
+      planes.move(s.z, p);
+      rows.move(s.y, r);
+      PoolTerms<T> kept[kPoolKept];
+      T* to = dx + i * line;
+      for (int64_t j = 0, phase = 0; j < s.x.size; ++j, to += s.c) {
+        columns.move(s.x, j);
+        PoolTerms<T>& own = kept[phase % kPoolKept];
+        phase = phase + 1 == s.x.stride ? 0 : phase + 1;
+        const int64_t number = j - s.x.place(columns.first, 0);
+        if (own.windows == columns.count() && own.number == number) {
+          add_terms<V>(to, s.c, own, (columns.first - own.first) * s.c, true, term);
+          continue;
+        }
+        bool first = true;
+        own.count = 0;
+        for (int64_t h = planes.first; h < planes.end; ++h) {
+          for (int64_t w = rows.first; w < rows.end; ++w) {
+            const int64_t tap = (p - s.z.place(h, 0)) * s.y.window + (r - s.y.place(w, 0));
+            const int64_t row = ((n * s.z.result + h) * s.y.result + w) * s.x.result;
+            for (int64_t k = columns.first; k < columns.end; ++k) {
+              if (own.count == kPoolTerms) {
+                add_terms<V>(to, s.c, own, 0, first, term);
+                first = false;
+                own.count = 0;
+              }
+              own.at[own.count] = (row + k) * s.c;
+              own.numbers[own.count++] = static_cast<T>(tap * s.x.window + (j - s.x.place(k, 0)));
+            }
+          }
+        }
+        add_terms<V>(to, s.c, own, 0, first, term);
+        own.first = columns.first;
+        own.windows = first ? columns.count() : -1;
+        own.number = number;
       }
     }
-    zero(rows);
   });
 }
 
 CKERAS_INLINE int64_t no_bytes(const Call& call) noexcept {
   return bytes_float(call, [](const Call&, auto) -> int64_t { return 0; });
 }
+// The workspace of gradients whose windows overlap: an element for each of dy, which is in[which].
+template <int kWhich>
+CKERAS_INLINE int64_t gradient_bytes(const Call& call) noexcept {
+  return bytes_float(call, [](const Call& c, auto t) -> int64_t {
+    const View& dy = c.in[kWhich];
+    return disjoint(pool_shape(c.out[0], dy, c.ints)) ? 0 : dy.size() * static_cast<int64_t>(sizeof(t));
+  });
+}
+
 }  // namespace ckeras::CKERAS_ISA
