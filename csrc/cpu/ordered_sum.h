@@ -45,6 +45,7 @@ struct MinFold {
 // The accumulators of one chunk.
 template <class F, class T>
 struct ChunkFold {
+  using Rule = F;
   using V = VecOf<T>;
   static constexpr int64_t kBlock = 4 * V::kLanes;
 
@@ -79,5 +80,27 @@ struct ChunkFold {
  private:
   using M = typename V::M;
 };
+
+// Two chunks at once, of what `at(i, count)` gives as `first` and `second`.
+template <class Chunk, class At>
+CKERAS_INLINE void add_both(Chunk& x, Chunk& y, int64_t n, const At& at) {
+  using V = typename Chunk::V;
+  using F = typename Chunk::Rule;
+  int64_t i = 0;
+  for (; i + Chunk::kBlock <= n; i += Chunk::kBlock) {
+    CKERAS_UNROLL
+    for (int j = 0; j < 4; ++j) {
+      const auto v = at(i + j * V::kLanes, V::kLanes);
+      x.a[j] = F::fold(x.a[j], v.first);
+      y.a[j] = F::fold(y.a[j], v.second);
+    }
+  }
+  for (int j = 0; i < n; i += V::kLanes, ++j) {
+    const auto filled = V::iota(0) < V(static_cast<typename V::Lane>(n - i < V::kLanes ? n - i : V::kLanes));
+    const auto v = at(i, n - i);
+    x.a[j] = F::fold(x.a[j], select(filled, v.first, V(F::start())));
+    y.a[j] = F::fold(y.a[j], select(filled, v.second, V(F::start())));
+  }
+}
 
 }  // namespace ckeras::CKERAS_ISA

@@ -7,11 +7,17 @@
 //   large v.store(p), v.store(p, n)       likewise V16(x)                          a splat, implicit from the lane
 //   type; V16::iota(first)
 //   + - * / < > <= >= == != select(m, a, b), masks: & | ^ ! m.any() m.all() M16::from_bytes(p) m.store_bytes(p)
-//   fma(a, b, c) = a * b + c, fnma(a, b, c) = c - a * b, max min (NaN wins), larger, sqrt floor ceil round (half to
-//   even) trunc abs copysign isnan; integers also & | ^ ~ << >> shift_right_logical, mul_high_unsigned (int32) as_int
-//   as_float                 the bits;   to_int to_float to_double to_single   the value (see below) reduce_add
-//   reduce_max reduce_min  lane i + lane i+8, then i+4, i+2, i+1 (V8: 4, 2, 1), and so max and min load_f16 load_bf16
-//   store_f16 store_bf16  sixteen halves widened, or rounded to nearest even
+//   fma(a, b, c) = a * b + c, fnma(a, b, c) = c - a * b, max min (NaN wins), larger smaller (of NaN, the second)
+//
+//   sqrt floor ceil round (half to even) trunc abs copysign isnan
+//
+//   integers also & | ^ ~ << >> shift_right_logical; int32 mul_even odd_lanes pair_lanes
+//
+//   as_int as_float the bits; to_int to_float to_double to_single the value (see below)
+//
+//   reduce_add reduce_max reduce_min  lane i + lane i+8, then i+4, i+2, i+1 (V8: 4, 2, 1), and so max and min
+//
+//   load_f16 load_bf16 store_f16 store_bf16  sixteen halves widened, or rounded to nearest even
 //
 // Zeros keep their signs and NaNs stay NaN alike on every ISA; which NaN is not fixed.
 #pragma once

@@ -64,11 +64,9 @@ CKERAS_INLINE void store_first(T* p, V v, int64_t n) {
   }
 }
 
-CKERAS_INLINE Raw<uint32_t, 8> mul_high_raw(Raw<uint32_t, 8> a, Raw<uint32_t, 8> b) {
-  const __m256i x = (__m256i)a, y = (__m256i)b;
-  const __m256i even = _mm256_mul_epu32(x, y);
-  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(x, 32), _mm256_srli_epi64(y, 32));
-  return (Raw<uint32_t, 8>)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+// Of the low halves of the lanes.
+CKERAS_INLINE Raw<uint64_t, 4> mul_even_raw(Raw<uint64_t, 4> a, Raw<uint64_t, 4> b) {
+  return (Raw<uint64_t, 4>)_mm256_mul_epu32((__m256i)a, (__m256i)b);
 }
 
 CKERAS_INLINE Raw<float, 8> from_f16_raw(Raw<uint16_t, 8> h) { return _mm256_cvtph_ps((__m128i)h); }

@@ -88,6 +88,9 @@ CKERAS_INLINE D8 max_raw(D8 a, D8 b) { return _mm512_maskz_max_pd(0xff, a, b); }
 CKERAS_INLINE F16 min_raw(F16 a, F16 b) { return _mm512_maskz_min_ps(0xffff, a, b); }
 CKERAS_INLINE D8 min_raw(D8 a, D8 b) { return _mm512_maskz_min_pd(0xff, a, b); }
 
+// x * 2^floor(n)
+CKERAS_INLINE F16 scale_raw(F16 x, F16 n) { return _mm512_maskz_scalef_ps(0xffff, x, n); }
+CKERAS_INLINE D8 scale_raw(D8 x, D8 n) { return _mm512_maskz_scalef_pd(0xff, x, n); }
 CKERAS_INLINE F16 sqrt_raw(F16 v) { return _mm512_maskz_sqrt_ps(0xffff, v); }
 CKERAS_INLINE D8 sqrt_raw(D8 v) { return _mm512_maskz_sqrt_pd(0xff, v); }
 CKERAS_INLINE F16 round_raw(F16 v) { return _mm512_maskz_roundscale_ps(0xffff, v, 8); }
@@ -120,12 +123,9 @@ CKERAS_INLINE void store_first(T* p, V v, int64_t n) {
   }
 }
 
-CKERAS_INLINE Raw<uint32_t, 16> mul_high_raw(Raw<uint32_t, 16> a, Raw<uint32_t, 16> b) {
-  const __m512i x = (__m512i)a, y = (__m512i)b;
-  const __m512i even = _mm512_maskz_mul_epu32(0xff, x, y);
-  const __m512i odd =
-      _mm512_maskz_mul_epu32(0xff, _mm512_maskz_srli_epi64(0xff, x, 32), _mm512_maskz_srli_epi64(0xff, y, 32));
-  return (Raw<uint32_t, 16>)_mm512_mask_blend_epi32(0xaaaa, _mm512_maskz_srli_epi64(0xff, even, 32), odd);
+// Of the low halves of the lanes.
+CKERAS_INLINE Raw<uint64_t, 8> mul_even_raw(Raw<uint64_t, 8> a, Raw<uint64_t, 8> b) {
+  return (Raw<uint64_t, 8>)_mm512_maskz_mul_epu32(0xff, (__m512i)a, (__m512i)b);
 }
 
 CKERAS_INLINE F16 from_f16_raw(Raw<uint16_t, 16> h) { return _mm512_maskz_cvtph_ps(0xffff, (__m256i)h); }

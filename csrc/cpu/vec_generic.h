@@ -62,10 +62,9 @@ CKERAS_INLINE V trunc_raw(V v) {
   return v < 0 ? ceil_raw(v) : floor_raw(v);
 }
 
-CKERAS_INLINE Raw<uint32_t, 4> mul_high_raw(Raw<uint32_t, 4> a, Raw<uint32_t, 4> b) {
-  Raw<uint32_t, 4> r;
-  for (int i = 0; i < 4; ++i) r[i] = static_cast<uint32_t>((static_cast<uint64_t>(a[i]) * b[i]) >> 32);
-  return r;
+// Of the low halves of the lanes.
+CKERAS_INLINE Raw<uint64_t, 2> mul_even_raw(Raw<uint64_t, 2> a, Raw<uint64_t, 2> b) {
+  return (a & 0xffffffff) * (b & 0xffffffff);
 }
 
 CKERAS_INLINE Raw<float, 4> from_f16_raw(Raw<uint16_t, 4> h) {

@@ -36,11 +36,9 @@ CKERAS_INLINE D2 ceil_raw(D2 v) { return (D2)vrndpq_f64((float64x2_t)v); }
 CKERAS_INLINE F4 trunc_raw(F4 v) { return (F4)vrndq_f32((float32x4_t)v); }
 CKERAS_INLINE D2 trunc_raw(D2 v) { return (D2)vrndq_f64((float64x2_t)v); }
 
-CKERAS_INLINE Raw<uint32_t, 4> mul_high_raw(Raw<uint32_t, 4> a, Raw<uint32_t, 4> b) {
-  const uint32x4_t x = (uint32x4_t)a, y = (uint32x4_t)b;
-  const uint64x2_t low = vmull_u32(vget_low_u32(x), vget_low_u32(y));
-  const uint64x2_t high = vmull_high_u32(x, y);
-  return (Raw<uint32_t, 4>)vuzp2q_u32(vreinterpretq_u32_u64(low), vreinterpretq_u32_u64(high));
+// Of the low halves of the lanes.
+CKERAS_INLINE Raw<uint64_t, 2> mul_even_raw(Raw<uint64_t, 2> a, Raw<uint64_t, 2> b) {
+  return (Raw<uint64_t, 2>)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
 }
 
 CKERAS_INLINE F4 from_f16_raw(Raw<uint16_t, 4> h) { return (F4)vcvt_f32_f16((float16x4_t)h); }

@@ -64,7 +64,11 @@ struct Reg {
   friend CKERAS_MEMBER Reg operator<<(Reg a, int n) { return from((R)((RU)a.r << n)); }
   friend CKERAS_MEMBER Reg operator>>(Reg a, int n) { return from(a.r >> n); }
   friend CKERAS_MEMBER Reg shift_right_logical(Reg a, int n) { return from((R)((RU)a.r >> n)); }
-  friend CKERAS_MEMBER Reg mul_high_unsigned(Reg a, Reg b) { return from((R)mul_high_raw((RU)a.r, (RU)b.r)); }
+  // 32-bit lanes in pairs: the product of the even lanes of a and b, unsigned, in two lanes, low half first; the odd
+  // lanes in place of the even ones, the odd ones then undefined; the even lanes of a and, as odd ones, those of b.
+  friend CKERAS_MEMBER Reg mul_even(Reg a, Reg b) { return from((R)mul_even_raw((Twos)a.r, (Twos)b.r)); }
+  friend CKERAS_MEMBER Reg odd_lanes(Reg a) { return from((R)((Twos)a.r >> 32)); }
+  friend CKERAS_MEMBER Reg pair_lanes(Reg a, Reg b) { return from((R)(((Twos)a.r & 0xffffffff) | ((Twos)b.r << 32))); }
 
   // ---- floats
   friend CKERAS_MEMBER Reg fma(Reg a, Reg b, Reg c) { return from(fma_raw(a.r, b.r, c.r)); }
@@ -78,8 +82,9 @@ struct Reg {
     if constexpr (kIsFloat<T>) return from(select_raw(equal_raw(a.r, a.r), min_raw(a.r, b.r), a.r));
     return select(a < b, a, b);
   }
-  // One instruction: the second where they are equal or one is NaN.
+  // One instruction each: the second where they are equal or one is NaN.
   friend CKERAS_MEMBER Reg larger(Reg a, Reg b) { return from(max_raw(a.r, b.r)); }
+  friend CKERAS_MEMBER Reg smaller(Reg a, Reg b) { return from(min_raw(a.r, b.r)); }
   friend CKERAS_MEMBER Reg sqrt(Reg a) { return from(sqrt_raw(a.r)); }
   friend CKERAS_MEMBER Reg floor(Reg a) { return from(floor_raw(a.r)); }
   friend CKERAS_MEMBER Reg ceil(Reg a) { return from(ceil_raw(a.r)); }
@@ -99,6 +104,7 @@ struct Reg {
   }
 
  private:
+  using Twos = Raw<uint64_t, N* static_cast<int>(sizeof(T)) / 8>;
   static constexpr IntOf<T> kSignBit = static_cast<IntOf<T>>(UintOf<T>{1} << (sizeof(T) * 8 - 1));
   template <int... I>
   static CKERAS_MEMBER R iota_raw(T first, Indices<I...>) {
@@ -180,15 +186,16 @@ struct Pair {
   friend CKERAS_MEMBER Pair shift_right_logical(Pair a, int n) {
     return {shift_right_logical(a.lo, n), shift_right_logical(a.hi, n)};
   }
-  friend CKERAS_MEMBER Pair mul_high_unsigned(Pair a, Pair b) {
-    return {mul_high_unsigned(a.lo, b.lo), mul_high_unsigned(a.hi, b.hi)};
-  }
+  friend CKERAS_MEMBER Pair mul_even(Pair a, Pair b) { return {mul_even(a.lo, b.lo), mul_even(a.hi, b.hi)}; }
+  friend CKERAS_MEMBER Pair odd_lanes(Pair a) { return {odd_lanes(a.lo), odd_lanes(a.hi)}; }
+  friend CKERAS_MEMBER Pair pair_lanes(Pair a, Pair b) { return {pair_lanes(a.lo, b.lo), pair_lanes(a.hi, b.hi)}; }
 
   friend CKERAS_MEMBER Pair fma(Pair a, Pair b, Pair c) { return {fma(a.lo, b.lo, c.lo), fma(a.hi, b.hi, c.hi)}; }
   friend CKERAS_MEMBER Pair fnma(Pair a, Pair b, Pair c) { return {fnma(a.lo, b.lo, c.lo), fnma(a.hi, b.hi, c.hi)}; }
   friend CKERAS_MEMBER Pair max(Pair a, Pair b) { return {max(a.lo, b.lo), max(a.hi, b.hi)}; }
   friend CKERAS_MEMBER Pair min(Pair a, Pair b) { return {min(a.lo, b.lo), min(a.hi, b.hi)}; }
   friend CKERAS_MEMBER Pair larger(Pair a, Pair b) { return {larger(a.lo, b.lo), larger(a.hi, b.hi)}; }
+  friend CKERAS_MEMBER Pair smaller(Pair a, Pair b) { return {smaller(a.lo, b.lo), smaller(a.hi, b.hi)}; }
   friend CKERAS_MEMBER Pair copysign(Pair a, Pair b) { return {copysign(a.lo, b.lo), copysign(a.hi, b.hi)}; }
   friend CKERAS_MEMBER Pair sqrt(Pair a) { return {sqrt(a.lo), sqrt(a.hi)}; }
   friend CKERAS_MEMBER Pair floor(Pair a) { return {floor(a.lo), floor(a.hi)}; }

@@ -56,11 +56,15 @@ CKERAS_INLINE V power_of_two(V n) {
   using F = TraitsOf<V>;
   return as_float((to_int(n) + typename V::AsInt(F::kBias)) << F::kMantissa);
 }
-// x * 2^n, where 2^n alone may be out of range.
+// x * 2^n, where 2^n alone may be out of range; n whole.
 template <class V>
 CKERAS_INLINE V scale(V x, V n) {
+#if defined(CKERAS_ISA_AVX512)
+  return V::from(scale_raw(x.r, n.r));
+#else
   const V half = floor(n * V(0.5f));
   return x * power_of_two(half) * power_of_two(n - half);
+#endif
 }
 
 // ---- exponentials
@@ -92,7 +96,7 @@ CKERAS_INLINE ExpParts<V> split_exp(V x) {
 }
 template <class V>
 CKERAS_INLINE V exp_between(V x, typename V::Lane least, typename V::Lane most) {
-  const ExpParts<V> s = split_exp(min(max(x, V(least)), V(most)));
+  const ExpParts<V> s = split_exp(smaller(V(most), larger(V(least), x)));
   const V p = fma(s.high * s.high, exp_tail(s.high), s.low) + s.high + V(1);
   return scale(p, s.n);
 }
@@ -102,7 +106,7 @@ CKERAS_INLINE V8 exp(V8 x) { return exp_between(x, -750.0, 710.0); }
 
 template <class V>
 CKERAS_INLINE V expm1_between(V x, typename V::Lane least, typename V::Lane most) {
-  const ExpParts<V> s = split_exp(min(max(x, V(least)), V(most)));
+  const ExpParts<V> s = split_exp(smaller(V(most), larger(V(least), x)));
   const V p = fma(s.high * s.high, exp_tail(s.high), s.low) + s.high;
   const V half = power_of_two(s.n - V(1));  // half of 2^n: the largest n has no power of two of its own
   const V shifted = fma(p, half, half - V(0.5f)) * V(2);
@@ -119,23 +123,18 @@ CKERAS_INLINE V sigmoid(V x) {
   return select(x < V(0), z, V(1)) / (V(1) + z);
 }
 
-// tanh(x) for |x| <= 0.625.
-CKERAS_INLINE V16 tanh_small(V16 x) {
-  const V16 z = x * x;
-  const V16 p =
-      polynomial(z, {-3.3333334e-01f, 1.3333304e-01f, -5.3959258e-02f, 2.1768918e-02f, -8.343945e-03f, 2.2927448e-03f});
-  return fma(x * z, p, x);
-}
-CKERAS_INLINE V8 tanh_small(V8 x) {
-  const V8 t = expm1(V8(2) * x);
-  return t / (t + V8(2));
-}
-// Max 2 / 3 ULP.
+// r = u / (u + 1), u = (e^2|x| - 1) / 2, which does not cancel. What u + 1 lost in rounding is taken off again, times
+// 1 / (u + 1) = 1 - r or, since it counts for small r alone, a little less. Max 2 / 3 ULP.
 template <class V>
 CKERAS_INLINE V tanh(V x) {
-  const V a = abs(x);
-  const V large = V(1) - V(2) / (exp(a + a) + V(1));
-  return copysign(select(a < V(0.625f), tanh_small(a), large), x);
+  const V a = smaller(V(20), abs(x));  // there it is 1 in float64 too
+  const ExpParts<V> s = split_exp(a + a);
+  const V p = fma(s.high * s.high, exp_tail(s.high), s.low) + s.high;
+  const V half = power_of_two(s.n - V(1));
+  const V u = fma(p, half, half - V(0.5f));
+  const V below = u + V(1);
+  const V r = u / below, lost = u - (below - V(1));
+  return copysign(fnma(r * lost, larger(fnma(r, V(1.125f), V(1)), V(0)), r), x);
 }
 
 // ---- logarithms

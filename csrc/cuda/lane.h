@@ -142,6 +142,9 @@ struct One {
   // NaN wins; of two equal zeros, the second.
   friend CKERAS_MEMBER One max(One a, One b) { return a.x != a.x || a.x > b.x ? a : b; }
   friend CKERAS_MEMBER One min(One a, One b) { return a.x != a.x || a.x < b.x ? a : b; }
+  // The second where they are equal or one is NaN.
+  friend CKERAS_MEMBER One larger(One a, One b) { return a.x > b.x ? a : b; }
+  friend CKERAS_MEMBER One smaller(One a, One b) { return a.x < b.x ? a : b; }
   friend CKERAS_MEMBER One sqrt(One a) { return lane_sqrt(a.x); }
   friend CKERAS_MEMBER One floor(One a) { return lane_floor(a.x); }
   friend CKERAS_MEMBER One ceil(One a) { return lane_ceil(a.x); }

@@ -17,9 +17,9 @@ struct Plain {
   static constexpr bool kHalf = false;
   static constexpr T kSmallest = FloatTraits<E>::kSmallest;
   static CKERAS_MEMBER V load(const E* p) { return V::load(p); }
-  static CKERAS_MEMBER V load(const E* p, int64_t n) { return V::load(p, n); }
+  static CKERAS_MEMBER V load(const E* p, int64_t n) { return n >= V::kLanes ? V::load(p) : V::load(p, n); }
   static CKERAS_MEMBER void store(E* p, V v) { v.store(p); }
-  static CKERAS_MEMBER void store(E* p, V v, int64_t n) { v.store(p, n); }
+  static CKERAS_MEMBER void store(E* p, V v, int64_t n) { n >= V::kLanes ? v.store(p) : v.store(p, n); }
   static CKERAS_MEMBER T get(E x) { return x; }
   static CKERAS_MEMBER E put(T x) { return x; }
 };

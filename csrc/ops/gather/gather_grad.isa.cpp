@@ -23,13 +23,17 @@ Cut make_cut(const GatherShape& s) {
   return {tiles, least(least(at_least_one(wanted), kRanges), at_least_one(s.size))};
 }
 
+#define CKERAS_LAMBDA __attribute__((always_inline))
+
 // sum [rows first ... last, width columns of `stride`] = g at the indices that fall into those rows.
 template <class S>
 void add_rows(const Call& call, const GatherShape& s, int64_t first, int64_t last, int64_t width,
               const typename S::Element* g, typename S::T* sum) {
   using V = typename S::V;
+  using Sum = Plain<typename S::T>;
   for (int64_t row = first; row < last; ++row) {
-    for (int64_t i = 0; i < width; i += V::kLanes) V(0).store(sum + row * s.inner + i, width - i);
+    typename S::T* to = sum + row * s.inner;
+    for_lanes<V::kLanes>(width, [=](int64_t i, int64_t k) CKERAS_LAMBDA { Sum::store(to + i, V(0), k); });
   }
   // The rows of g that count are far apart: they are found some time before they are read, and fetched.
   struct Found {
@@ -51,9 +55,9 @@ void add_rows(const Call& call, const GatherShape& s, int64_t first, int64_t las
       }
       typename S::T* to = sum + found[f].row * s.inner;
       const typename S::Element* from = g + found[f].from * s.inner;
-      for (int64_t i = 0; i < width; i += V::kLanes) {
-        (V::load(to + i, width - i) + S::load(from + i, width - i)).store(to + i, width - i);
-      }
+      for_lanes<V::kLanes>(width, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
+        Sum::store(to + i, Sum::load(to + i, k) + S::load(from + i, k), k);
+      });
     }
   }
 }
@@ -84,14 +88,16 @@ void gather_grad(const Call& call) noexcept {
         if constexpr (S::kHalf) {
           for (int64_t row = first; row < last; ++row) {
             const int64_t at = base + row * s.inner;
-            for (int64_t i = 0; i < width; i += V::kLanes)
-              S::store(out + at + i, V::load(sums + at + i, width - i), width - i);
+            for_lanes<V::kLanes>(width, [=](int64_t i, int64_t k)
+                                            CKERAS_LAMBDA { S::store(out + at + i, V::load(sums + at + i, k), k); });
           }
         }
       }
     });
   });
 }
+
+#undef CKERAS_LAMBDA
 
 int64_t workspace(const Call& call) noexcept {
   return is_half(call.out[0].dtype) ? call.out[0].size() * static_cast<int64_t>(sizeof(float)) : 0;

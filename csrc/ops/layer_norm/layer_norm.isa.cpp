@@ -7,7 +7,12 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-constexpr int64_t kPiece = 1 << 14;  // elements that a piece of parallel work handles, about
+constexpr int64_t kPiece = 1 << 14;     // elements that a piece of parallel work handles, about
+constexpr int64_t kTogether = 1 << 12;  // elements of the rows that are taken together: they stay in the L1 cache
+constexpr int64_t kMostRows = 16;       // of those rows; neighbours wait for one another less than the steps of one row
+constexpr int64_t kAdded = 4;           // rows that are added to dgamma and dbeta at once
+
+#define CKERAS_LAMBDA __attribute__((always_inline))
 
 // f(i, n) as ChunkFold reads it.
 template <class V, class F>
@@ -32,26 +37,57 @@ CKERAS_INLINE T sum_over(int64_t n, const F& f) {
   return static_cast<T>(total);
 }
 
+// Two of them: f(i, n) gives both.
 template <class V>
-CKERAS_INLINE V some(const typename V::Lane* p, int64_t i, int64_t n) {
-  return n >= V::kLanes ? V::load(p + i) : V::load(p + i, n);
-}
-template <class V>
-CKERAS_INLINE void put(typename V::Lane* p, int64_t i, V v, int64_t n) {
-  n >= V::kLanes ? v.store(p + i) : v.store(p + i, n);
-}
-template <class T>
-CKERAS_INLINE T first_lane(VecOf<T> v) {
-  T lanes[VecOf<T>::kLanes];
-  v.store(lanes);
-  return lanes[0];
+struct Two {
+  V first, second;
+};
+template <class T, class F>
+CKERAS_INLINE void sum_both(int64_t n, const F& f, T* first, T* second) {
+  double a = 0, b = 0;
+  for (int64_t i = 0; i < n; i += kSumChunk) {
+    ChunkFold<SumFold<T>, T> x, y;
+    add_both(x, y, least(kSumChunk, n - i), [&f, i](int64_t j, int64_t k) CKERAS_LAMBDA { return f(i + j, k); });
+    if (n <= kSumChunk) {
+      *first = x.result();
+      *second = y.result();
+      return;
+    }
+    a += static_cast<double>(x.result());
+    b += static_cast<double>(y.result());
+  }
+  *first = static_cast<T>(a);
+  *second = static_cast<T>(b);
 }
 
-#define CKERAS_LAMBDA __attribute__((always_inline))
+template <bool kValue>
+struct Flag {
+  static constexpr bool kOn = kValue;
+};
+// f(Flag) of what is known at run time.
+template <class F>
+CKERAS_INLINE void with_flag(bool on, const F& f) {
+  on ? f(Flag<true>{}) : f(Flag<false>{});
+}
 
+template <class T, bool kGamma, bool kBeta>
+void normalise(const T* x, T* y, const T* gamma, const T* beta, T mean, T rstd, int64_t n) {
+  using V = VecOf<T>;
+  using P = Plain<T>;
+  const V middle(mean), factor(rstd);
+  for_lanes<V::kLanes>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
+    V v = (P::load(x + i, k) - middle) * factor;
+    if constexpr (kGamma) v = v * P::load(gamma + i, k);
+    if constexpr (kBeta) v = v + P::load(beta + i, k);
+    P::store(y + i, v, k);
+  });
+}
+
+// Each step for a few rows before the next step.
 template <class T>
 void run_forward(const Call& call) {
   using V = VecOf<T>;
+  using P = Plain<T>;
   const int64_t rows = call.in[0].shape[0], n = call.in[0].shape[1];
   const bool rms = call.ints[0] != 0;
   const T* gamma = call.ints[1] != 0 ? call.in[1].as<const T>() : nullptr;
@@ -59,67 +95,145 @@ void run_forward(const Call& call) {
   const T* all = call.in[0].as<const T>();
   T *out = call.out[0].as<T>(), *means = call.out[1].as<T>(), *rstds = call.out[2].as<T>();
   const T share = T(1) / static_cast<T>(n), epsilon = static_cast<T>(call.floats[0]);
-  parallel_for(rows, at_least_one(kPiece / n), [=](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      const T* x = all + r * n;
-      T* y = out + r * n;
-      const T mean =
-          rms ? T(0) : share * sum_over<T>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA { return some<V>(x, i, k); });
-      const V middle(mean);
-      const T square = sum_over<T>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
-        const V c = some<V>(x, i, k) - middle;
-        return c * c;
-      });
-      const V factor = V(1) / sqrt(V(fma(square, share, epsilon)));
-      means[r] = mean;
-      rstds[r] = first_lane<T>(factor);
-      for (int64_t i = 0; i < n; i += V::kLanes) {
-        V v = (some<V>(x, i, n - i) - middle) * factor;
-        if (gamma != nullptr) v = v * some<V>(gamma, i, n - i);
-        if (beta != nullptr) v = v + some<V>(beta, i, n - i);
-        put<V>(y, i, v, n - i);
+  const int64_t together = least(kMostRows, at_least_one(kTogether / n));
+  parallel_for(rows, round_up(at_least_one(kPiece / n), together), [=](int64_t begin, int64_t end) {
+    for (int64_t first = begin; first < end; first += together) {
+      const int64_t last = least(first + together, end);
+      for (int64_t r = first; r < last; ++r) {
+        const T* x = all + r * n;
+        means[r] =
+            rms ? T(0) : share * sum_over<T>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA { return P::load(x + i, k); });
       }
+      for (int64_t r = first; r < last; ++r) {
+        const T* x = all + r * n;
+        const V middle(means[r]);
+        rstds[r] = sum_over<T>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
+          const V c = P::load(x + i, k) - middle;
+          return c * c;
+        });
+      }
+      for_lanes<V::kLanes>(last - first, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
+        const V variance = fma(P::load(rstds + first + i, k), V(share), V(epsilon));
+        P::store(rstds + first + i, V(1) / sqrt(variance), k);
+      });
+      with_flag(gamma != nullptr, [=](auto g) CKERAS_LAMBDA {
+        with_flag(beta != nullptr, [=](auto b) CKERAS_LAMBDA {
+          for (int64_t r = first; r < last; ++r) {
+            normalise<T, decltype(g)::kOn, decltype(b)::kOn>(all + r * n, out + r * n, gamma, beta, means[r], rstds[r],
+                                                             n);
+          }
+        });
+      });
     }
   });
 }
 
-// Row sums of one chunk of rows for dgamma and dbeta lie in the workspace: [chunk][gamma, beta][C].
+// What the gradient needs of its arguments.
 template <class T>
-void run_backward(const Call& call) {
+struct Backward {
   using V = VecOf<T>;
-  const int64_t rows = call.in[0].shape[0], n = call.in[0].shape[1];
-  const int64_t chunks = (rows + kNormRows - 1) / kNormRows;
-  const bool rms = call.ints[0] != 0, wants_gamma = call.ints[1] != 0, wants_beta = call.ints[2] != 0;
-  const T *xs = call.in[0].as<const T>(), *dys = call.in[1].as<const T>();
-  const T *means = call.in[2].as<const T>(), *rstds = call.in[3].as<const T>();
-  const T* gamma = wants_gamma ? call.in[4].as<const T>() : nullptr;
-  T *out = call.out[0].as<T>(), *partial = static_cast<T*>(call.workspace);
-  const T share = T(1) / static_cast<T>(n);
-  parallel_for(chunks, at_least_one(kPiece / (n * kNormRows)), [=](int64_t first, int64_t last) {
-    for (int64_t chunk = first; chunk < last; ++chunk) {
-      T *gammas = partial + chunk * 2 * n, *betas = gammas + n;
-      for (int64_t i = 0; i < n && wants_gamma; i += V::kLanes) put<V>(gammas, i, V(0), n - i);
-      for (int64_t i = 0; i < n && wants_beta; i += V::kLanes) put<V>(betas, i, V(0), n - i);
-      for (int64_t r = chunk * kNormRows; r < least(rows, (chunk + 1) * kNormRows); ++r) {
-        const T *x = xs + r * n, *dy = dys + r * n;
-        T* dx = out + r * n;
-        const V middle(means[r]), factor(rstds[r]);
-        const auto g = [=](int64_t i, int64_t k) CKERAS_LAMBDA {
-          const V d = some<V>(dy, i, k);
-          return gamma != nullptr ? d * some<V>(gamma, i, k) : d;
-        };
-        const auto h = [=](int64_t i, int64_t k) CKERAS_LAMBDA { return (some<V>(x, i, k) - middle) * factor; };
-        const V g_mean(rms ? T(0) : share * sum_over<T>(n, g));
-        const V gh_mean(share * sum_over<T>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA { return g(i, k) * h(i, k); }));
-        for (int64_t i = 0; i < n; i += V::kLanes) {
-          const V hat = h(i, n - i);
-          put<V>(dx, i, factor * (g(i, n - i) - g_mean - hat * gh_mean), n - i);
-          const V d = some<V>(dy, i, n - i);
-          if (wants_gamma) put<V>(gammas, i, fma(d, hat, some<V>(gammas, i, n - i)), n - i);
-          if (wants_beta) put<V>(betas, i, some<V>(betas, i, n - i) + d, n - i);
+  using P = Plain<T>;
+
+  const T *x, *dy, *means, *rstds, *gamma;  // gamma may be null
+  T* dx;
+  int64_t n;
+  bool rms;
+
+  // dx of rows first ... first + kRows - 1, which are also added to dgamma and dbeta, in order. g_mean and gh_mean are
+  // the rows' means of g and g h.
+  template <int kRows, bool kGamma, bool kBeta>
+  void add(int64_t first, const T* g_mean, const T* gh_mean, T* gammas, T* betas) const {
+    const int64_t at = first * n;
+    for_lanes<V::kLanes>(n, [=, this](int64_t i, int64_t k) CKERAS_LAMBDA {
+      V scale, dgamma, dbeta;
+      if constexpr (kGamma) {
+        scale = P::load(gamma + i, k);
+        dgamma = P::load(gammas + i, k);
+      }
+      if constexpr (kBeta) dbeta = P::load(betas + i, k);
+      CKERAS_UNROLL
+      for (int r = 0; r < kRows; ++r) {
+        const int64_t place = at + r * n + i;
+        const V d = P::load(dy + place, k), factor(rstds[first + r]);
+        const V hat = (P::load(x + place, k) - V(means[first + r])) * factor;
+        V g = d;
+        if constexpr (kGamma) g = d * scale;
+        P::store(dx + place, factor * (g - V(g_mean[r]) - hat * V(gh_mean[r])), k);
+        if constexpr (kGamma) dgamma = fma(d, hat, dgamma);
+        if constexpr (kBeta) dbeta = dbeta + d;
+      }
+      if constexpr (kGamma) P::store(gammas + i, dgamma, k);
+      if constexpr (kBeta) P::store(betas + i, dbeta, k);
+    });
+  }
+
+  template <bool kGamma>
+  void sums(int64_t r, T* g_sum, T* gh_sum) const {
+    const T *row = x + r * n, *upstream = dy + r * n;
+    const V middle(means[r]), factor(rstds[r]);
+    sum_both<T>(
+        n,
+        [=, this](int64_t i, int64_t k) CKERAS_LAMBDA {
+          V g = P::load(upstream + i, k);
+          if constexpr (kGamma) g = g * P::load(gamma + i, k);
+          return Two<V>{g, g * ((P::load(row + i, k) - middle) * factor)};
+        },
+        g_sum, gh_sum);
+  }
+
+  template <bool kGamma, bool kBeta>
+  void chunk(int64_t first, int64_t last, T* gammas, T* betas) const {
+    const auto clear = [n = n](T* p) CKERAS_LAMBDA {
+      for_lanes<V::kLanes>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA { P::store(p + i, V(0), k); });
+    };
+    if constexpr (kGamma) clear(gammas);
+    if constexpr (kBeta) clear(betas);
+    const T share = T(1) / static_cast<T>(n);
+    for (int64_t r = first; r < last; r += kAdded) {
+      const int64_t count = least(kAdded, last - r);
+      T g_mean[kAdded], gh_mean[kAdded];
+      for (int64_t j = 0; j < count; ++j) {
+        T g, gh;
+        sums<kGamma>(r + j, &g, &gh);
+        g_mean[j] = rms ? T(0) : share * g;
+        gh_mean[j] = share * gh;
+      }
+      if (count == kAdded) {
+        add<kAdded, kGamma, kBeta>(r, g_mean, gh_mean, gammas, betas);
+      } else {
+        for (int64_t j = 0; j < count; ++j) {
+          add<1, kGamma, kBeta>(r + j, g_mean + j, gh_mean + j, gammas, betas);
         }
       }
     }
+  }
+};
+
+// Row sums of one chunk of rows for dgamma and dbeta lie in the workspace: [chunk][gamma, beta][C].
+template <class T>
+void run_backward(const Call& call) {
+  const int64_t rows = call.in[0].shape[0], n = call.in[0].shape[1];
+  const int64_t chunks = (rows + kNormRows - 1) / kNormRows;
+  const bool wants_gamma = call.ints[1] != 0, wants_beta = call.ints[2] != 0;
+  const Backward<T> back = {call.in[0].as<const T>(),
+                            call.in[1].as<const T>(),
+                            call.in[2].as<const T>(),
+                            call.in[3].as<const T>(),
+                            wants_gamma ? call.in[4].as<const T>() : nullptr,
+                            call.out[0].as<T>(),
+                            n,
+                            call.ints[0] != 0};
+  T* partial = static_cast<T*>(call.workspace);
+  with_flag(wants_gamma, [&](auto g) {
+    with_flag(wants_beta, [&](auto b) {
+      parallel_for(chunks, at_least_one(kPiece / (n * kNormRows)), [&](int64_t first, int64_t last) {
+        for (int64_t chunk = first; chunk < last; ++chunk) {
+          T* gammas = partial + chunk * 2 * n;
+          back.template chunk<decltype(g)::kOn, decltype(b)::kOn>(
+              chunk * kNormRows, least(rows, (chunk + 1) * kNormRows), gammas, gammas + n);
+        }
+      });
+    });
   });
   const auto join = [=](const T* from, T* to) CKERAS_LAMBDA {
     parallel_for(n, at_least_one(kPiece / at_least_one(chunks)), [=](int64_t begin, int64_t end) {

@@ -23,21 +23,33 @@ struct Stream {
   // Blocks 16 * group ... 16 * group + 15; philox.h is the definition.
   CKERAS_MEMBER Words words(int64_t group) const {
     const int64_t block = 16 * group;
-    I16 a = I16::iota(0) + I16(static_cast<int32_t>(block)), b(static_cast<int32_t>(block >> 32)), c(0), d(0);
-    const I16 m0(static_cast<int32_t>(kPhiloxMultipliers[0])), m1(static_cast<int32_t>(kPhiloxMultipliers[1]));
+    const I16 first = I16::iota(0) + I16(static_cast<int32_t>(block)), second(static_cast<int32_t>(block >> 32));
+    Blocks even = {first, second, I16(0), I16(0)}, odd = {odd_lanes(first), second, I16(0), I16(0)};
     I16 k0(key0), k1(key1);
     for (int round = 0; round < kPhiloxRounds; ++round) {
-      const I16 high0 = mul_high_unsigned(a, m0), low0 = a * m0;
-      const I16 high1 = mul_high_unsigned(c, m1), low1 = c * m1;
-      a = high1 ^ b ^ k0;
-      b = low1;
-      c = high0 ^ d ^ k1;
-      d = low0;
+      even.mix(k0, k1);
+      odd.mix(k0, k1);
       k0 = k0 + I16(static_cast<int32_t>(kPhiloxWeyl[0]));
       k1 = k1 + I16(static_cast<int32_t>(kPhiloxWeyl[1]));
     }
-    return {{a, b, c, d}};
+    return {
+        {pair_lanes(even.a, odd.a), pair_lanes(even.b, odd.b), pair_lanes(even.c, odd.c), pair_lanes(even.d, odd.d)}};
   }
+
+ private:
+  // Eight blocks, in the even lanes; the odd ones hold anything. A product has the word itself and, next to it, the one
+  // that the other multiplication's word is mixed with.
+  struct Blocks {
+    I16 a, b, c, d;
+    CKERAS_MEMBER void mix(I16 k0, I16 k1) {
+      const I16 p0 = mul_even(a, I16(static_cast<int32_t>(kPhiloxMultipliers[0])));
+      const I16 p1 = mul_even(c, I16(static_cast<int32_t>(kPhiloxMultipliers[1])));
+      a = odd_lanes(p1) ^ b ^ k0;
+      b = p1;
+      c = odd_lanes(p0) ^ d ^ k1;
+      d = p0;
+    }
+  };
 };
 
 // The two 64-bit numbers of each of sixteen blocks, shifted right: element 16 * h + lane.

@@ -6,6 +6,10 @@
 //
 // Reversed begins at the end. Floats are carried in float64 and rounded once each, so a product that leaves the range
 // of the dtype may come back into it; integers wrap. recurrence takes floats alone.
+//
+// Along a row, running sums and products of floats are formed eight elements at a time: within pairs, then within
+// fours, then within eight, the last of a half joining each of the next half; then what came before joins all eight.
+// Lines that do not lie along memory, and recurrences, go element by element.
 #pragma once
 #include "runtime/kernel.h"
 

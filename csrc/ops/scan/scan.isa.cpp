@@ -58,18 +58,173 @@ void for_lines(const Call& call, A start, const Step& step) {
   });
 }
 
+// ---- running sums and products of floats: vectors along the row, or of neighbouring lines
+
+struct Plus {
+  static CKERAS_MEMBER double start() { return 0; }
+  template <class V>
+  static CKERAS_MEMBER V join(V a, V b) {
+    return a + b;
+  }
+};
+struct Times {
+  static CKERAS_MEMBER double start() { return 1; }
+  template <class V>
+  static CKERAS_MEMBER V join(V a, V b) {
+    return a * b;
+  }
+};
+
+// Where bit H of its number is set, a lane gets the last lane before the block of H that it is in; others get `rest`.
+template <int H, int N, int... I>
+CKERAS_INLINE Reg<double, N> last_before(Reg<double, N> v, Reg<double, N> rest, Indices<I...>) {
+  return Reg<double, N>::from(
+      __builtin_shufflevector(v.r, rest.r, ((I & H) != 0 ? I / (2 * H) * (2 * H) + H - 1 : N + I)...));
+}
+template <int N, int... I>
+CKERAS_INLINE Reg<double, N> last_lane(Reg<double, N> v, Indices<I...>) {
+  return Reg<double, N>::from(__builtin_shufflevector(v.r, v.r, (I * 0 + N - 1)...));
+}
+template <int N>
+CKERAS_INLINE Reg<double, N> last_lane(Reg<double, N> v) {
+  return last_lane(v, IndicesTo<N>{});
+}
+template <class H>
+CKERAS_INLINE Pair<H> last_lane(Pair<H> v) {
+  const H last = last_lane(v.hi);
+  return {last, last};
+}
+template <class V, int... I>
+CKERAS_INLINE V turned(V v, Indices<I...>) {
+  return V::from(__builtin_shufflevector(v.r, v.r, (V::kLanes - 1 - I)...));
+}
+template <class T, int N>
+CKERAS_INLINE Reg<T, N> turned(Reg<T, N> v) {
+  return turned(v, IndicesTo<N>{});
+}
+template <class H>
+CKERAS_INLINE Pair<H> turned(Pair<H> v) {
+  return {turned(v.hi), turned(v.lo)};
+}
+
+// Lane i gets what lanes 0 ... i give: first in pairs, then fours, then eights, the last lane of a half joining each of
+// the next half.
+template <class Op, int H, int N>
+CKERAS_INLINE Reg<double, N> running_from(Reg<double, N> v) {
+  if constexpr (H == N) {
+    return v;
+  } else {
+    return running_from<Op, 2 * H>(Op::join(v, last_before<H>(v, Reg<double, N>(Op::start()), IndicesTo<N>{})));
+  }
+}
+template <class Op, int N>
+CKERAS_INLINE Reg<double, N> running(Reg<double, N> v) {
+  return running_from<Op, 1>(v);
+}
+template <class Op, class H>
+CKERAS_INLINE Pair<H> running(Pair<H> v) {
+  const H lo = running<Op>(v.lo);
+  return {lo, Op::join(running<Op>(v.hi), last_lane(lo))};
+}
+
+// What a vector holds, eight doubles at a time; `carried`, in all lanes, is what came before, and comes back.
+template <class Op>
+CKERAS_INLINE V8 advance(V8 v, V8& carried) {
+  const V8 local = running<Op>(v);
+  const V8 result = Op::join(carried, local);
+  carried = Op::join(carried, last_lane(local));
+  return result;
+}
+template <class Op>
+CKERAS_INLINE V16 advance(V16 v, V8& carried) {
+  const W16 wide = to_double(v);
+  const V8 lo = advance<Op>(wide.lo, carried);
+  return to_single(W16(lo, advance<Op>(wide.hi, carried)));
+}
+
+template <class Op, class S>
+void scan_row(const typename S::Element* x, typename S::Element* y, int64_t n, bool reversed) {
+  using V = typename S::V;
+  V8 carried(Op::start());
+  if (!reversed) {
+    for_lanes<V::kLanes>(n, [&](int64_t i, int64_t k) __attribute__((always_inline)) {
+      S::store(y + i, advance<Op>(S::load(x + i, k), carried), k);
+    });
+    return;
+  }
+  int64_t i = n / V::kLanes * V::kLanes;
+  if (i < n) {  // its empty lanes come first
+    const auto filled = V::iota(0) < V(static_cast<typename S::T>(n - i));
+    const V v = select(filled, S::load(x + i, n - i), V(static_cast<typename S::T>(Op::start())));
+    S::store(y + i, turned(advance<Op>(turned(v), carried)), n - i);
+  }
+  while ((i -= V::kLanes) >= 0) S::store(y + i, turned(advance<Op>(turned(S::load(x + i)), carried)));
+}
+
+CKERAS_INLINE W16 widened(V16 v) { return to_double(v); }
+CKERAS_INLINE V8 widened(V8 v) { return v; }
+CKERAS_INLINE V16 narrowed(W16 v) { return to_single(v); }
+CKERAS_INLINE V8 narrowed(V8 v) { return v; }
+
+// kVectors vectors of neighbouring lines from x and y on.
+template <class Op, class S, int kVectors>
+CKERAS_INLINE void scan_lines(const ScanLines& lines, const typename S::Element* x, typename S::Element* y,
+                              int64_t count) {
+  using V = typename S::V;
+  decltype(widened(V())) carried[kVectors];
+  CKERAS_UNROLL
+  for (int j = 0; j < kVectors; ++j) carried[j] = Op::start();
+  for (int64_t i = 0; i < lines.n; ++i) {
+    const int64_t at = (lines.reversed ? lines.n - 1 - i : i) * lines.inner;
+    CKERAS_UNROLL
+    for (int j = 0; j < kVectors; ++j) {
+      carried[j] = Op::join(carried[j], widened(S::load(x + at + j * V::kLanes, count)));
+      S::store(y + at + j * V::kLanes, narrowed(carried[j]), count);
+    }
+  }
+}
+
+template <class Op, class S>
+void scan_floats(const Call& call) {
+  using V = typename S::V;
+  constexpr int kVectors = 4;
+  const ScanLines lines(call);
+  const auto* from = call.in[0].as<const typename S::Element>();
+  auto* to = call.out[0].as<typename S::Element>();
+  if (lines.inner == 1) {
+    parallel_for(lines.outer, at_least_one(kPiece / at_least_one(lines.n)), [=](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        scan_row<Op, S>(from + r * lines.n, to + r * lines.n, lines.n, lines.reversed);
+      }
+    });
+    return;
+  }
+  const int64_t width = kVectors * V::kLanes, blocks = ceil_div(lines.inner, width);
+  const int64_t cost = at_least_one(lines.n * least(lines.inner, width));
+  parallel_for(lines.outer * blocks, at_least_one(kPiece / cost), [=](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      const int64_t first = p % blocks * width, base = p / blocks * lines.n * lines.inner + first;
+      const int64_t count = least(width, lines.inner - first);
+      if (count == width) {
+        scan_lines<Op, S, kVectors>(lines, from + base, to + base, V::kLanes);
+      } else {
+        for_lanes<V::kLanes>(count, [=](int64_t j, int64_t k) __attribute__((always_inline)) {
+          scan_lines<Op, S, 1>(lines, from + base + j, to + base + j, k);
+        });
+      }
+    }
+  });
+}
+
 template <bool kProduct>
 void cumulative(const Call& call) noexcept {
   const View& x = call.in[0];
   const bool floats = with_storage(x.dtype, [&](auto s) {
-    using S = decltype(s);
-    const auto* from = x.as<const typename S::Element>();
-    auto* to = call.out[0].as<typename S::Element>();
-    for_lines(call, kProduct ? 1.0 : 0.0, [=](int64_t at, double& c) __attribute__((always_inline)) {
-      const auto v = static_cast<double>(S::get(from[at]));
-      c = kProduct ? c * v : c + v;
-      to[at] = S::put(static_cast<typename S::T>(c));
-    });
+    if constexpr (kProduct) {
+      scan_floats<Times, decltype(s)>(call);
+    } else {
+      scan_floats<Plus, decltype(s)>(call);
+    }
   });
   if (floats) return;
   with_integer(x.dtype, [&](auto t) {

@@ -6,33 +6,49 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
+#define CKERAS_LAMBDA __attribute__((always_inline))
+
 // The exponentials lie in the output until the sum is known; in halves they would be rounded twice, so they are
 // computed again.
 template <class S>
-void softmax_row(const typename S::Element* x, typename S::Element* y, int64_t n) {
+void softmax_rows(const typename S::Element* x, typename S::Element* y, int64_t rows, int64_t n) {
   using V = typename S::V;
-  const auto keep = [y](int64_t i, int64_t count, V e) __attribute__((always_inline)) {
-    if constexpr (!S::kHalf) S::store(y + i, e, count);
-  };
-  const auto row = sum_row<S>(x, n, keep);
-  const V scale = V(1) / V(row.sum), top(row.top);
-  for (int64_t i = 0; i < n; i += V::kLanes) {
-    V e;
-    if constexpr (S::kHalf) {
-      e = exp(S::load(x + i, n - i) - top);
-    } else {
-      e = S::load(y + i, n - i);
-    }
-    S::store(y + i, e * scale, n - i);
+  RowSums<S> sums;
+  sums.read(x, rows, n, [=](int64_t r, int64_t i, int64_t k, V e) CKERAS_LAMBDA {
+    if constexpr (!S::kHalf) S::store(y + r * n + i, e, k);
+  });
+  typename S::T scales[kMostRows];
+  sums.each(rows, scales, [](V sum) CKERAS_LAMBDA { return V(1) / sum; });
+  for (int64_t r = 0; r < rows; ++r) {
+    const auto* from = x + r * n;
+    auto* to = y + r * n;
+    const V scale(scales[r]), top(sums.top[r]);
+    for_lanes<V::kLanes>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
+      V e;
+      if constexpr (S::kHalf) {
+        e = exp(S::load(from + i, k) - top);
+      } else {
+        e = S::load(to + i, k);
+      }
+      S::store(to + i, e * scale, k);
+    });
   }
 }
 
 template <class S>
-void log_softmax_row(const typename S::Element* x, typename S::Element* y, int64_t n) {
+void log_softmax_rows(const typename S::Element* x, typename S::Element* y, int64_t rows, int64_t n) {
   using V = typename S::V;
-  const auto row = sum_row<S>(x, n, [](int64_t, int64_t, V) __attribute__((always_inline)) {});
-  const V top(row.top), log_sum(log_of<V>(row.sum));
-  for (int64_t i = 0; i < n; i += V::kLanes) S::store(y + i, S::load(x + i, n - i) - top - log_sum, n - i);
+  RowSums<S> sums;
+  sums.read(x, rows, n, [](int64_t, int64_t, int64_t, V) CKERAS_LAMBDA {});
+  typename S::T logs[kMostRows];
+  sums.each(rows, logs, [](V sum) CKERAS_LAMBDA { return log(sum); });
+  for (int64_t r = 0; r < rows; ++r) {
+    const auto* from = x + r * n;
+    auto* to = y + r * n;
+    const V top(sums.top[r]), log_sum(logs[r]);
+    for_lanes<V::kLanes>(
+        n, [=](int64_t i, int64_t k) CKERAS_LAMBDA { S::store(to + i, S::load(from + i, k) - top - log_sum, k); });
+  }
 }
 
 template <bool kLog>
@@ -43,17 +59,17 @@ void run(const Call& call) noexcept {
     using S = decltype(s);
     const auto* from = x.as<const typename S::Element>();
     auto* to = call.out[0].as<typename S::Element>();
-    parallel_for(rows, at_least_one(kRowPiece / at_least_one(n)), [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) {
-        if constexpr (kLog) {
-          log_softmax_row<S>(from + r * n, to + r * n, n);
-        } else {
-          softmax_row<S>(from + r * n, to + r * n, n);
-        }
+    for_row_groups(rows, n, [=](int64_t r, int64_t count) {
+      if constexpr (kLog) {
+        log_softmax_rows<S>(from + r * n, to + r * n, count, n);
+      } else {
+        softmax_rows<S>(from + r * n, to + r * n, count, n);
       }
     });
   });
 }
+
+#undef CKERAS_LAMBDA
 
 }  // namespace
 

@@ -6,56 +6,82 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-template <class S>
-void loss_row(const typename S::Element* x, int64_t n, int64_t label, typename S::Element* loss) {
-  using V = typename S::V;
-  const auto row = sum_row<S>(x, n, [](int64_t, int64_t, V) __attribute__((always_inline)) {});
-  *loss = S::put(log_of<V>(row.sum) - (S::get(x[label]) - row.top));
-}
+#define CKERAS_LAMBDA __attribute__((always_inline))
 
+// Of what the call has for every row: its label, whether it counts, and the logits.
 template <class S>
-void grad_row(const typename S::Element* x, int64_t n, int64_t label, typename S::T g, typename S::Element* dx) {
-  using V = typename S::V;
+struct Rows {
+  using E = typename S::Element;
   using T = typename S::T;
-  const auto keep = [dx](int64_t i, int64_t count, V e) __attribute__((always_inline)) {
-    if constexpr (!S::kHalf) S::store(dx + i, e, count);
-  };
-  const auto row = sum_row<S>(x, n, keep);
-  const V top(row.top), scale = V(1) / V(row.sum), factor(g);
-  for (int64_t i = 0; i < n; i += V::kLanes) {
-    V e;
-    if constexpr (S::kHalf) {
-      e = exp(S::load(x + i, n - i) - top);
-    } else {
-      e = S::load(dx + i, n - i);
+  using V = typename S::V;
+
+  const Call& call;
+  int64_t n;
+  CKERAS_MEMBER explicit Rows(const Call& c) : call(c), n(c.in[0].shape[1]) {}
+  CKERAS_MEMBER const E* logits(int64_t r) const { return call.in[0].as<const E>() + r * n; }
+  CKERAS_MEMBER E* out() const { return call.out[0].as<E>(); }
+  CKERAS_MEMBER int64_t label(int64_t r) const { return label_at(call.in[1], r); }
+
+  void losses(int64_t first, int64_t rows) const {
+    RowSums<S> sums;
+    sums.read(logits(first), rows, n, [](int64_t, int64_t, int64_t, V) CKERAS_LAMBDA {});
+    T logs[kMostRows];
+    sums.each(rows, logs, [](V sum) CKERAS_LAMBDA { return log(sum); });
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t at = label(first + r);
+      out()[first + r] =
+          is_ignored(at, call.ints[0]) ? E(0) : S::put(logs[r] - (S::get(logits(first + r)[at]) - sums.top[r]));
     }
-    // The label's lane counts from 0 here, so that it is exact in T.
-    const bool here = label >= i && label < i + V::kLanes;
-    const V hit = here ? select(V::iota(0) == V(static_cast<T>(label - i)), V(1), V(0)) : V(0);
-    S::store(dx + i, factor * (e * scale - hit), n - i);
   }
-}
+
+  void gradients(int64_t first, int64_t rows) const {
+    E* const dx = out() + first * n;
+    RowSums<S> sums;
+    sums.read(logits(first), rows, n, [this, dx](int64_t r, int64_t i, int64_t k, V e) CKERAS_LAMBDA {
+      if constexpr (!S::kHalf) S::store(dx + r * n + i, e, k);
+    });
+    T scales[kMostRows];
+    sums.each(rows, scales, [](V sum) CKERAS_LAMBDA { return V(1) / sum; });
+    for (int64_t r = 0; r < rows; ++r) gradient(first + r, sums.top[r], scales[r]);
+  }
+
+ private:
+  void gradient(int64_t r, T greatest, T share) const {
+    const E* x = logits(r);
+    E* dx = out() + r * n;
+    const int64_t at = label(r);
+    if (is_ignored(at, call.ints[0])) {
+      for (int64_t i = 0; i < n; ++i) dx[i] = 0;
+      return;
+    }
+    const V top(greatest), scale(share), factor(S::get(call.in[2].as<const E>()[r]));
+    for_lanes<V::kLanes>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
+      V e;
+      if constexpr (S::kHalf) {
+        e = exp(S::load(x + i, k) - top);
+      } else {
+        e = S::load(dx + i, k);
+      }
+      // The label's lane counts from 0 here, so that it is exact in T.
+      const bool here = at >= i && at < i + V::kLanes;
+      const V hit = here ? select(V::iota(0) == V(static_cast<T>(at - i)), V(1), V(0)) : V(0);
+      S::store(dx + i, factor * (e * scale - hit), k);
+    });
+  }
+};
+
+#undef CKERAS_LAMBDA
 
 template <bool kGrad>
 void run(const Call& call) noexcept {
   if (!check_labels(call)) return;
-  const View& logits = call.in[0];
-  const int64_t rows = logits.shape[0], n = logits.shape[1];
-  with_storage(logits.dtype, [&](auto s) {
-    using S = decltype(s);
-    using E = typename S::Element;
-    parallel_for(rows, at_least_one(kRowPiece / at_least_one(n)), [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) {
-        const E* x = logits.as<const E>() + r * n;
-        E* out = call.out[0].as<E>() + (kGrad ? r * n : r);
-        const int64_t label = label_at(call.in[1], r);
-        if (is_ignored(label, call.ints[0])) {
-          for (int64_t i = 0; i < (kGrad ? n : 1); ++i) out[i] = 0;
-        } else if constexpr (kGrad) {
-          grad_row<S>(x, n, label, S::get(call.in[2].as<const E>()[r]), out);
-        } else {
-          loss_row<S>(x, n, label, out);
-        }
+  with_storage(call.in[0].dtype, [&](auto s) {
+    const Rows<decltype(s)> all(call);
+    for_row_groups(call.in[0].shape[0], all.n, [&](int64_t first, int64_t rows) {
+      if constexpr (kGrad) {
+        all.gradients(first, rows);
+      } else {
+        all.losses(first, rows);
       }
     });
   });
