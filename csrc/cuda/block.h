@@ -56,7 +56,7 @@ __global__ void check_kernel(const Values values, int64_t count, int64_t limit, 
     }
   }
   first = fold_block(first, MinOf());
-  if (threadIdx.x == 0 && first < count) {
+  if (threadIdx.x == 0 && first < count && fault->code == 0) {
     fault->code = 1;
     fault->value = values[first];
     fault->limit = limit;

@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(1024) ctc_check_kernel(const __grid_constant__
     if (bad) first = i;
   }
   const int64_t least_bad = fold_block(first, MinOf());
-  if (least_bad == count || first != least_bad) return;
+  if (least_bad == count || first != least_bad || fault->code != 0) return;
   fault->code = 1;
   fault->value = value;
   fault->limit = limit;
@@ -164,6 +164,6 @@ int64_t workspace(const Call& call) noexcept { return Problem(call).bytes(); }
 }  // namespace
 
 extern const DeviceKernel kernel_ctc_loss;
-const DeviceKernel kernel_ctc_loss = {"ctc_loss", run, workspace};
+const DeviceKernel kernel_ctc_loss = {"ctc_loss", run, workspace, kMayFault};
 
 }  // namespace ckeras::cuda

@@ -16,7 +16,7 @@ enum OpId {
 };
 
 constexpr int kThreads = 128;
-constexpr int kMaxInputs = 16, kMaxSteps = 32, kMaxOutputs = 8;
+constexpr int kMaxInputs = 24, kMaxSteps = 48, kMaxOutputs = 32;  // what passes/fuse.py makes, and more
 
 struct Chain {
   int64_t size;
@@ -250,8 +250,9 @@ __device__ __forceinline__ uint64_t run_step(const Chain::Step& step, uint64_t a
 
 // ---- the loop
 
-__global__ void __launch_bounds__(kThreads) run_chain_kernel(const __grid_constant__ Chain chain) {
+__global__ void __launch_bounds__(kThreads) run_chain_kernel(const __grid_constant__ Chain chain, const Fault* fault) {
   CKERAS_DYNAMIC_SHARED(uint64_t, registers);
+  if (fault->code != 0) return;
   uint64_t* const mine = registers + threadIdx.x;
   for (int64_t i = first_element(); i < chain.size; i += all_threads()) {
     for (int j = 0; j < chain.n_inputs; ++j) {
@@ -295,11 +296,11 @@ void collapse(Chain& chain) {
   chain.rank = kept;
 }
 
-void run(Chain& chain, Queue& queue) {
+void run(Chain& chain, Queue& queue, const Fault* fault) {
   if (chain.size == 0) return;
   collapse(chain);
   const int64_t bytes = int64_t{8} * kThreads * (chain.n_inputs + chain.n_steps);
-  launch(queue, {blocks_for(chain.size, kThreads)}, {kThreads}, bytes, run_chain_kernel, chain);
+  launch(queue, {blocks_for(chain.size, kThreads)}, {kThreads}, bytes, run_chain_kernel, chain, fault);
 }
 
 }  // namespace
@@ -333,7 +334,7 @@ Status run_chain(const Call& call, Queue& queue) {
     chain.outputs[o] = {call.out[o].data, static_cast<uint8_t>(*ints++),
                         static_cast<uint8_t>(size_of(call.out[o].dtype))};
   }
-  run(chain, queue);
+  run(chain, queue, call.fault);
   return Status::Launched;
 }
 
@@ -359,7 +360,7 @@ Status run_elementwise(int op, const Call& call, Queue& queue) {
   }
   chain.n_steps = chain.n_outputs = 1;
   chain.outputs[0] = {out.data, static_cast<uint8_t>(call.n_in), static_cast<uint8_t>(size_of(out.dtype))};
-  run(chain, queue);
+  run(chain, queue, call.fault);
   return Status::Launched;
 }
 

@@ -195,8 +195,8 @@ int64_t scatter_workspace(const Call& call) noexcept { return named_bytes(call.i
 }  // namespace
 
 extern const DeviceKernel kernel_gather, kernel_gather_grad, kernel_scatter;
-const DeviceKernel kernel_gather = {"gather", run_gather, nullptr};
-const DeviceKernel kernel_gather_grad = {"gather_grad", run_gather_grad, gather_grad_workspace};
-const DeviceKernel kernel_scatter = {"scatter", run_scatter, scatter_workspace};
+const DeviceKernel kernel_gather = {"gather", run_gather, nullptr, kMayFault};
+const DeviceKernel kernel_gather_grad = {"gather_grad", run_gather_grad, gather_grad_workspace, kMayFault};
+const DeviceKernel kernel_scatter = {"scatter", run_scatter, scatter_workspace, kMayFault};
 
 }  // namespace ckeras::cuda

@@ -1,9 +1,10 @@
-// matmul, batched, either operand transposed, bias, activation and residual at the end; halves compute in float32.
+// matmul, batched, either operand transposed, bias, activation and residual at the end; halves compute in float32, on
+// tensor cores where their rows are whole vectors.
 #include "ops/matmul/matmul.h"
 
 #include <type_traits>
 
-#include "cuda/tile.h"
+#include "cuda/tensor_core.h"
 
 namespace ckeras::cuda {
 namespace {
@@ -36,6 +37,21 @@ Status run_matmul(const Call& call, Queue& queue) {
   const auto start = [&](auto storage, auto transposed) {
     using S = decltype(storage);
     using E = typename S::Element;
+    if constexpr (S::kHalf) {
+      if (fits_tensor_cores(s.transpose_a ? s.m : s.k, s.transpose_b ? s.k : s.n, call.in[0].data, call.in[1].data)) {
+        const HalfProduct<S> p = {
+            s.m,
+            s.n,
+            s.k,
+            s.batch,
+            call.in[0].as<const E>(),
+            call.in[1].as<const E>(),
+            call.out[0].as<E>(),
+            {s.bias != nullptr ? s.bias->as<const E>() : nullptr, static_cast<Epilogue>(s.activation),
+             s.residual != nullptr ? s.residual->as<const E>() : nullptr}};
+        return launch_tensor_cores(queue, p, s.transpose_a, s.transpose_b);
+      }
+    }
     launch_tiles(queue, Product<S, decltype(transposed)::value>{
                             s.m,
                             s.n,

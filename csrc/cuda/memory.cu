@@ -1,8 +1,10 @@
-// Memory of the device: CUDA's, or the host's where kernels are emulated.
+// Memory, streams, events and graphs of the device: CUDA's, or the host's where kernels are emulated.
 #include "cuda/device.h"
 
 #if !defined(__CUDACC__)
+#include <cerrno>
 #include <cstdlib>
+#include <vector>
 #endif
 
 namespace ckeras::cuda {
@@ -23,6 +25,52 @@ int device_count() {
   return cudaGetDeviceCount(&n) == cudaSuccess ? n : 0;
 }
 const char* message(int error) { return cudaGetErrorString(static_cast<cudaError_t>(error)); }
+bool is_out_of_memory(int error) { return error == cudaErrorMemoryAllocation; }
+
+namespace {
+cudaStream_t of(void* stream) { return static_cast<cudaStream_t>(stream); }
+}  // namespace
+
+int use_device(int index) { return cudaSetDevice(index); }
+int make_stream(void** stream) {
+  return cudaStreamCreateWithFlags(reinterpret_cast<cudaStream_t*>(stream), cudaStreamNonBlocking);
+}
+int drop_stream(void* stream) { return cudaStreamDestroy(of(stream)); }
+int wait_for(void* stream) { return cudaStreamSynchronize(of(stream)); }
+int record_event(void** event, void* stream) {
+  cudaEvent_t* const made = reinterpret_cast<cudaEvent_t*>(event);
+  const cudaError_t error = cudaEventCreateWithFlags(made, cudaEventDisableTiming);
+  return error != cudaSuccess ? error : cudaEventRecord(*made, of(stream));
+}
+int event_passed(void* event, bool* passed) {
+  const cudaError_t error = cudaEventQuery(static_cast<cudaEvent_t>(event));
+  *passed = error == cudaSuccess;
+  return error == cudaErrorNotReady ? cudaSuccess : error;
+}
+int drop_event(void* event) { return cudaEventDestroy(static_cast<cudaEvent_t>(event)); }
+int memory_left(int64_t* bytes) {
+  size_t left = 0, all = 0;
+  const cudaError_t error = cudaMemGetInfo(&left, &all);
+  *bytes = static_cast<int64_t>(left);
+  return error;
+}
+int queue_copy(void* to, const void* from, int64_t bytes, void* stream) {
+  return bytes == 0 ? 0 : cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDeviceToDevice, of(stream));
+}
+int queue_fill(void* device, int byte, int64_t bytes, void* stream) {
+  return bytes == 0 ? 0 : cudaMemsetAsync(device, byte, static_cast<size_t>(bytes), of(stream));
+}
+int begin_graph(void* stream) { return cudaStreamBeginCapture(of(stream), cudaStreamCaptureModeThreadLocal); }
+int end_graph(void* stream, void** graph) {
+  cudaGraph_t noted = nullptr;
+  cudaError_t error = cudaStreamEndCapture(of(stream), &noted);
+  if (error != cudaSuccess) return error;
+  error = cudaGraphInstantiate(reinterpret_cast<cudaGraphExec_t*>(graph), noted, 0);
+  const cudaError_t dropped = cudaGraphDestroy(noted);
+  return error != cudaSuccess ? error : dropped;
+}
+int launch_graph(void* graph, void* stream) { return cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), of(stream)); }
+int drop_graph(void* graph) { return cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)); }
 
 #else
 
@@ -43,6 +91,63 @@ int fill(void* device, int byte, int64_t bytes) {
 }
 int device_count() { return 1; }
 const char* message(int error) { return std::strerror(error); }
+bool is_out_of_memory(int error) { return error == ENOMEM; }
+
+// A stream is nothing but an address: all is done at once, or noted.
+namespace {
+using Work = std::vector<std::function<void()> >;
+void now_or_noted(std::function<void()> work) {
+  if (Work* noted = emulate::noted()) {
+    noted->push_back(std::move(work));
+  } else {
+    work();
+  }
+}
+}  // namespace
+
+int use_device(int index) { return index == 0 ? 0 : ENODEV; }
+int make_stream(void** stream) {
+  *stream = std::malloc(1);
+  return *stream == nullptr ? ENOMEM : 0;
+}
+int drop_stream(void* stream) { return release(stream); }
+int wait_for(void*) { return emulate::noted() != nullptr ? EBUSY : 0; }
+int record_event(void** event, void*) { return make_stream(event); }
+int event_passed(void*, bool* passed) {
+  *passed = true;
+  return 0;
+}
+int drop_event(void* event) { return release(event); }
+int memory_left(int64_t* bytes) {
+  *bytes = 0;
+  return 0;
+}
+int queue_copy(void* to, const void* from, int64_t bytes, void*) {
+  now_or_noted([=] { copy_in(to, from, bytes); });
+  return 0;
+}
+int queue_fill(void* device, int byte, int64_t bytes, void*) {
+  now_or_noted([=] { fill(device, byte, bytes); });
+  return 0;
+}
+int begin_graph(void*) {
+  if (emulate::noted() != nullptr) return EBUSY;
+  emulate::note(new Work);
+  return 0;
+}
+int end_graph(void*, void** graph) {
+  *graph = emulate::noted();
+  emulate::note(nullptr);
+  return *graph == nullptr ? EINVAL : 0;
+}
+int launch_graph(void* graph, void*) {
+  for (const auto& work : *static_cast<Work*>(graph)) work();
+  return 0;
+}
+int drop_graph(void* graph) {
+  delete static_cast<Work*>(graph);
+  return 0;
+}
 
 #endif
 

@@ -72,6 +72,18 @@ int main() {
       check_matmul(dtype, 3, 5, 7, 17, ta, tb, false, 0);
     }
   }
+  for (DType dtype : {DType::F16, DType::BF16}) {  // whole vectors: tensor cores
+    for (int transposes = 0; transposes < 4; ++transposes) {
+      const bool ta = transposes & 1, tb = transposes & 2;
+      check_matmul(dtype, 0, 136, 152, 104, ta, tb, true, transposes);
+      check_matmul(dtype, 3, 8, 24, 16, ta, tb, false, 0);
+      check_matmul(dtype, 0, 8, 8, 8, ta, tb, true, 0);
+    }
+    check_matmul(dtype, 0, 5, 264, 40, false, false, true, 1);
+    check_matmul(dtype, 0, 130, 7, 72, false, true, true, 0);
+    check_matmul(dtype, 0, 16, 8, 0, false, false, true, 0);
+    check_matmul(dtype, 0, 0, 8, 8, false, false, false, 0);
+  }
   for (int64_t size : {0, 1, 16, 63, 64}) {
     check_matmul(DType::F32, 0, size, 65, 7, false, false, true, 1);
     check_matmul(DType::F32, 0, 3, size, 7, false, false, false, 2);

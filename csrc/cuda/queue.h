@@ -19,17 +19,28 @@ enum class Status : uint8_t { Launched, NoDtype, TooLong };
 // work is done. The fault's memory holds zeros, or an earlier fault: then the kernel may do nothing.
 using RunDevice = Status (*)(const Call&, Queue&);
 
+enum Faults : uint8_t {
+  kNone,
+  kMayFault,  // reports bad values
+  kHeeds,     // does nothing after an earlier fault, so that its outputs may be variables
+};
+
 struct DeviceKernel {
   const char* name;
   RunDevice run;
   WorkspaceFn workspace;  // null: none needed
+  Faults faults = kNone;
 };
 
 // The kernel of a row of ops.def, or null: this library has none.
 const DeviceKernel* find_kernel(const char* name);
 
-// The elementwise ops are all there, as steps of a fused loop (runtime/fused.h, without reductions): `ints` of the call
-// as docs/architecture.md, section 5, says.
+// Rows by their number in ops.def; null beyond them, and no kernel for elementwise ones.
+const char* name_of_op(int op);
+bool is_elementwise(int op);
+
+// Elementwise ops heed faults. They are all there, as steps of a fused loop (runtime/fused.h, without reductions):
+// `ints` of the call as docs/architecture.md, section 5, says.
 Status run_chain(const Call& call, Queue& queue);
 
 // A chain of one: inputs broadcast to the output's shape.
@@ -44,5 +55,26 @@ int copy_out(void* host, const void* device, int64_t bytes);  // after all work 
 int fill(void* device, int byte, int64_t bytes);
 int device_count();
 const char* message(int error);
+bool is_out_of_memory(int error);
+
+// ---- work in order
+
+int use_device(int index);  // of this thread from now on
+int make_stream(void** stream);
+int drop_stream(void* stream);
+int wait_for(void* stream);
+int record_event(void** event, void* stream);
+int event_passed(void* event, bool* passed);
+int drop_event(void* event);
+int memory_left(int64_t* bytes);
+// Queued; between two places of the device.
+int queue_copy(void* to, const void* from, int64_t bytes, void* stream);
+int queue_fill(void* device, int byte, int64_t bytes, void* stream);
+
+// What is queued on the stream from begin_graph on is not done but noted, and each launch of the graph does it again.
+int begin_graph(void* stream);
+int end_graph(void* stream, void** graph);
+int launch_graph(void* graph, void* stream);
+int drop_graph(void* graph);
 
 }  // namespace ckeras::cuda

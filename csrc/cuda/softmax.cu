@@ -133,7 +133,9 @@ extern const DeviceKernel kernel_softmax, kernel_log_softmax, kernel_softmax_cro
     kernel_softmax_cross_entropy_grad;
 const DeviceKernel kernel_softmax = {"softmax", run_softmax<false>, nullptr};
 const DeviceKernel kernel_log_softmax = {"log_softmax", run_softmax<true>, nullptr};
-const DeviceKernel kernel_softmax_cross_entropy = {"softmax_cross_entropy", run_cross_entropy<false>, nullptr};
-const DeviceKernel kernel_softmax_cross_entropy_grad = {"softmax_cross_entropy_grad", run_cross_entropy<true>, nullptr};
+const DeviceKernel kernel_softmax_cross_entropy = {"softmax_cross_entropy", run_cross_entropy<false>, nullptr,
+                                                   kMayFault};
+const DeviceKernel kernel_softmax_cross_entropy_grad = {"softmax_cross_entropy_grad", run_cross_entropy<true>, nullptr,
+                                                        kMayFault};
 
 }  // namespace ckeras::cuda

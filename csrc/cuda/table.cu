@@ -16,7 +16,22 @@ const DeviceKernel* const kTable[] = {
 #include "cuda/kernels.def"
     nullptr};
 
+struct Row {
+  const char* name;
+  bool elementwise;
+};
+const Row kRows[] = {
+#define CKERAS_ELEMENTWISE(name, functor, arity, dtypes, result) {#name, true},
+#define CKERAS_KERNEL(name, dtypes, traits) {#name, false},
+#define CKERAS_PORTABLE(name, dtypes, traits) {#name, false},
+#include "ops/ops.def"
+};
+bool is_row(int op) { return op >= 0 && op < static_cast<int>(sizeof kRows / sizeof kRows[0]); }
+
 }  // namespace
+
+const char* name_of_op(int op) { return is_row(op) ? kRows[op].name : nullptr; }
+bool is_elementwise(int op) { return is_row(op) && kRows[op].elementwise; }
 
 const DeviceKernel* find_kernel(const char* name) {
   for (const DeviceKernel* kernel : kTable) {

@@ -31,7 +31,9 @@ struct Batch {
 };
 
 template <class Rule, class T>
-__global__ void __launch_bounds__(kThreads) update_kernel(const __grid_constant__ Batch<Rule> batch) {
+__global__ void __launch_bounds__(kThreads)
+    update_kernel(const __grid_constant__ Batch<Rule> batch, const Fault* fault) {
+  if (fault->code != 0) return;
   using V = One<T>;
   constexpr int kSlots = Rule::kSlots;
   V k[Rule::kScalars + Rule::kFloats];
@@ -57,10 +59,10 @@ __global__ void __launch_bounds__(kThreads) update_kernel(const __grid_constant_
 }
 
 template <class Rule, class T>
-void run_batch(Queue& queue, Batch<Rule>* batch) {
+void run_batch(Queue& queue, Batch<Rule>* batch, const Fault* fault) {
   if (batch->count == 0) return;
   launch(queue, {blocks_for(batch->variables[batch->count - 1].pieces_end, 1)}, {kThreads}, 0, update_kernel<Rule, T>,
-         *batch);
+         *batch, fault);
   batch->count = 0;
 }
 
@@ -80,7 +82,7 @@ void run_in(const Call& call, Queue& queue) {
     const int64_t size = out[0].size(), pieces = ceil_div(size, kPiece);
     if (size == 0 || (out[0].dtype == DType::F64) != (sizeof(T) == 8)) continue;
     const int64_t before = batch.count == 0 ? 0 : batch.variables[batch.count - 1].pieces_end;
-    if (batch.count == kMostVariables || before + pieces > kMaxBlocksX) run_batch<Rule, T>(queue, &batch);
+    if (batch.count == kMostVariables || before + pieces > kMaxBlocksX) run_batch<Rule, T>(queue, &batch, call.fault);
     auto& v = batch.variables[batch.count];
     v.p = in[0].data;
     v.g = in[1].data;
@@ -94,7 +96,7 @@ void run_in(const Call& call, Queue& queue) {
     v.pieces_end = static_cast<int32_t>((batch.count == 0 ? 0 : batch.variables[batch.count - 1].pieces_end) + pieces);
     ++batch.count;
   }
-  run_batch<Rule, T>(queue, &batch);
+  run_batch<Rule, T>(queue, &batch, call.fault);
 }
 
 template <class Rule>
@@ -111,7 +113,7 @@ Status run(const Call& call, Queue& queue) {
     return choose_##op(call.ints, [&](auto rule) { return run<decltype(rule)>(call, queue); }); \
   }                                                                                             \
   extern const DeviceKernel kernel_##op;                                                        \
-  const DeviceKernel kernel_##op = {#op, run_##op, nullptr};
+  const DeviceKernel kernel_##op = {#op, run_##op, nullptr, kHeeds};
 CKERAS_UPDATES(CKERAS_UPDATE)
 #undef CKERAS_UPDATE
 

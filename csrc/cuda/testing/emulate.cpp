@@ -277,6 +277,12 @@ void* Block::shared(const void* tag, int64_t bytes) {
 
 void turn_around(bool value) { falling = value; }
 
+namespace {
+std::vector<std::function<void()>>* list_of_notes = nullptr;
+}  // namespace
+void note(std::vector<std::function<void()>>* list) { list_of_notes = list; }
+std::vector<std::function<void()>>* noted() { return list_of_notes; }
+
 void launch(Grid grid, Grid size, int64_t dynamic_bytes, const std::function<void()>& body) {
   if (block != nullptr) refuse("a launch from a kernel");
   const int64_t threads = int64_t{size.x} * size.y * size.z;
@@ -284,6 +290,10 @@ void launch(Grid grid, Grid size, int64_t dynamic_bytes, const std::function<voi
   if (grid.x > 0x7fffffffu || grid.y > 65535 || grid.z > 65535) refuse("a grid out of limits");
   if (threads > 1024 || size.z > 64) refuse("a block out of limits");
   if (dynamic_bytes < 0 || dynamic_bytes > kDynamicShared) refuse("too much dynamic shared memory");
+  if (list_of_notes != nullptr) {
+    list_of_notes->push_back([=] { launch(grid, size, dynamic_bytes, body); });
+    return;
+  }
   here = {};
   here.block_size = size;
   here.grid_size = grid;

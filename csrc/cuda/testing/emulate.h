@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <vector>
 
 namespace ckeras::emulate {
 
@@ -29,6 +30,10 @@ void turn_around(bool falling);
 
 // body() once a thread. What is out of limits ends the program with a message: a test cannot go on from it.
 void launch(Grid grid, Grid block, int64_t dynamic_bytes, const std::function<void()>& body);
+
+// Launches go on this list from now on and are not done; null: they are done.
+void note(std::vector<std::function<void()>>* list);
+std::vector<std::function<void()>>* noted();
 
 void barrier();
 

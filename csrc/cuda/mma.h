@@ -1,0 +1,109 @@
+// What a warp and its tensor cores do together from sm_80 on (PTX ISA, "Warp-level matrix instructions"), and on the
+// host the same with what each lane holds, as the PTX manual lays it out. Only for .cu files.
+//
+// Halves are uint16_t; a register is a pair of them, the first in the low bits. Lane l is row g = l / 4, pair t = l %
+// 4:
+//   a  [16 x 16]  (g, 2t) (g + 8, 2t) (g, 2t + 8) (g + 8, 2t + 8), each with its right neighbour
+//   b  [16 x 8]   (2t, g) (2t + 8, g), each with the one below
+//   c  [16 x 8]   (g, 2t) (g, 2t + 1) (g + 8, 2t) (g + 8, 2t + 1)
+#pragma once
+#include "cuda/device.h"
+
+namespace ckeras::cuda {
+
+// c += a b in float32. Half: of ops/storage.h.
+template <class S>
+__device__ void multiply_add(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#if defined(__CUDA_ARCH__)
+  if constexpr (__is_same(S, Half<BF16Bits>)) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  } else {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  }
+#elif !defined(__CUDACC__)
+  uint64_t all[3][kWarp];
+  const uint64_t mine[3] = {uint64_t{a[1]} << 32 | a[0], uint64_t{a[3]} << 32 | a[2], uint64_t{b[1]} << 32 | b[0]};
+  for (int i = 0; i < 3; ++i) std::memcpy(all[i], emulate::exchange(mine[i]), sizeof all[i]);
+  const int lane = emulate::here.linear % kWarp, row = lane / 4;
+  const auto half = [](uint64_t pair, int which) { return S::get(static_cast<uint16_t>(pair >> (16 * which))); };
+  for (int e = 0; e < 4; ++e) {
+    const int m = row + 8 * (e / 2), n = 2 * (lane % 4) + e % 2;
+    for (int k = 0; k < 16; ++k) {
+      const int pair = k % 8 / 2, high = k / 8;  // a: registers 2 high + m / 8; b: register high
+      c[e] +=
+          half(all[high][m % 8 * 4 + pair] >> (32 * (m / 8)), k % 2) * half(all[2][n * 4 + pair] >> (32 * high), k % 2);
+    }
+  }
+#endif
+}
+
+// Four matrices of 8 x 8 halves in shared memory, whose rows' addresses the lanes give, eight a matrix: register i is
+// the pair (g, 2t), (g, 2t + 1) of matrix i, or turned the pair (2t, g), (2t + 1, g).
+template <bool kTurned>
+__device__ void load_matrices(uint32_t (&r)[4], const uint16_t* row) {
+#if defined(__CUDA_ARCH__)
+  const unsigned address = static_cast<unsigned>(__cvta_generic_to_shared(row));
+  if constexpr (kTurned) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(address)
+                 : "memory");
+  } else {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(address)
+                 : "memory");
+  }
+#elif !defined(__CUDACC__)
+  if (reinterpret_cast<uintptr_t>(row) % 16 != 0) std::abort();
+  const uint64_t* rows = emulate::exchange(reinterpret_cast<uint64_t>(row));
+  const int lane = emulate::here.linear % kWarp, g = lane / 4, t = lane % 4;
+  for (int i = 0; i < 4; ++i) {
+    uint16_t pair[2];
+    for (int j = 0; j < 2; ++j) {
+      const int line = kTurned ? 2 * t + j : g, column = kTurned ? g : 2 * t + j;
+      pair[j] = reinterpret_cast<const uint16_t*>(rows[8 * i + line])[column];
+    }
+    r[i] = static_cast<uint32_t>(pair[1]) << 16 | pair[0];
+  }
+#endif
+}
+
+// Eight halves to shared memory, or zeros where they are not there; done after the wait for its group.
+__device__ inline void copy_async(uint16_t* shared, const uint16_t* global, bool there) {
+#if defined(__CUDA_ARCH__)
+  asm volatile(
+      "cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))),
+      "l"(global), "r"(there ? 16 : 0)
+      : "memory");
+#elif !defined(__CUDACC__)
+  if (reinterpret_cast<uintptr_t>(shared) % 16 != 0) std::abort();
+  if (!there) {
+    std::memset(shared, 0, 16);
+  } else if (reinterpret_cast<uintptr_t>(global) % 16 != 0) {
+    std::abort();
+  } else {
+    std::memcpy(shared, global, 16);
+  }
+#endif
+}
+__device__ inline void end_group() {
+#if defined(__CUDA_ARCH__)
+  asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+// All but the last kLeft groups of this thread are there.
+template <int kLeft>
+__device__ void wait_for_groups() {
+#if defined(__CUDA_ARCH__)
+  asm volatile("cp.async.wait_group %0;" ::"n"(kLeft) : "memory");
+#endif
+}
+
+}  // namespace ckeras::cuda
