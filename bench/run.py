@@ -20,11 +20,20 @@ import networks  # noqa: E402
 import overhead  # noqa: E402
 import peak  # noqa: E402
 import startup  # noqa: E402
+import wide  # noqa: E402
 
-GROUPS = {"kernels": kernels, "families": families, "models": models, "networks": networks, "overhead": overhead}
+GROUPS = {
+    "kernels": kernels,
+    "families": families,
+    "wide": wide,
+    "models": models,
+    "networks": networks,
+    "overhead": overhead,
+}
 TITLES = {
     "kernels": "Kernels",
     "families": "Further families of kernels",
+    "wide": "One case of every other family",
     "models": "Training steps",
     "networks": "Training steps of larger networks",
     "overhead": "Small calls",

@@ -6,6 +6,7 @@ import numpy as np
 
 from ckeras._core import dtypes
 from ckeras._core.errors import ArgumentError, ShapeError
+from ckeras._core.host import Hosted
 from ckeras._core.primitive import broadcast_shapes
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import Tensor, TensorBase, from_numpy, scalar
@@ -170,6 +171,14 @@ def nonzero(x):
 # ---- sorted search and counting
 
 
+searchsorted_p = Hosted(
+    "searchsorted",
+    lambda seq, v, side: (v.shape, "int32"),
+    lambda seq, v, side: np.searchsorted(seq, v, side),
+    doc="the places of v in the ascending vector seq",
+)
+
+
 @public_op
 def searchsorted(sorted_sequence, values, side="left"):
     """Where each of `values` belongs in the sorted vector: before equal elements, or with `side="right"` after. int32.
@@ -182,18 +191,7 @@ def searchsorted(sorted_sequence, values, side="left"):
     seq, v = promote(sorted_sequence, values)
     if seq.ndim != 1:
         raise ShapeError(f"[searchsorted] sorted_sequence must be a vector, got shape {seq.shape}")
-    n = seq.shape[0]
-    low = constant(v.shape, 0, "int32")
-    if not n:
-        return low
-    high = constant(v.shape, n, "int32")
-    for _ in range(n.bit_length()):  # halving, for all values at once
-        middle = (low + high) // 2
-        at = gather_p.bind(seq, choose(less(middle, n), middle, scalar(0, "int32")), axis=0)
-        beyond = less(at, v) if side == "left" else less_equal(at, v)
-        beyond = logical_and(beyond, less(low, high))
-        low, high = choose(beyond, middle + 1, low), choose(beyond, high, middle)
-    return low
+    return searchsorted_p.bind(seq, v, side=side)
 
 
 @public_op
@@ -233,9 +231,13 @@ def bincount(x, weights=None, minlength=0, sparse=False):
     w = None if weights is None else operand(weights)
     if w is not None and w.shape != x.shape:
         raise ShapeError(f"[bincount] weights must have the shape of x {x.shape}, got {w.shape}")
-    dtype = "int32" if w is None else w.dtype
-    exact = constant(x.shape, 1, "float64") if w is None else w if w.dtype in dtypes.FLOATS else as_dtype(w, "float64")
     rows = x.shape[0] if x.ndim == 2 else 1
+    if w is None:
+        places = values.astype("int64") + np.arange(rows).reshape(-1, 1) * bins
+        counts = np.bincount(places.ravel(), minlength=rows * bins).astype("int32")
+        return from_numpy(counts.reshape((rows, bins) if values.ndim == 2 else (bins,)), copy=False)
+    dtype = w.dtype
+    exact = w if dtype in dtypes.FLOATS else as_dtype(w, "float64")
     if x.ndim == 2:
         x = x + from_numpy((np.arange(rows, dtype=x.dtype) * bins).reshape(-1, 1))
     flat = _counts(to_shape(x, (x.size,)), to_shape(exact, (x.size,)), rows * bins)

@@ -8,7 +8,7 @@ from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import TensorBase, from_numpy
 from ckeras.ops._common import as_dtype, operand
-from ckeras.ops.shape import gather_p, pad_p
+from ckeras.ops.shape import concatenate_p, gather_p, pad_p
 
 __all__ = ["pad"]
 
@@ -75,5 +75,7 @@ def _mirrored(x, pairs, mode):
         if x.shape[axis] == 0:
             raise ShapeError(f"[pad] mode={mode!r} cannot extend axis {axis} of shape {x.shape}: it has no elements")
         places = np.pad(np.arange(x.shape[axis], dtype="int32"), (low, high), mode)
-        x = gather_p.bind(x, from_numpy(places), axis=axis)
+        ends = places[:low], places[low + x.shape[axis] :]
+        before, after = (gather_p.bind(x, from_numpy(p), axis=axis) for p in ends)
+        x = concatenate_p.bind(before, x, after, axis=axis)
     return x
