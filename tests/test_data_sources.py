@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -489,3 +491,46 @@ def test_empty_data(source, words):
         more = {"y": Y[:0]} if isinstance(given, np.ndarray) and run != m.predict else {}
         with pytest.raises(ValueError, match=words):
             run(given, verbose=0, **more)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_worker_processes_end_with_a_parent_that_is_killed():
+    code = """
+import os, signal, sys, numpy as np, ckeras as keras
+class Source(keras.utils.PyDataset):
+    def __len__(self): return 1000
+    def __getitem__(self, i):
+        if i == 5:
+            import multiprocessing
+            print(os.getpid(), flush=True)
+        return np.zeros((4, 2), "float32"), np.zeros((4, 1), "float32")
+class Kill(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 20: os.kill(os.getpid(), signal.SIGKILL)
+m = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+m.compile("sgd", "mse")
+m.fit(Source(workers=2, use_multiprocessing=True), shuffle=False, verbose=0, callbacks=[Kill()])
+"""
+    # The workers hold the pipe of stdout: it ends when they have.
+    start = time.monotonic()
+    run = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=60)
+    assert run.returncode == -signal.SIGKILL and run.stdout
+    assert time.monotonic() - start < 30
+
+
+def test_an_interruption_while_processes_start_waits_for_them(monkeypatch):
+    from ckeras.trainers import workers
+
+    class Slow(workers._Process):
+        def __init__(self, dataset):
+            super().__init__(dataset)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(workers, "_Process", Slow)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            model().fit(Batches(workers=2, use_multiprocessing=True), shuffle=False, verbose=0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert no_worker_is_left()

@@ -1,8 +1,10 @@
 """Batches made ahead of the training thread, by threads or by processes, and given in order."""
 
 import collections
+import contextlib
 import itertools
 import multiprocessing
+import os
 import pickle
 import queue
 import signal
@@ -13,6 +15,24 @@ from concurrent.futures import Future, wait
 from ckeras.utils.dataset import make_batch
 
 SIGNAL_SECONDS = 0.1  # a wait lasts so long at most before Python looks at signals that came to another thread
+PARENT_SECONDS = 1.0  # a worker process that waits looks so often whether its parent is gone
+
+
+@contextlib.contextmanager
+def _interrupts_wait():
+    """Ctrl-C has its effect at the end: one that came in the middle of a fork would lose the child."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or handler is None:
+        yield
+        return
+    came = []
+    signal.signal(signal.SIGINT, lambda *args: came.append(args))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if came and callable(handler):
+            handler(*came[0])
 
 
 class Prefetch:
@@ -32,8 +52,9 @@ class Prefetch:
         self._threads = []
         try:
             if processes:  # all of them before the first thread: a fork copies no lock that a thread holds
-                for _ in range(workers):
-                    self._processes.append(_Process(dataset))
+                with _interrupts_wait():
+                    for _ in range(workers):
+                        self._processes.append(_Process(dataset))
             makers = self._processes or itertools.repeat(lambda index: make_batch(dataset, index), workers)
             for make in makers:
                 thread = threading.Thread(target=self._work, args=(make,), name="ckeras-batches", daemon=True)
@@ -96,7 +117,9 @@ class _Process:
     def __init__(self, dataset):
         context = multiprocessing.get_context()
         self._pipe, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(dataset, other), name="ckeras-batches", daemon=True)
+        self._process = context.Process(
+            target=_serve, args=(dataset, other, os.getpid()), name="ckeras-batches", daemon=True
+        )
         self._process.start()
         other.close()  # so that its end is seen here
 
@@ -125,11 +148,18 @@ class _Process:
         self._pipe.close()
 
 
-def _serve(dataset, pipe):
-    """Answers numbers of batches until the other side is gone. Ctrl-C is for the main process, which ends this one."""
+def _serve(dataset, pipe, creator):
+    """Answers numbers of batches until the other side is gone. Ctrl-C is for the main process, which ends this one.
+
+    A process killed leaves its end of the pipe to the workers it forked: they look whether it is their parent still.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    child = os.getppid() == creator  # not where a server makes the processes
     while True:
         try:
+            while not pipe.poll(PARENT_SECONDS):
+                if child and os.getppid() != creator:
+                    return
             index = pipe.recv()
         except EOFError:
             return
