@@ -62,7 +62,8 @@ def summary_expand_nested():
 
 
 def summary_show_trainable():
-    return text(show_trainable=True) != text() and "Trainable" in text(show_trainable=True)
+    rows = {line.split()[1]: line.split()[-2] for line in text(show_trainable=True).splitlines() if "(Dense)" in line}
+    return rows == {"first": "Y", "last": "N"} and "Trainable" not in text().splitlines()[2]
 
 
 def summary_layer_range():
