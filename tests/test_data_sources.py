@@ -73,7 +73,7 @@ class Endless(keras.utils.PyDataset):
 
 
 def no_worker_is_left():
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         threads = [t for t in threading.enumerate() if t.name == "ckeras-batches"]
         processes = [p for p in multiprocessing.active_children() if p.name == "ckeras-batches"]
@@ -122,13 +122,16 @@ def test_workers_run_at_once_and_not_too_far_ahead():
     class Source:
         def __getitem__(self, i):
             if i < 3:
-                gate.wait(10)  # passes only when three batches are made at once
+                gate.wait(60)  # passes only when three batches are made at once
             made.append(i)
             return i
 
     feed = Prefetch(Source(), range(20), workers=3, processes=False, ahead=5)
     assert next(feed) == 0
-    time.sleep(0.1)
+    deadline = time.monotonic() + 60
+    while len(made) < 6 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)  # for what must not be made
     assert set(made) == {0, 1, 2, 3, 4, 5}  # one taken, five ahead
     assert list(feed) == list(range(1, 20))
     feed.stop_workers()
@@ -198,19 +201,29 @@ def test_stop_iteration_in_a_batch_is_no_end_of_data():
 
 
 @pytest.mark.parametrize("processes", [False, True])
-def test_an_interruption_ends_at_once(processes):
-    source = Batches(delay=0.5, workers=2, use_multiprocessing=processes)
+def test_an_interruption_waits_for_no_batch(processes):
     timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    gate = threading.Event()
+
+    class Waiting(Batches):
+        def on_epoch_begin(self):
+            timer.start()
+
+        def __getitem__(self, i):
+            gate.wait(120)
+            return super().__getitem__(i)
+
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     start = time.monotonic()
     try:
-        timer.start()
         with pytest.raises(KeyboardInterrupt):
-            model().fit(source, shuffle=False, verbose=0)
+            model().fit(Waiting(workers=2, use_multiprocessing=processes), shuffle=False, verbose=0)
+        assert time.monotonic() - start < 100
     finally:
+        gate.set()
         timer.join()
         signal.signal(signal.SIGINT, before)
-    assert time.monotonic() - start < 1.5
+    assert no_worker_is_left()
 
 
 def test_stopping_early_ends_the_workers():
@@ -512,10 +525,8 @@ m.compile("sgd", "mse")
 m.fit(Source(workers=2, use_multiprocessing=True), shuffle=False, verbose=0, callbacks=[Kill()])
 """
     # The workers hold the pipe of stdout: it ends when they have.
-    start = time.monotonic()
-    run = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=60)
+    run = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=120)
     assert run.returncode == -signal.SIGKILL and run.stdout
-    assert time.monotonic() - start < 30
 
 
 def test_an_interruption_while_processes_start_waits_for_them(monkeypatch):

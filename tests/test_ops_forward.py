@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -117,7 +117,9 @@ def test_dropout(dtype):
 
 # ---- shapes and axes by hypothesis
 
-modest = settings(derandomize=True, max_examples=40, deadline=None, database=None)
+modest = settings(
+    derandomize=True, max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 @modest

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ckeras as keras
 from ckeras import ops
 
-modest = settings(derandomize=True, max_examples=60, deadline=None, database=None)
+modest = settings(
+    derandomize=True, max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 SIZES = st.sampled_from([0, 1, 2, 3, 5, 8, 17, 33])
 SOME = st.sampled_from([1, 2, 3, 5, 8, 17])

@@ -41,12 +41,12 @@ def pack(path, members, method=zipfile.ZIP_STORED):
 
 
 def refuses(path, words=".", **kwargs):
-    """The load raises, soon, and global state is what it was."""
+    """The load raises, without much work, and global state is what it was."""
     before = global_state()
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ValueError, match=words):
         keras.models.load_model(path, **kwargs)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 5
     assert global_state() == before
 
 

@@ -196,6 +196,6 @@ def test_a_hostile_load_takes_less_than_64_MB(tmp_path, good):
         pack(tmp_path / f"{name}.keras", members, zipfile.ZIP_DEFLATED)
     paths = [pack(tmp_path / "good.keras", good), *(tmp_path / f"{name}.keras" for name in attacks)]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    run = subprocess.run([sys.executable, "-c", MEASURE, *paths], env=env, capture_output=True, text=True, timeout=60)
+    run = subprocess.run([sys.executable, "-c", MEASURE, *paths], env=env, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) < 64 * 1024
