@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 
 THREADS = int(os.environ.get("CKERAS_NUM_THREADS", 0)) or os.cpu_count() or 1
 OURS = "ckeras"
-SETTLE = 0.06  # seconds in which other libraries' threads stop spinning: OpenBLAS takes 2^26 cycles
 PEERS = ("numpy", "torch", "jax", "jaxlib", "keras", "tensorflow")
 
 
@@ -109,6 +108,16 @@ class Result:
         return peak.floor(self.flops, self.bytes) if peak and (self.flops or self.bytes) else None
 
 
+def settle():
+    """Waits until this process's threads stop spinning for more work: NumPy's OpenBLAS keeps on for 0.1 s."""
+    end = time.perf_counter() + 1
+    busy = True
+    while busy and time.perf_counter() < end:
+        before = time.process_time()
+        time.sleep(0.02)
+        busy = time.process_time() - before > 0.002
+
+
 def measure(case, rounds, budget):
     """Median seconds a step. Each round gives every contestant about `budget` seconds, one after the other.
 
@@ -119,7 +128,7 @@ def measure(case, rounds, budget):
     result = Result(case.name, {}, case.flops, case.bytes, case.rate)
     repeats, times = {}, {}
     for name, call in case.contestants.items():
-        time.sleep(SETTLE)
+        settle()
         try:
             call()
             start = time.perf_counter()
@@ -134,7 +143,7 @@ def measure(case, rounds, budget):
             if sum(times_of) * case.steps * repeats[name] > 100 * budget:
                 continue
             call = case.contestants[name]
-            time.sleep(SETTLE)
+            settle()
             if repeats[name] > 1:
                 for _ in range(min(repeats[name], 3)):
                     call()  # its caches and threads are awake
