@@ -4,12 +4,16 @@
 #include <cstring>
 
 #include "cpu/parallel.h"
+#include "ops/move/turn.h"
 
 namespace ckeras::move {
 namespace {
 
 constexpr int64_t kPiece = 1 << 15;  // elements a piece of parallel work moves, about
-constexpr int64_t kTile = 16;        // a transposing tile: at least a cache line each way for 4-byte elements
+constexpr int64_t kStrip = 16;       // short runs that are read one after the other
+constexpr int64_t kShortRun = 128;   // bytes: shorter ones leave parts of lines that were fetched
+constexpr size_t kBlockBytes = 512;  // of their neighbours in the destination, at most
+constexpr int64_t kNarrow = 512;     // what is turned over of a long dimension beside a short one
 
 // body(destination offset, source offset) for each index of the outer dimensions in [begin, end).
 template <class Body>
@@ -21,9 +25,15 @@ void walk(const Dim* dims, int rank, int64_t begin, int64_t end, const Body& bod
     dst += index[d] * dims[d].dst;
     src += index[d] * dims[d].src;
   }
-  for (int64_t i = begin; i < end; ++i) {
-    body(dst, src);
-    for (int d = rank - 1; d >= 0; --d) {
+  const Dim last = rank > 0 ? dims[rank - 1] : Dim{1, 0, 0};
+  for (int64_t i = begin; i < end;) {  // along the last dimension to its end
+    const int64_t n = std::min(end - i, rank > 0 ? last.n - index[rank - 1] : 1);
+    for (int64_t k = 0; k < n; ++k) body(dst + k * last.dst, src + k * last.src);
+    if ((i += n) == end) return;
+    dst -= (last.n - n) * last.dst;
+    src -= (last.n - n) * last.src;
+    index[rank - 1] = 0;
+    for (int d = rank - 2; d >= 0; --d) {
       dst += dims[d].dst;
       src += dims[d].src;
       if (++index[d] < dims[d].n) break;
@@ -34,14 +44,30 @@ void walk(const Dim* dims, int rank, int64_t begin, int64_t end, const Body& bod
   }
 }
 
+// kBytes to 2 kBytes bytes: both ends, which may overlap.
+template <size_t kBytes>
+void copy_ends(void* dst, const void* src, size_t bytes) {
+  char first[kBytes], last[kBytes];
+  std::memcpy(first, src, kBytes);
+  std::memcpy(last, static_cast<const char*>(src) + bytes - kBytes, kBytes);
+  std::memcpy(dst, first, kBytes);
+  std::memcpy(static_cast<char*>(dst) + bytes - kBytes, last, kBytes);
+}
+
+// One byte or more.
+void copy_bytes(void* dst, const void* src, size_t bytes) {
+  if (bytes > 32) return static_cast<void>(std::memcpy(dst, src, bytes));
+  if (bytes >= 16) return copy_ends<16>(dst, src, bytes);
+  if (bytes >= 8) return copy_ends<8>(dst, src, bytes);
+  if (bytes >= 4) return copy_ends<4>(dst, src, bytes);
+  if (bytes >= 2) return copy_ends<2>(dst, src, bytes);
+  *static_cast<char*>(dst) = *static_cast<const char*>(src);
+}
+
 template <class T>
 void copy_run(T* dst, const T* src, Dim inner) {
   if (inner.dst == 1 && inner.src == 1) {
-    if (inner.n < 16) {
-      for (int64_t i = 0; i < inner.n; ++i) dst[i] = src[i];
-    } else {
-      std::memcpy(dst, src, inner.n * sizeof(T));
-    }
+    copy_bytes(dst, src, static_cast<size_t>(inner.n) * sizeof(T));
   } else if (inner.dst == 1 && inner.src == 0) {
     std::fill_n(dst, inner.n, *src);
   } else {
@@ -75,48 +101,81 @@ void copy_rows(T* dst, const T* src, const Plan& plan) {
   });
 }
 
-// A whole tile, dst[j * dst_step + i] = src[i * src_step + j]: each line of the source is read once and whole, so lines
-// that the cache would keep in one place do not drive each other out.
+// Dimension `k` is contiguous in the source and the last one in the destination: blocks, so that lines of both are
+// whole. Where one of the two is short, the other is cut into pieces that stay in the cache.
 template <class T>
-void copy_tile(T* dst, int64_t dst_step, const T* src, int64_t src_step) {
-  T lines[kTile][kTile];
-  for (int64_t i = 0; i < kTile; ++i) std::memcpy(lines[i], src + i * src_step, sizeof(lines[i]));
-  for (int64_t j = 0; j < kTile; ++j) {
-    T column[kTile];
-    for (int64_t i = 0; i < kTile; ++i) column[i] = lines[i][j];
-    std::memcpy(dst + j * dst_step, column, sizeof(column));
-  }
-}
-
-// Dimension `k` is contiguous in the source and `inner` in the destination: tiles, so that both stay in the cache.
-template <class T>
-void copy_tiles(T* dst, const T* src, const Plan& plan, int k) {
+void copy_blocks(T* dst, const T* src, const Plan& plan, int k) {
+  constexpr int64_t kSide = kBlockSide<T>;
   const Dim across = plan.dims[k], inner = plan.dims[plan.rank - 1];
-  Dim outer[kMaxRank + 1];
+  const bool narrow = across.n < Square<T>::kLanes || inner.n < Square<T>::kLanes || inner.dst != 1;
+  const int64_t wide = narrow ? kNarrow : kSide;
+  const bool streamed = !narrow && across.n * inner.n * static_cast<int64_t>(sizeof(T)) >= cpu::kStreamBytes;
+  const int64_t strips = (across.n + wide - 1) / wide, blocks = (inner.n + wide - 1) / wide;
+  Dim outer[kMaxRank];
   int rank = 0;
   int64_t items = 1;
   for (int d = 0; d < plan.rank - 1; ++d) {
     if (d != k) outer[rank++] = plan.dims[d];
   }
-  const int64_t strips = (across.n + kTile - 1) / kTile;
-  outer[rank++] = {strips, kTile * across.dst, kTile * across.src};
+  if (strips > 1) outer[rank++] = {strips, wide * across.dst, wide * across.src};
+  if (blocks > 1) outer[rank++] = {blocks, wide * inner.dst, wide * inner.src};
   for (int d = 0; d < rank; ++d) items *= outer[d].n;
-  const int64_t grain = std::max<int64_t>(1, kPiece / (kTile * inner.n));
+  const int64_t grain = std::max<int64_t>(1, kPiece / (std::min(wide, across.n) * std::min(wide, inner.n)));
   cpu::parallel_for(items, grain, [&](int64_t begin, int64_t end) {
     int64_t item = begin;
     walk(outer, rank, begin, end, [&](int64_t to, int64_t from) {
-      const int64_t width = std::min(kTile, across.n - item++ % strips * kTile);
-      for (int64_t first = 0; first < inner.n; first += kTile) {
-        const int64_t last = std::min(first + kTile, inner.n);
-        if (width == kTile && last == first + kTile && inner.dst == 1) {
-          copy_tile(dst + to + first, across.dst, src + from + first * inner.src, inner.src);
-          continue;
+      const int64_t columns = std::min(wide, across.n - item / blocks % strips * wide);
+      const int64_t rows = std::min(wide, inner.n - item % blocks * wide);
+      ++item;
+      if (!narrow) {
+        turn_block(dst + to, across.dst, src + from, inner.src, rows, columns, streamed);
+      } else if (across.n < inner.n) {
+        for (int64_t j = 0; j < columns; ++j) {
+          copy_run(dst + to + j * across.dst, src + from + j * across.src, {rows, inner.dst, inner.src});
         }
+      } else {
+        for (int64_t i = 0; i < rows; ++i) {
+          copy_run(dst + to + i * inner.dst, src + from + i * inner.src, {columns, across.dst, across.src});
+        }
+      }
+    });
+    if (streamed) cpu::end_stream();
+  });
+}
+
+// Short runs, of which those along dimension `k` are the closest in the source, and those along the last but one
+// neighbours in the destination: blocks of them through a buffer, so that lines of both are read and written once.
+template <class T>
+void copy_runs(T* dst, const T* src, const Plan& plan, int k) {
+  const Dim across = plan.dims[k], along = plan.dims[plan.rank - 2], inner = plan.dims[plan.rank - 1];
+  const size_t run = static_cast<size_t>(inner.n) * sizeof(T);
+  const int64_t length = static_cast<int64_t>(kBlockBytes / run);
+  const int64_t strips = (across.n + kStrip - 1) / kStrip, blocks = (along.n + length - 1) / length;
+  Dim outer[kMaxRank];
+  int rank = 0;
+  int64_t items = 1;
+  for (int d = 0; d < plan.rank - 2; ++d) {
+    if (d != k) outer[rank++] = plan.dims[d];
+  }
+  outer[rank++] = {strips, kStrip * across.dst, kStrip * across.src};
+  outer[rank++] = {blocks, length * along.dst, length * along.src};
+  for (int d = 0; d < rank; ++d) items *= outer[d].n;
+  const int64_t cost = std::min(kStrip, across.n) * std::min(length, along.n) * inner.n;
+  cpu::parallel_for(items, std::max<int64_t>(1, kPiece / cost), [&](int64_t begin, int64_t end) {
+    int64_t item = begin;
+    walk(outer, rank, begin, end, [&](int64_t to, int64_t from) {
+      char buffer[kStrip][kBlockBytes];
+      const int64_t width = std::min(kStrip, across.n - item / blocks % strips * kStrip);
+      const int64_t count = std::min(length, along.n - item % blocks * length);
+      ++item;
+      for (int64_t i = 0; i < count; ++i) {
+        const T* line = src + from + i * along.src;
         for (int64_t j = 0; j < width; ++j) {
-          for (int64_t i = first; i < last; ++i) {
-            dst[to + j * across.dst + i * inner.dst] = src[from + j * across.src + i * inner.src];
-          }
+          copy_bytes(buffer[j] + static_cast<size_t>(i) * run, line + j * across.src, run);
         }
+      }
+      for (int64_t j = 0; j < width; ++j) {
+        std::memcpy(dst + to + j * across.dst, buffer[j], static_cast<size_t>(count) * run);
       }
     });
   });
@@ -125,12 +184,36 @@ void copy_tiles(T* dst, const T* src, const Plan& plan, int k) {
 template <class T>
 void copy(T* dst, const T* src, const Plan& plan) {
   const Dim inner = plan.dims[plan.rank - 1];
+  if (inner.src == 1 && inner.dst == 1 && plan.rank > 2 && inner.n * static_cast<int64_t>(sizeof(T)) < kShortRun &&
+      plan.dims[plan.rank - 2].dst == inner.n) {
+    for (int k = 0; k < plan.rank - 2; ++k) {
+      if (plan.dims[k].src == inner.n) return copy_runs(dst, src, plan, k);
+    }
+  }
   if (inner.src != 1 && inner.src != 0 && inner.n > 1) {
     for (int k = 0; k < plan.rank - 1; ++k) {
-      if (plan.dims[k].src == 1) return copy_tiles(dst, src, plan, k);
+      if (plan.dims[k].src == 1) return copy_blocks(dst, src, plan, k);
     }
   }
   copy_rows(dst, src, plan);
+}
+
+// Short runs become single, wider elements, where every step and both addresses allow it: then they can be turned over.
+void widen(Plan* plan, int64_t* itemsize, const void* dst, const void* src) {
+  const Dim inner = plan->dims[plan->rank - 1];
+  const int64_t run = inner.n * *itemsize;
+  const auto addresses = reinterpret_cast<uintptr_t>(dst) | reinterpret_cast<uintptr_t>(src);
+  if (inner.dst != 1 || inner.src != 1 || plan->rank == 1 || run > 16 || (run & (run - 1)) != 0) return;
+  if (addresses % static_cast<uintptr_t>(run) != 0) return;
+  for (int d = 0; d < plan->rank - 1; ++d) {
+    if (plan->dims[d].dst % inner.n != 0 || plan->dims[d].src % inner.n != 0) return;
+  }
+  --plan->rank;
+  for (int d = 0; d < plan->rank; ++d) {
+    plan->dims[d].dst /= inner.n;
+    plan->dims[d].src /= inner.n;
+  }
+  *itemsize = run;
 }
 
 // f with the unsigned integer of that many bytes.
@@ -143,8 +226,10 @@ void with_size(int64_t itemsize, const F& f) {
       return f(uint16_t{});
     case 4:
       return f(uint32_t{});
-    default:
+    case 8:
       return f(uint64_t{});
+    default:
+      return f(Wide{});
   }
 }
 
@@ -153,6 +238,7 @@ void with_size(int64_t itemsize, const F& f) {
 void strided_copy(void* dst, const void* src, int64_t itemsize, const Dim* dims, int rank) noexcept {
   Plan plan;
   if (!simplify(dims, rank, &plan)) return;
+  widen(&plan, &itemsize, dst, src);
   with_size(itemsize,
             [&](auto t) { copy(static_cast<decltype(t)*>(dst), static_cast<const decltype(t)*>(src), plan); });
 }
