@@ -10,6 +10,7 @@
 #include "bind/convert.h"
 #include "bind/errors.h"
 #include "bind/program.h"
+#include "bind/quick.h"
 #include "bind/run.h"
 #include "cpu/thread_pool.h"
 #include "runtime/registry.h"
@@ -60,6 +61,7 @@ PYBIND11_MODULE(_engine, module) {
   bind_array(module);
   bind_cell(module);
   bind_run(module);
+  bind_quick(module);
   bind_program(module);
 
   module.def("op_table", op_table,

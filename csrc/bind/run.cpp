@@ -6,7 +6,6 @@
 #include "bind/convert.h"
 #include "bind/errors.h"
 #include "cpu/denormals.h"
-#include "runtime/step.h"
 
 namespace ckeras::bind {
 namespace {
@@ -44,17 +43,7 @@ py::object run(PyObject* const* args) {
                      new_array(std::move(array), PyTuple_CheckExact(pair[0]) ? pair[0] : nullptr));
   }
 
-  const Step step(op, in.span(), out.span(), ints.span(), floats.span());
-  StorageRef workspace;
-  if (step.workspace_bytes()) workspace = Storage::allocate(step.workspace_bytes());
-  Fault fault;
-  {
-    std::optional<py::gil_scoped_release> release;
-    if (bytes >= kReleaseGilBytes) release.emplace();
-    const cpu::FlushDenormals flush;
-    step.run(in.data(), out.data(), workspace ? workspace->data() : nullptr, &fault);
-  }
-  if (fault.code) throw FaultError(step.name(), fault);
+  run_step(Step(op, in.span(), out.span(), ints.span(), floats.span()), in.data(), out.data(), bytes);
   return results;
 }
 
@@ -78,6 +67,19 @@ PyMethodDef kRun = {
     "results and that nobody else reads. Returns a tuple of Arrays."};
 
 }  // namespace
+
+void run_step(const Step& step, const View* in, const View* out, int64_t bytes) {
+  StorageRef workspace;
+  if (step.workspace_bytes()) workspace = Storage::allocate(step.workspace_bytes());
+  Fault fault;
+  {
+    std::optional<py::gil_scoped_release> release;
+    if (bytes >= kReleaseGilBytes) release.emplace();
+    const cpu::FlushDenormals flush;
+    step.run(in, out, workspace ? workspace->data() : nullptr, &fault);
+  }
+  if (fault.code) throw FaultError(step.name(), fault);
+}
 
 void bind_run(py::module_& module) {
   module.add_object("run", PyCFunction_NewEx(&kRun, nullptr, module.attr("__name__").ptr()));

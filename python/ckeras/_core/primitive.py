@@ -12,6 +12,7 @@ from ckeras._core.tensor import Tensor
 _run = _engine.run
 _Fault = _engine.Fault
 OP_IDS = {row["name"]: i for i, row in enumerate(_engine.op_table())}
+_ARITIES = {row["name"]: row["arity"] for row in _engine.op_table()}
 FOLDS = frozenset(row["name"] for row in _engine.op_table() if row["folds"])
 
 # Every primitive by name; the records in `ops` fill it.
@@ -112,10 +113,15 @@ class Primitive:
         return outs if self.multi else outs[0]
 
 
+def _never(*args):
+    return None
+
+
 class Elementwise(Primitive):
     """A primitive whose arguments broadcast; its `vjp` works on broadcast shapes, sums back to the inputs follow.
 
-    `result` is the output's dtype, or `None` for that of the last argument.
+    `result` is the output's dtype, or `None` for that of the last argument. `quick(*args)` does in one call of the
+    engine what `bind` does for tensors of one dtype that no tape watches, and gives `None` for anything else.
     """
 
     elementwise = True
@@ -123,6 +129,14 @@ class Elementwise(Primitive):
     def __init__(self, name, vjp=None, result=None, doc=""):
         self.result = result
         super().__init__(name, self._spec, vjp=vjp and _summed(vjp), doc=doc)
+        self.quick = self.quick_way()
+
+    def quick_way(self, floats_only=False):
+        """`quick`, or what takes only floats."""
+        arity = _ARITIES.get(self.name, 0)
+        if arity not in (1, 2) or self.result not in (None, "bool"):
+            return _never
+        return _engine.quick_elementwise(self.op_id, arity, floats_only, self.result == "bool")
 
     def _spec(self, *args):
         shape = args[0].shape
@@ -132,6 +146,9 @@ class Elementwise(Primitive):
         return shape, self.result or args[-1].dtype
 
     def bind(self, *args):
+        out = self.quick(*args)
+        if out is not None:
+            return out
         shape = args[0].shape
         for a in args:
             if a.__class__ is not Tensor:

@@ -206,3 +206,6 @@ class Variable(TensorBase):
         kept, tensor = saved
         self.__dict__.update(kept)
         self._set_storage(tensor)
+
+
+_engine.set_tensors(Tensor, Variable, state)

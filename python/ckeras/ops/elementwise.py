@@ -65,11 +65,11 @@ def _number(x):
     return cast_p.bind(x, dtype="int32") if x.dtype == "bool" else x
 
 
-def _publish(op, name, doc, primitive):
+def _publish(op, name, doc, primitive, floats_only=False):
     op.__name__ = op.__qualname__ = name
     op.__doc__ = doc
     op.primitive = primitive
-    return public_op(op)
+    return public_op(op, primitive.quick_way(floats_only))
 
 
 def unary(name, doc, vjp, take=float_operand, result=None):
@@ -80,7 +80,7 @@ def unary(name, doc, vjp, take=float_operand, result=None):
     def op(x):
         return bind(take(x))
 
-    return _publish(op, name, doc, primitive)
+    return _publish(op, name, doc, primitive, take is not operand)
 
 
 def two(name, doc, vjp, result=None, of_bools=None, as_float=False):
@@ -102,7 +102,7 @@ def two(name, doc, vjp, result=None, of_bools=None, as_float=False):
                 return of_bools(x1, x2)
         return bind(x1, x2)
 
-    return _publish(op, name, doc + _PROMOTED, primitive)
+    return _publish(op, name, doc + _PROMOTED, primitive, checked)
 
 
 def zero_like(g):

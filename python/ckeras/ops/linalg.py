@@ -2,6 +2,7 @@
 
 import math
 
+from ckeras import _engine
 from ckeras._core import dtypes
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive, broadcast_shapes
@@ -71,7 +72,6 @@ def _product(a, b):
     return reduce(sum_p, wide, (a.ndim - 1,), False)
 
 
-@public_op
 def matmul(x1, x2):
     """The matrix product over the last two dimensions; leading ones broadcast. Vectors lose their added dimension.
 
@@ -107,6 +107,9 @@ def matmul(x1, x2):
     if b.ndim == 1:
         shape = shape[:-1]
     return to_shape(out, shape)
+
+
+matmul = public_op(matmul, _engine.quick_matmul(matmul_p.op_id))
 
 
 def _batched(a, b):

@@ -8,10 +8,6 @@ from ckeras.ops.linalg import matmul
 from ckeras.ops.shape import ravel, reshape, squeeze, transpose
 
 
-def _forward(op):
-    return lambda self, other: op(self, other)
-
-
 def _backward(op):
     return lambda self, other: op(other, self)
 
@@ -36,7 +32,7 @@ for name, op in {
     "or": e.logical_or,
     "xor": e.logical_xor,
 }.items():
-    setattr(TensorBase, f"__{name}__", _forward(op))
+    setattr(TensorBase, f"__{name}__", op)
     setattr(TensorBase, f"__r{name}__", _backward(op))
 
 for name, op in {
