@@ -14,14 +14,15 @@ EPOCHS = 3
 
 def train(number, contestant):
     """MiB at the highest while a network was trained, and MiB that our Program planned."""
+    import network
     import networks
 
     n = networks.NETWORKS[number]
-    x, y = networks.data(n)
+    x, y = network.data(n)
     if contestant == "torch":
-        epoch = networks.torch_epoch(n, x, y)
+        epoch = network.torch_epoch(n, x, y)
     else:
-        epoch = networks.fit(networks.ckeras if contestant == "ckeras" else networks.keras, n, x, y)
+        epoch = network.fit(networks.ckeras if contestant == "ckeras" else networks.keras, n, x, y)
     for _ in range(EPOCHS):
         epoch()
     planned = 0

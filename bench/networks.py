@@ -4,17 +4,16 @@ As in `models`, a call is an epoch over arrays in memory and a time is a step's;
 """
 
 import functools
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 import ckeras
+import zoo
 from harness import Case, peer
 from models import keras_name
+from network import Network, data, fit, nn, torch, torch_epoch
 
-torch, keras = peer("torch"), peer("keras")
-nn = torch and torch.nn
+keras = peer("keras")
 WORDS = 20000
 
 
@@ -145,54 +144,13 @@ def torch_autoencoder():
     return nn.Sequential(*parts, nn.Flatten(), nn.Linear(32 * 32 * 16, 2))
 
 
-@dataclass(frozen=True)
-class Network:
-    name: str
-    build: Any  # of the package
-    module: Any  # of PyTorch
-    shape: tuple  # of one sample
-    words: bool  # samples are numbers of words
-    batch: int
-    steps: int  # an epoch
-
-
 NETWORKS = [
-    Network("ResNet-20 on 32x32", resnet20, torch_resnet20, (32, 32, 3), False, 64, 2),
-    Network("Embedding, two Bidirectional(LSTM(64)), 200 steps", two_lstms, torch_two_lstms, (200,), True, 32, 2),
-    Network("transformer encoder, 2 blocks, 128 steps", encoder, torch_encoder, (128,), True, 32, 2),
-    Network("tabular 30-256-256-256-2, BatchNorm, Dropout", table, torch_table, (30,), False, 2048, 4),
-    Network("strided convs 3-32-64-128, transposed back", autoencoder, torch_autoencoder, (32, 32, 3), False, 64, 2),
+    Network("ResNet-20 on 32x32", resnet20, torch_resnet20, (32, 32, 3), 64),
+    Network("Embedding, two Bidirectional(LSTM(64)), 200 steps", two_lstms, torch_two_lstms, (200,), 32, WORDS),
+    Network("transformer encoder, 2 blocks, 128 steps", encoder, torch_encoder, (128,), 32, WORDS),
+    Network("tabular 30-256-256-256-2, BatchNorm, Dropout", table, torch_table, (30,), 2048, steps=4),
+    Network("strided convs 3-32-64-128, transposed back", autoencoder, torch_autoencoder, (32, 32, 3), 64),
 ]
-
-
-def data(n):
-    rng, count = np.random.default_rng(0), n.batch * n.steps
-    shape = (count, *n.shape)
-    x = rng.integers(0, WORDS, shape).astype("int32") if n.words else rng.random(shape, "float32")
-    return x, rng.integers(0, 2, count).astype("int32")
-
-
-def fit(k, n, x, y):
-    k.utils.set_random_seed(0)
-    model = n.build(k)
-    model.compile(optimizer="adam", loss=k.losses.SparseCategoricalCrossentropy(from_logits=True))
-    return functools.partial(model.fit, x, y, batch_size=n.batch, epochs=1, shuffle=False, verbose=0)
-
-
-def torch_epoch(n, x, y):
-    torch.manual_seed(0)
-    module, loss_of = n.module(), nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(module.parameters(), fused=True)
-    x = torch.from_numpy(x.transpose(0, 3, 1, 2).copy() if x.ndim == 4 else x)
-    y = torch.from_numpy(y.astype("int64"))
-
-    def run():
-        for i in range(0, len(x), n.batch):
-            optimizer.zero_grad()
-            loss_of(module(x[i : i + n.batch]), y[i : i + n.batch]).backward()
-            optimizer.step()
-
-    return run
 
 
 def resnet50():
@@ -207,7 +165,7 @@ def resnet50():
 
 
 def cases(quick=False):
-    for n in NETWORKS:
+    for n in NETWORKS + zoo.NETWORKS:
         x, y = data(n)
         contestants = {"ckeras": fit(ckeras, n, x, y)}
         if torch:
