@@ -43,7 +43,7 @@ def test_bias_and_activation_join_the_kernel_before_them():
 def _same_bits(f, *shapes, dtype=F32):
     """The program of `f`, when it gives the bits of the eager run, sums of -0 among them."""
     rng = np.random.default_rng(3)
-    xs = [convert(np.where(rng.random(s) < 0.3, -0.0, rng.normal(size=s)).astype(dtype)) for s in shapes]
+    xs = [ops.cast(np.where(rng.random(s) < 0.3, -0.0, rng.normal(size=s)), dtype) for s in shapes]
     program = compile(f, *[(s, dtype) for s in shapes])
     assert program.run(xs).numpy().tobytes() == f(*xs).numpy().tobytes()
     return program
@@ -64,6 +64,18 @@ def test_a_residual_joins_the_matmul_before_it():
     assert double.n_kernels == 1
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("shape", [(70, 300), (1, 40), (33, 31)])
+def test_a_half_rounds_between_the_steps_that_join(dtype, activation, shape):
+    m, k = shape
+    f = getattr(ops, activation)
+    b = ops.cast(np.linspace(-1, 1, 37), dtype)
+    program = _same_bits(lambda x, w, r: f(ops.matmul(x, w) + b) + r, (m, k), (k, 37), (m, 37), dtype=dtype)
+    assert program.n_kernels == 1 and f"activation={activation}" in str(program) and "residual=True" in str(program)
+    assert _same_bits(lambda x, w: f(ops.matmul(x, w)), (m, k), (k, 37), dtype=dtype).n_kernels == 1
+
+
 def test_what_a_residual_does_not_join():
     shapes = (3, 4), (4, 5), (3, 5)
     # After a residual no bias and no activation join.
@@ -71,9 +83,6 @@ def test_what_a_residual_does_not_join():
     assert "activation" not in str(late)
     biased = _same_bits(lambda x, w, r: ops.matmul(x, w) + r + r[0], *shapes)
     assert biased.n_kernels > 1
-    # A half is rounded before the residual is added.
-    half = _same_bits(lambda x, w, r: ops.matmul(x, w) + r, *shapes, dtype="float16")
-    assert "residual" not in str(half)
     # What the loop of the sum makes on its way; what is made after the product; what is wanted by itself.
     assert "residual" not in str(_same_bits(lambda x, w, r: ops.matmul(x, w) + ops.exp(r), *shapes))
     assert "residual" not in str(_same_bits(lambda x, w, r: ops.matmul(x, w) + ops.transpose(r), *shapes[:2], (5, 3)))
@@ -83,6 +92,38 @@ def test_what_a_residual_does_not_join():
         return ops.matmul(ops.transpose(y), y + r)
 
     assert "residual" not in str(_same_bits(twice, *shapes))
+
+
+def test_a_bias_cast_late_joins_all_the_same():
+    def f(x, w, b):
+        y = ops.matmul(ops.cast(x, "bfloat16"), ops.cast(w, "bfloat16"))
+        return ops.cast(ops.relu(y + ops.cast(b, "bfloat16")), F32)
+
+    program = _same_bits(f, (5, 6), (6, 7), (7,))
+    assert "activation=relu" in str(program) and "fused[add" not in str(program)
+
+
+@pytest.mark.parametrize("record, slots", [(sgd_update_p, 1), (adam_update_p, 2)])
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_an_update_reads_the_gradients_of_halves(record, slots, half):
+    attrs = {"has_momentum": True, "nesterov": True, "momentum": 0.9}
+    if slots == 2:
+        attrs = {"amsgrad": False, "one_minus_beta_1": 0.1, "one_minus_beta_2": 0.001, "epsilon": 1e-7}
+
+    def f(p, x, y, m, v):
+        gradient = ops.cast(ops.matmul(ops.cast(x, half), ops.cast(y, half)), F32)
+        return record.bind(convert(np.float32(0.1)), p, gradient, *(ops.square(m), ops.square(v))[:slots], **attrs)[0]
+
+    program = _same_bits(f, (30, 40), (30, 8), (8, 40), (30, 40), (30, 40))
+    listing = str(program)
+    assert listing.index("matmul") < listing.index("_update") and "cast" not in listing[listing.index("matmul") :]
+
+    def g(p, x, y, m, v):
+        gradient = ops.cast(ops.matmul(ops.cast(x, half), ops.cast(y, half)), F32)
+        moved = record.bind(convert(np.float32(0.1)), p, gradient, *(ops.square(m), ops.square(v))[:slots], **attrs)[0]
+        return moved + gradient
+
+    _same_bits(g, (30, 40), (30, 8), (8, 40), (30, 40), (30, 40))
 
 
 def test_transposes_and_broadcasts_are_strides():

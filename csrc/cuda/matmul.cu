@@ -48,7 +48,7 @@ Status run_matmul(const Call& call, Queue& queue) {
             call.in[1].as<const E>(),
             call.out[0].as<E>(),
             {s.bias != nullptr ? s.bias->as<const E>() : nullptr, static_cast<Epilogue>(s.activation),
-             s.residual != nullptr ? s.residual->as<const E>() : nullptr}};
+             s.residual != nullptr ? s.residual->as<const E>() : nullptr, true}};
         return launch_tensor_cores(queue, p, s.transpose_a, s.transpose_b);
       }
     }
@@ -62,7 +62,7 @@ Status run_matmul(const Call& call, Queue& queue) {
                             call.out[0].as<E>(),
                             s.transpose_b,
                             {s.bias != nullptr ? s.bias->as<const E>() : nullptr, static_cast<Epilogue>(s.activation),
-                             s.residual != nullptr ? s.residual->as<const E>() : nullptr}});
+                             s.residual != nullptr ? s.residual->as<const E>() : nullptr, true}});
   };
   return with_floats(call.out[0].dtype, [&](auto storage) {
     s.transpose_a ? start(storage, std::true_type()) : start(storage, std::false_type());

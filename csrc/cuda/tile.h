@@ -77,25 +77,27 @@ struct EndOf {
   const typename S::Element* bias;  // of column 0, or null
   Epilogue activation;
   const typename S::Element* residual = nullptr;  // one an element of the result, or null
+  bool stepwise = false;                          // each step rounds to the element, as ops of their own would
 
   CKERAS_MEMBER typename S::Element operator()(typename S::T sum, int64_t column, int64_t element) const {
     using V = typename S::V;
+    const auto rounded = [this](V x) { return stepwise ? V(S::get(S::put(x.x))) : x; };
     V v = sum;
-    if (bias != nullptr) v = v + V(S::get(bias[column]));
+    if (bias != nullptr) v = rounded(v) + V(S::get(bias[column]));
     switch (activation) {
       case Epilogue::Relu:
         v = max(v, V(0));
         break;
       case Epilogue::Sigmoid:
-        v = sigmoid(v);
+        v = sigmoid(rounded(v));
         break;
       case Epilogue::Tanh:
-        v = tanh(v);
+        v = tanh(rounded(v));
         break;
       case Epilogue::None:
         break;
     }
-    if (residual != nullptr) v = v + V(S::get(residual[element]));
+    if (residual != nullptr) v = rounded(v) + V(S::get(residual[element]));
     return S::put(v.x);
   }
 };

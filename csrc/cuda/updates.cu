@@ -20,8 +20,8 @@ struct Batch {
     const void *p, *g, *old[kSlots + 1];
     void *moved, *fresh[kSlots + 1];
     int64_t size;
-    int32_t pieces_end;  // of this variable and those before it
-    DType dtype;
+    int32_t pieces_end;     // of this variable and those before it
+    DType dtype, gradient;  // of all but g, of g
   };
   Variable variables[kMostVariables];
   const void* scalars[Rule::kScalars];
@@ -51,7 +51,7 @@ __global__ void __launch_bounds__(kThreads)
     for (int64_t i = begin + threadIdx.x; i < end; i += blockDim.x) {
       V slots[kSlots + 1];
       for (int j = 0; j < kSlots; ++j) slots[j] = element_as<T>(v.old[j], i, v.dtype);
-      const V moved = Rule::step(V(element_as<T>(v.p, i, v.dtype)), V(element_as<T>(v.g, i, v.dtype)), slots, k);
+      const V moved = Rule::step(V(element_as<T>(v.p, i, v.dtype)), V(element_as<T>(v.g, i, v.gradient)), slots, k);
       put_element(v.moved, i, v.dtype, moved.x);
       for (int j = 0; j < kSlots; ++j) put_element(v.fresh[j], i, v.dtype, slots[j].x);
     }
@@ -93,6 +93,7 @@ void run_in(const Call& call, Queue& queue) {
     }
     v.size = size;
     v.dtype = out[0].dtype;
+    v.gradient = in[1].dtype;
     v.pieces_end = static_cast<int32_t>((batch.count == 0 ? 0 : batch.variables[batch.count - 1].pieces_end) + pieces);
     ++batch.count;
   }

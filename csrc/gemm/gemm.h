@@ -16,7 +16,9 @@
 //   A     row_step(), k_step(), const T* at(i, p)       if it has that: may be read in place
 //   B     bool readable(), const T* at(j, p), stride    read in place, rows of N contiguous, when readable
 //   C     T* row(i)                                     where row i of the result begins
-//         void done(i, j, rows, columns)                if it has that: this block of C is complete
+//         void done(T* const* from, i, j, rows, columns)  if it has that: this block of C is complete, rows at from[]
+//         bool passing()                                  if it has that, too: blocks are done at once, row() is not
+//         asked
 #pragma once
 #include "cpu/parallel.h"
 #include "gemm/epilogue.h"
@@ -159,12 +161,22 @@ struct Gemm {
     }
   }
 
+  bool passes() const {
+    if constexpr (requires { c.passing(); }) return c.passing();
+    return false;
+  }
+
   void multiply(int64_t i, int64_t j, int64_t k) const {
     const int64_t row = m0 + i * plan.rows, column = n0 + j * plan.width;
     const int64_t rows = least(plan.rows, m1 - row), columns = this->columns(j);
     const int64_t length = least(kBlock, k1 - k);
     T* at[kTileRows];
-    for (int64_t r = 0; r < rows; ++r) at[r] = c.row(row + r) + column;
+    [[maybe_unused]] alignas(64) T passing[kPanelRows * kMaxTileVectors * kLanes];
+    if (passes()) {
+      for (int64_t r = 0; r < rows; ++r) at[r] = passing + r * plan.width;
+    } else {
+      for (int64_t r = 0; r < rows; ++r) at[r] = c.row(row + r) + column;
+    }
     const P* from = column_panel(j) + (k - k0) * plan.width;
     int64_t stride = plan.width;
     if (in_place(j)) {
@@ -177,7 +189,7 @@ struct Gemm {
                                                    k == 0);
     if (k + length == plan.k) {
       if (!ending.nothing()) end_block(ending.at(row, column), at, rows, columns);
-      if constexpr (requires { c.done(row, column, rows, columns); }) c.done(row, column, rows, columns);
+      if constexpr (requires { c.done(at, row, column, rows, columns); }) c.done(at, row, column, rows, columns);
     }
   }
 

@@ -1,6 +1,7 @@
 // Products of bfloat16 by pairs of numbers (HalfPair of gemm/tile.h): the operands, packed, and the result, rounded at
 // the end. Only for .isa.cpp files, of avx512.
 #pragma once
+#include "gemm/half_ending.h"
 #include "gemm/pack.h"
 #include "gemm/tile.h"
 
@@ -77,24 +78,17 @@ struct HalfMatrix {
   }
 };
 
-// The result: added up in `sums`, rounded block by block.
+// The result: added up in `sums`, or block by block when these are null; ended and rounded block by block.
 struct HalfRows {
   float* sums;
   uint16_t* data;
   int64_t stride;
+  HalfEnding<Half<BF16Bits>> ending;
 
+  CKERAS_MEMBER bool passing() const { return sums == nullptr; }
   CKERAS_MEMBER float* row(int64_t i) const { return sums + i * stride; }
-  CKERAS_MEMBER void done(int64_t i0, int64_t j0, int64_t rows, int64_t columns) const {
-    for (int64_t i = i0; i < i0 + rows; ++i) {
-      const float* from = sums + i * stride + j0;
-      uint16_t* to = data + i * stride + j0;
-      for (int64_t j = 0; j < columns; j += V16::kLanes) {
-        uint16_t rounded[V16::kLanes];
-        const int64_t count = least(V16::kLanes, columns - j);
-        store_bf16(count == V16::kLanes ? to + j : rounded, V16::load(from + j, count));
-        if (count < V16::kLanes) __builtin_memcpy(to + j, rounded, count * sizeof *to);
-      }
-    }
+  CKERAS_MEMBER void done(float* const* from, int64_t i, int64_t j, int64_t rows, int64_t columns) const {
+    end_halves(ending.at(i, j), from, data + i * stride + j, stride, rows, columns);
   }
 };
 

@@ -77,9 +77,11 @@ inline double epsilon(DType dtype) {
 }
 
 // The op on every instruction set and 1, 2, 3 threads: within `terms` roundings of the reference (of float32 before the
-// last one for halves), and the same bits wherever the promise of docs/determinism.md holds.
+// last one for halves) and `slack` of the reference, and the same bits wherever the promise of docs/determinism.md
+// holds.
 inline void check_op(const std::string& what, const char* op, const std::vector<const Array*>& in, DType dtype,
-                     const std::vector<int64_t>& shape, const std::vector<int64_t>& ints, int64_t terms) {
+                     const std::vector<int64_t>& shape, const std::vector<int64_t>& ints, int64_t terms,
+                     double slack = 0) {
   const Array expected = run(cpu::Isa::Reference, op, in, dtype, shape, ints);
   const double rounding = dtype == DType::F64 ? 0x1p-52 : 0x1p-23;
   const Array* first = nullptr;
@@ -94,7 +96,7 @@ inline void check_op(const std::string& what, const char* op, const std::vector<
       int64_t wrong = 0;
       for (int64_t i = 0; i < got.view.size() && wrong == 0; ++i) {
         const double g = got.at(i), e = expected.at(i);
-        const double tolerance = rounding * (8 + static_cast<double>(terms)) + 4 * epsilon(dtype) * std::abs(e);
+        const double tolerance = rounding * (8 + static_cast<double>(terms)) + 4 * epsilon(dtype) * std::abs(e) + slack;
         if (!(std::abs(g - e) <= tolerance || (std::isnan(g) && std::isnan(e)) || g == e)) {
           std::cerr << where << ": element " << i << " is " << g << ", expected " << e << '\n';
           ++wrong;

@@ -54,6 +54,19 @@ void narrow(uint16_t* to, const float* from, int64_t n, const Store& store_half,
   });
 }
 
+// The inputs of `call`, widened.
+inline void widen_inputs(const Call& call, const Widened& wide) noexcept {
+  for (int i = 0; i < call.n_in; ++i) {
+    const uint16_t* from = call.in[i].as<const uint16_t>();
+    float* const to = wide.in[i].as<float>();
+    if (call.in[i].dtype == DType::F16) {
+      widen(to, from, call.in[i].size(), [](const uint16_t* p) { return load_f16(p); }, f16_to_f32);
+    } else {
+      widen(to, from, call.in[i].size(), [](const uint16_t* p) { return load_bf16(p); }, bf16_to_f32);
+    }
+  }
+}
+
 // `run_as(call, T{})` and `bytes_as(call, T{})` are the kernel of float and double; halves go through float.
 template <class F>
 void run_float(const Call& call, const F& run_as) noexcept {
@@ -61,15 +74,7 @@ void run_float(const Call& call, const F& run_as) noexcept {
   if (dtype == DType::F64) return run_as(call, double{});
   if (dtype == DType::F32) return run_as(call, float{});
   const Widened wide(call);
-  for (int i = 0; i < call.n_in; ++i) {
-    const uint16_t* from = call.in[i].as<const uint16_t>();
-    if (dtype == DType::F16) {
-      widen(wide.in[i].as<float>(), from, call.in[i].size(), [](const uint16_t* p) { return load_f16(p); }, f16_to_f32);
-    } else {
-      widen(
-          wide.in[i].as<float>(), from, call.in[i].size(), [](const uint16_t* p) { return load_bf16(p); }, bf16_to_f32);
-    }
-  }
+  widen_inputs(call, wide);
   run_as(wide.call, float{});
   for (int i = 0; i < call.n_out; ++i) {
     uint16_t* to = call.out[i].as<uint16_t>();

@@ -6,8 +6,9 @@
 //   ints transpose_a (a is stored [K, M]), transpose_b (b is stored [N, K]), activation (gemm/activation.h),
 //        has residual
 //
-// dtypes f16 bf16 f32 f64; halves accumulate in float32 and round once, at the end. Any size may be 0: K = 0 gives
-// activation(bias) + residual. The order of the sum over K is gemm/gemm.h's.
+// dtypes f16 bf16 f32 f64; halves accumulate in float32 and round the sum, then after each step of the ending, as ops
+// of their own would. Any size may be 0: K = 0 gives activation(bias) + residual. The order of the sum over K is
+// gemm/gemm.h's.
 #pragma once
 #include "runtime/kernel.h"
 

@@ -3,6 +3,7 @@
 #include "cpu/features.h"
 #include "gemm/batch.h"
 #include "gemm/gemm.h"
+#include "gemm/half_ending.h"
 #include "gemm/pairs.h"
 #include "gemm/widen.h"
 
@@ -23,6 +24,7 @@ struct Matmul {
   static CKERAS_MEMBER Matrix<T> left(const T* data, const MatmulShape& s) noexcept {
     return {data, s.transpose_a ? s.m : s.k, !s.transpose_a};
   }
+  int64_t bytes() const noexcept { return batch.total_bytes(); }
   // Of product i of the batch: all have one bias.
   Ending<T> at(Ending<T> ending, int64_t i) const noexcept {
     if (ending.residual != nullptr) ending.residual += i * s.m * s.n;
@@ -43,53 +45,106 @@ struct Matmul {
   }
 };
 
+template <class S>
+HalfEnding<S> half_ending(const MatmulShape& s) noexcept {
+  return {s.bias != nullptr ? s.bias->as<const uint16_t>() : nullptr, static_cast<Epilogue>(s.activation),
+          s.residual != nullptr ? s.residual->as<const uint16_t>() : nullptr, s.n};
+}
+
 #if defined(CKERAS_ISA_AVX512)
-// Of bfloat16, by pairs: the bits of Matmul<float> on widened operands, in half the multiplications.
+// Of bfloat16, by pairs: the bits of WideMatmul, in half the multiplications.
 struct PairMatmul {
   MatmulShape s;
   GemmPlan plan;
+  bool passing;  // one K block: sums need no memory
   Batch batch;
 
   explicit PairMatmul(const Call& call) noexcept
       : s(matmul_shape(call)),
         plan(plan_gemm<HalfPair>(s.m, s.n, ceil_div(s.k, 2), false)),
+        passing(s.k <= kKBlock),
         batch{s.batch, s.m * s.n * s.k / 2,
-              plan.bytes() + round_up(s.m * s.n * static_cast<int64_t>(sizeof(float)), 64)} {}
+              plan.bytes() + (passing ? 0 : round_up(s.m * s.n * static_cast<int64_t>(sizeof(float)), 64))} {}
 
-  // One row is bound by memory; a bias or residual of a half would have to be widened.
+  int64_t bytes() const noexcept { return batch.total_bytes(); }
+
+  // One row is bound by memory.
   static bool takes(const Call& call) noexcept {
     if (call.out[0].dtype != DType::BF16 || !cpu::has_bfloat16_dots()) return false;
     const MatmulShape s = matmul_shape(call);
-    return s.m > 1 && s.k > 0 && s.bias == nullptr && s.residual == nullptr;
+    return s.m > 1 && s.k > 0;
   }
 
   void run(const Call& call) const noexcept {
     const uint16_t* a = call.in[0].as<const uint16_t>();
     const uint16_t* b = call.in[1].as<const uint16_t>();
     uint16_t* c = call.out[0].as<uint16_t>();
+    const auto ending = half_ending<Half<BF16Bits>>(s);
     constexpr uint16_t kMinusZero = 0x8000;
     batch.run(call.workspace, [&](int64_t i, void* workspace) {
       const HalfMatrix left{a + i * s.m * s.k, s.transpose_a ? s.m : s.k, !s.transpose_a, s.k, kMinusZero};
       const HalfMatrix right{b + i * s.k * s.n, s.transpose_b ? s.k : s.n, s.transpose_b, s.k, 0};
-      float* const sums = reinterpret_cast<float*>(static_cast<char*>(workspace) + plan.bytes());
-      multiply_panels<HalfPair>(plan, left, right, HalfRows{sums, c + i * s.m * s.n, s.n},
-                                Ending<float>{nullptr, static_cast<Epilogue>(s.activation)}, workspace);
+      char* const sums = static_cast<char*>(workspace) + plan.bytes();
+      const HalfRows result{passing ? nullptr : reinterpret_cast<float*>(sums), c + i * s.m * s.n, s.n,
+                            ending.at(i * s.m, 0)};
+      multiply_panels<HalfPair>(plan, left, right, result, Ending<float>{nullptr, Epilogue::None}, workspace);
     });
   }
 };
 #endif
 
-void matmul(const Call& call) noexcept {
+// Of halves through float32.
+struct WideMatmul {
+  int64_t ints[4];
+  Call half;
+  Widened wide;
+
+  explicit WideMatmul(const Call& call) noexcept
+      : ints{call.ints[0], call.ints[1], 0, 0}, half(product(call, ints)), wide(half) {}
+  // Without what ends it.
+  static Call product(Call call, const int64_t* ints) noexcept {
+    call.n_in = 2;
+    call.ints = ints;
+    return call;
+  }
+  int64_t bytes() const noexcept { return wide.bytes + Matmul<float>(wide.call).batch.total_bytes(); }
+
+  template <class S>
+  void end(const MatmulShape& s, uint16_t* to) const noexcept {
+    const HalfEnding<S> ending = half_ending<S>(s);
+    const float* const sums = wide.out[0].as<const float>();
+    parallel_for(s.batch * s.m, most(1, kConvertGrain / most(1, s.n)), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const float* const row = sums + i * s.n;
+        end_halves(ending.at(i, 0), &row, to + i * s.n, s.n, 1, s.n);
+      }
+    });
+  }
+  void run(const Call& call) const noexcept {
+    widen_inputs(half, wide);
+    Matmul<float>(wide.call).run(wide.call);
+    uint16_t* const to = call.out[0].as<uint16_t>();
+    const MatmulShape s = matmul_shape(call);
+    call.out[0].dtype == DType::F16 ? end<Half<F16Bits>>(s, to) : end<Half<BF16Bits>>(s, to);
+  }
+};
+
+// f of the kernel that takes the call.
+template <class F>
+CKERAS_INLINE auto with_matmul(const Call& call, const F& f) {
 #if defined(CKERAS_ISA_AVX512)
-  if (PairMatmul::takes(call)) return PairMatmul(call).run(call);
+  if (PairMatmul::takes(call)) return f(PairMatmul(call));
 #endif
-  run_float(call, [](const Call& c, auto t) { Matmul<decltype(t)>(c).run(c); });
+  if (call.out[0].dtype == DType::F64) return f(Matmul<double>(call));
+  if (call.out[0].dtype == DType::F32) return f(Matmul<float>(call));
+  return f(WideMatmul(call));
+}
+
+void matmul(const Call& call) noexcept {
+  with_matmul(call, [&](const auto& kernel) { kernel.run(call); });
 }
 int64_t matmul_bytes(const Call& call) noexcept {
-#if defined(CKERAS_ISA_AVX512)
-  if (PairMatmul::takes(call)) return PairMatmul(call).batch.total_bytes();
-#endif
-  return bytes_float(call, [](const Call& c, auto t) { return Matmul<decltype(t)>(c).batch.total_bytes(); });
+  return with_matmul(call, [](const auto& kernel) { return kernel.bytes(); });
 }
 
 }  // namespace

@@ -20,10 +20,11 @@ void matmul(const Call& call, T) noexcept {
           sum +=
               a[s.transpose_a ? k * s.m + i : i * s.k + k].get() * b[s.transpose_b ? j * s.k + k : k * s.n + j].get();
         }
-        if (bias != nullptr) sum += bias[j].get();
-        sum = activate(sum, s.activation);
-        if (residual != nullptr) sum += (residual++)->get();
-        c[i * s.n + j].set(sum);
+        T& out = c[i * s.n + j];
+        out.set(sum);
+        if (bias != nullptr) out.set(out.get() + bias[j].get());
+        out.set(activate(out.get(), s.activation));
+        if (residual != nullptr) out.set(out.get() + (residual++)->get());
       }
     }
   }

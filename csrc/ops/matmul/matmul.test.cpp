@@ -22,7 +22,10 @@ void check_shape(DType dtype, int64_t batch, int64_t m, int64_t k, int64_t n, in
        {batch, m, k, n, int64_t{transpose_a}, int64_t{transpose_b}, int64_t{bias}, activation, int64_t{residual}}) {
     what += ' ' + std::to_string(value);
   }
-  check_op(what, "matmul", in, dtype, shape(m, n), {transpose_a, transpose_b, activation, residual}, k);
+  // Halves round before each step of the ending: the sum, whose size is about sqrt(k), and what is added to it.
+  const bool steps = (dtype == DType::F16 || dtype == DType::BF16) && (bias || activation != 0 || residual);
+  const double slack = steps ? epsilon(dtype) * (1 + std::sqrt(static_cast<double>(k))) : 0;
+  check_op(what, "matmul", in, dtype, shape(m, n), {transpose_a, transpose_b, activation, residual}, k, slack);
 }
 
 // Products around the least normal number, denormal operands and an odd K: where a tile of pairs could round otherwise.

@@ -23,6 +23,6 @@
 //
 // The formulas are in rules.h. INPLACE: an output may be the memory of its own variable's p or slot. Each operation
 // rounds (none is fused), so the bits are those of the same formula in elementwise ops. Variables may have any float
-// dtypes; halves compute in float32.
+// dtypes; halves compute in float32. The gradient has its variable's dtype, or is a half of a float32 variable.
 #pragma once
 #include "runtime/kernel.h"

@@ -29,6 +29,12 @@ struct Number {
   friend Number select(bool m, Number a, Number b) { return m ? a : b; }
 };
 
+Number element(const View& view, int64_t i) {
+  Number out;
+  with_float(view.dtype, [&](auto t) { out = Number(view.as<const decltype(t)>()[i].get()); });
+  return out;
+}
+
 template <class Rule>
 void run(const Call& call) {
   constexpr int kSlots = Rule::kSlots;
@@ -43,7 +49,7 @@ void run(const Call& call) {
       for (int64_t i = 0; i < out->size(); ++i) {
         Number slots[kSlots + 1];
         for (int j = 0; j < kSlots; ++j) slots[j] = at(in[2 + j], i);
-        const Number moved = Rule::step(at(in[0], i), at(in[1], i), slots, k);
+        const Number moved = Rule::step(at(in[0], i), element(in[1], i), slots, k);
         out[0].as<T>()[i].set(moved.x);
         for (int j = 0; j < kSlots; ++j) out[1 + j].as<T>()[i].set(slots[j].x);
       }

@@ -113,6 +113,26 @@ void check_bits(cpu::Isa isa, const Rule& rule) {
   CHECK(same);
 }
 
+// Halves as gradients of float32 variables give the bits of the same gradients widened.
+void check_half_gradients(cpu::Isa isa, const Rule& rule, DType half) {
+  const std::vector<Out> variables = {{DType::F32, {3}}, {DType::F32, {5, 4099}}};
+  std::vector<Array> wide = operands(rule, variables), narrow = wide;
+  for (size_t v = 0; v < variables.size(); ++v) {
+    const size_t place = static_cast<size_t>(rule.scalars) + v * static_cast<size_t>(rule.slots + 2) + 1;
+    Array g(half, variables[v].shape);
+    for (int64_t i = 0; i < g.view.size(); ++i) {
+      g.set(i, wide[place].at(i));
+      wide[place].set(i, g.at(i));
+    }
+    std::vector<Array> fresh;
+    for (size_t i = 0; i < narrow.size(); ++i) fresh.push_back(i == place ? std::move(g) : std::move(narrow[i]));
+    narrow = std::move(fresh);
+  }
+  const Outcome expected = run(isa, rule.op, pointers(wide), results(rule, variables), rule.attributes);
+  const Outcome got = run(isa, rule.op, pointers(narrow), results(rule, variables), rule.attributes);
+  for (size_t i = 0; i < got.out.size(); ++i) CHECK(got.out[i].bytes == expected.out[i].bytes);
+}
+
 // Whether check_bits knows the formula.
 bool exact(const Rule& rule) {
   const std::string_view op = rule.op;
@@ -152,6 +172,7 @@ int main() {
     check_reference(rule, {});
     for (cpu::Isa isa : cpu::supported_isas()) {
       if (isa != cpu::Isa::Reference && exact(rule)) check_bits(isa, rule);
+      for (DType half : {DType::F16, DType::BF16}) check_half_gradients(isa, rule, half);
     }
   }
   return CHECK_RESULT();

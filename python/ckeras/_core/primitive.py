@@ -42,7 +42,8 @@ class Primitive:
     and `.dtype`. `pack(*args, **attrs)` gives the kernel's ints and floats. `vjp(ctx, *grads)` gives a gradient or
     `None` per input, written with ops; `ctx` has `inputs`, `outputs`, `attrs` and `needs` (a bool per input).
     `vjp=None` means that there is no derivative, and asking for it raises. `in_place(inputs, attrs)` gives, per output,
-    the number of the input whose memory it may take. Arguments were checked by the caller.
+    the number of the input whose memory it may take. `gradients(equation)` gives the numbers of the inputs that may be
+    halves where their variables are float32. Arguments were checked by the caller.
     """
 
     elementwise = False
@@ -50,7 +51,7 @@ class Primitive:
     traced = None  # the primitive that stands for it in a trace, where that is another
     alias = False  # the output is the input's memory under another shape
 
-    def __init__(self, name, spec, pack=no_attributes, vjp=None, doc="", multi=False, in_place=None):
+    def __init__(self, name, spec, pack=no_attributes, vjp=None, doc="", multi=False, in_place=None, gradients=None):
         self.name = name
         self.spec = spec
         self.pack = pack
@@ -58,6 +59,7 @@ class Primitive:
         self.doc = doc
         self.multi = multi
         self.in_place = in_place
+        self.gradients = gradients
         self.op_id = OP_IDS.get(name)
         if name in PRIMITIVES:
             raise ValueError(f"primitive {name!r} has two records")

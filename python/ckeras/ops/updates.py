@@ -31,6 +31,7 @@ def _update(name, scalars, slots, ints=(), floats=()):
         doc=f"{scalars} scalars, then p, g and slots a variable -> p' and slots' a variable",
         multi=True,
         in_place=lambda inputs, attrs: kept(len(inputs), attrs),
+        gradients=lambda eq: range(scalars + 1, len(eq.inputs), count(eq.attrs) + 2),
     )
 
 

@@ -1,15 +1,16 @@
 """Bias and activation move into the matmul or convolution that they follow, a residual into the matmul.
 
-Only for float32 and float64: a half would be rounded between the steps, and the bits would differ. The elementwise step
-must be the only reader of what the kernel makes; a reshape that keeps the last dimension may stand in between. After a
-residual nothing joins: `activation(a b + bias) + residual`.
+A convolution of halves takes none: it would skip the roundings between the steps, and the bits would differ; the matmul
+of halves makes them. The elementwise step must be the only reader of what the kernel makes; a reshape that keeps the
+last dimension may stand in between. After a residual nothing joins: `activation(a b + bias) + residual`.
 """
 
 from ckeras._core.passes.simplify import count_uses, equation
 from ckeras._core.tensor import Tensor
 from ckeras._core.trace import Tracer
 
-_KERNELS = ("matmul", "conv")
+_WHOLE = ("float32", "float64")
+_KERNELS = {"matmul": (*_WHOLE, "float16", "bfloat16"), "conv": _WHOLE}
 
 
 def absorb_epilogues(equations, results):
@@ -52,21 +53,21 @@ def _is_relu(eq):
     if eq.primitive.name != "maximum":
         return False
     zero = eq.inputs[1]
-    return zero.__class__ is Tensor and zero.shape == () and str(zero.numpy()) == "0.0"
+    return zero.__class__ is Tensor and zero.shape == () and str(float(zero.numpy())) == "0.0"
 
 
 def _kernel_behind(value, shape, made_by, uses):
     """(the kernel's equation, the reshape between or None) when `value` is read once and shaped as the result."""
     eq = made_by.get(id(value))
     reshape = None
-    if eq is None or uses.get(id(value)) != 1 or value.shape != shape or value.dtype not in ("float32", "float64"):
+    if eq is None or uses.get(id(value)) != 1 or value.shape != shape:
         return None
     if eq.primitive.name == "reshape" and eq.inputs[0].shape[-1:] == value.shape[-1:]:
         reshape = eq
         if uses.get(id(eq.inputs[0])) != 1:
             return None
         eq = made_by.get(id(eq.inputs[0]))
-    if eq is None or eq.primitive.name not in _KERNELS or eq.attrs.get("residual"):
+    if eq is None or value.dtype not in _KERNELS.get(eq.primitive.name, ()) or eq.attrs.get("residual"):
         return None
     return eq, reshape
 
@@ -99,7 +100,7 @@ def _is_residual(value, eq, kernel, made_by, uses):
 
 
 def _ready(value, kernel, kept, made_by):
-    """Whether `value` is known before the kernel runs."""
+    """Whether `value` is known before the kernel runs, or is once its cast has moved there."""
     maker = made_by.get(id(value))
     if maker is None:
         return True
@@ -107,8 +108,12 @@ def _ready(value, kernel, kept, made_by):
         if eq is maker:
             return True
         if eq is kernel:
-            return False
-    return False
+            break
+    if maker.primitive.name not in ("cast", "reshape") or not _ready(maker.inputs[0], kernel, kept, made_by):
+        return False
+    kept.remove(maker)
+    kept.insert(kept.index(kernel), maker)
+    return True
 
 
 def _take(eq, found, made_by, kept, bias=None, activation=None, residual=None):

@@ -3,10 +3,11 @@
 from ckeras._core.passes.epilogue import absorb_epilogues
 from ckeras._core.passes.fuse import fuse
 from ckeras._core.passes.simplify import simplify
+from ckeras._core.passes.updates import absorb_casts
 
 
 def optimize(equations, values):
     """The equations that `values` need, simplified and fused, and the values in terms of them."""
     equations, values = simplify(equations, values)
-    equations = absorb_epilogues(equations, values)
+    equations = absorb_casts(absorb_epilogues(equations, values), values)
     return fuse(equations, values), values
