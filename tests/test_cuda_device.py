@@ -1,6 +1,7 @@
 """What `ckeras.device` and its report say of drivers that are absent, old, empty or broken: fakes, built here in C."""
 
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -10,6 +11,9 @@ import pytest
 
 import ckeras
 from ckeras import _cuda
+from ckeras._core import device as core_device
+from ckeras._core.host import Hosted
+from ckeras._core.primitive import PRIMITIVES
 
 # A driver that answers as FAKE_* say; a library of kernels made with CUDA 13.0.
 DRIVER = r"""
@@ -52,9 +56,9 @@ def look(fakes, monkeypatch, library="libckeras_cuda.so", **settings):
 @pytest.mark.parametrize(
     "settings, why",
     [
-        ({}, "does not run operations or models on them yet"),
+        ({}, None),
         ({"FAKE_VERSION": 12040}, "the driver runs CUDA 12.4 at most and this build needs 13.0; install driver 580"),
-        ({"FAKE_VERSION": 13020}, "does not run operations or models on them yet"),
+        ({"FAKE_VERSION": 13020}, None),
         ({"FAKE_COUNT": 0}, "the driver sees no device"),
         ({"FAKE_INIT": 100}, "the driver sees no device"),
         ({"FAKE_INIT": 803}, "different versions; restart"),
@@ -69,6 +73,15 @@ def look(fakes, monkeypatch, library="libckeras_cuda.so", **settings):
 )
 def test_obstacles(fakes, monkeypatch, settings, why):
     found = look(fakes, monkeypatch, **settings)
+    if why is None:
+        assert found.obstacle() is None
+        assert _cuda.report(found)[-2:] == [
+            "used     cpu:0",
+            "why      CKERAS_DEVICE is not gpu; ckeras.device(...) chooses gpu:0 in a program",
+        ]
+        monkeypatch.setenv("CKERAS_DEVICE", "gpu")
+        assert _cuda.report(found)[-2:] == ["used     gpu:0", "why      CKERAS_DEVICE is gpu"]
+        return
     assert re.search(why, found.obstacle()), found.obstacle()
     assert any(re.search(why, line) for line in _cuda.report(found))
 
@@ -98,7 +111,7 @@ def python(code, **environment):
     path = os.pathsep.join(p for p in sys.path if p)
     done = subprocess.run(
         [sys.executable, *code],
-        env={**os.environ, "PYTHONPATH": path, **environment},
+        env={**os.environ, "PYTHONPATH": path, "CKERAS_CUDA_EMULATED": "", **environment},
         capture_output=True,
         text=True,
     )
@@ -127,8 +140,10 @@ def test_ckeras_device(fakes):
 def test_the_scope_says_why(fakes, monkeypatch):
     monkeypatch.setattr(_cuda.look, "__defaults__", (str(fakes / "libcuda.so.1"), fakes / "libckeras_cuda.so"))
     monkeypatch.setenv("FAKE_INIT", "803")
+    monkeypatch.setenv("CKERAS_CUDA_EMULATED", "")
+    monkeypatch.setattr(core_device, "_devices", {})
     for name in ("gpu", "cuda:0"):
-        with pytest.raises(RuntimeError, match=r"restart the machine\. ckeras computes on"), ckeras.device(name):
+        with pytest.raises(RuntimeError, match=r"restart the machine\. 'cpu:0' can"), ckeras.device(name):
             pass
     monkeypatch.setenv("FAKE_INIT", "0")
     with pytest.raises(RuntimeError, match=r"'gpu:3' cannot be used: the driver has 1 dev"), ckeras.device("gpu:3"):
@@ -140,3 +155,10 @@ def test_the_scope_says_why(fakes, monkeypatch):
 def test_the_module_is_the_function():
     status, text = python(["-c", "import ckeras.device\nwith ckeras.device('cpu'): print('in')"])
     assert (status, text) == (0, "in\n")
+
+
+def test_what_numpy_computes_for_a_gpu_is_listed():
+    page = (pathlib.Path(__file__).parent.parent / "docs" / "cuda.md").read_text()
+    listed = re.search(r"These\s+primitives,.*?\): (.*?)\. No other", page, re.DOTALL)[1]
+    hosted = [name for name, primitive in PRIMITIVES.items() if isinstance(primitive, Hosted)]
+    assert ckeras.ops.svd and re.findall(r"`(\w+)`", listed) == sorted(hosted)

@@ -1,8 +1,16 @@
 #include "cuda/device_array.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "cuda/queue.h"
 
 namespace ckeras::cuda {
+namespace {
+
+constexpr int64_t kPiece = int64_t{16} << 20;  // of a copy by way of pinned memory
+
+}  // namespace
 
 void expect(int error, const std::string& what) {
   if (error != 0) throw DeviceError("the device failed at " + what + ": " + message(error));
@@ -35,23 +43,48 @@ class Device::Card : public Driver {
   }
 };
 
-Device::Device() : card_(std::make_unique<Card>()), allocator_(std::make_unique<Allocator>(*card_)) {}
+class Device::Pinned : public Card {
+ public:
+  void* take(int64_t bytes) override {
+    void* p = nullptr;
+    return allocate_pinned(&p, bytes) == 0 ? p : nullptr;
+  }
+  void give(void* segment) override { release_pinned(segment); }
+};
+
+Device::Device()
+    : card_(std::make_unique<Card>()),
+      pinned_(std::make_unique<Pinned>()),
+      allocator_(std::make_unique<Allocator>(*card_)),
+      staging_(std::make_unique<Allocator>(*pinned_)) {}
 
 std::shared_ptr<Device> Device::open(int index) {
   expect(use_device(index), "the choice of device " + std::to_string(index));
   std::shared_ptr<Device> device(new Device);
+  device->index_ = index;
   expect(make_stream(&device->stream_), "a stream");
+  expect(make_stream(&device->feeding_), "a stream");
   return device;
 }
 
+void Device::enter() const { expect(use_device(index_), "the choice of device " + std::to_string(index_)); }
+
 // Every array holds its device, so none is left.
 Device::~Device() {
-  if (stream_ == nullptr) return;
-  wait_for(stream_);
-  drop_stream(stream_);
+  for (void* stream : {feeding_, stream_}) {
+    if (stream == nullptr) continue;
+    wait_for(stream);
+    drop_stream(stream);
+  }
 }
 
-Buffer::~Buffer() { device_->give(data_); }
+Buffer::~Buffer() {
+  if (give_back_) {
+    give_back_();
+  } else {
+    device_->give(data_);
+  }
+}
 void Device::give(void* p) {
   const std::lock_guard lock(mutex_);
   allocator_->free(p);
@@ -70,9 +103,22 @@ DeviceArray Device::empty(const View& type, const std::string& tensor) {
 
 DeviceArray Device::put(const View& host, const std::string& tensor) {
   DeviceArray array = empty(host, tensor);
-  wait();  // the memory may still be in use by work that was queued before
-  expect(copy_in(array.view.data, host.data, host.nbytes()), "a copy of " + tensor + " to the device");
+  send(array.view.data, host.data, host.nbytes(), stream_);
   return array;
+}
+
+void Device::send(void* to, const void* host, int64_t bytes, void* stream) {
+  for (int64_t at = 0; at < bytes; at += kPiece) {
+    const int64_t piece = std::min(kPiece, bytes - at);
+    const std::lock_guard lock(mutex_);
+    if (staging_->reserved() > 8 * kPiece) expect(wait_for(stream), "the copies queued");
+    void* const p = staging_->allocate(piece, nullptr, "pinned memory of the host for copies");
+    std::memcpy(p, static_cast<const char*>(host) + at, static_cast<size_t>(piece));
+    const int error = queue_copy_in(static_cast<char*>(to) + at, p, piece, stream);
+    staging_->use_on(p, stream);
+    staging_->free(p);
+    expect(error, "a copy to the device");
+  }
 }
 
 void Device::fetch(const DeviceArray& array, void* host) {
@@ -93,6 +139,7 @@ void Device::reset_peak() {
 void Device::release() {
   const std::lock_guard lock(mutex_);
   allocator_->release();
+  staging_->release();
 }
 
 }  // namespace ckeras::cuda

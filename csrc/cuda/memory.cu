@@ -20,6 +20,7 @@ int copy_out(void* host, const void* device, int64_t bytes) {
   return cudaMemcpy(host, device, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost);
 }
 int fill(void* device, int byte, int64_t bytes) { return cudaMemset(device, byte, static_cast<size_t>(bytes)); }
+bool is_emulated() { return false; }
 int device_count() {
   int n = 0;
   return cudaGetDeviceCount(&n) == cudaSuccess ? n : 0;
@@ -48,6 +49,18 @@ int event_passed(void* event, bool* passed) {
   return error == cudaErrorNotReady ? cudaSuccess : error;
 }
 int drop_event(void* event) { return cudaEventDestroy(static_cast<cudaEvent_t>(event)); }
+int make_event(void** event) {
+  return cudaEventCreateWithFlags(reinterpret_cast<cudaEvent_t*>(event), cudaEventDisableTiming);
+}
+int record_again(void* event, void* stream) { return cudaEventRecord(static_cast<cudaEvent_t>(event), of(stream)); }
+int wait_for_event(void* event) { return cudaEventSynchronize(static_cast<cudaEvent_t>(event)); }
+int wait_on_stream(void* stream, void* event) {
+  return cudaStreamWaitEvent(of(stream), static_cast<cudaEvent_t>(event), 0);
+}
+int allocate_pinned(void** p, int64_t bytes) {
+  return cudaHostAlloc(p, static_cast<size_t>(bytes < 1 ? 1 : bytes), cudaHostAllocDefault);
+}
+int release_pinned(void* p) { return cudaFreeHost(p); }
 int memory_left(int64_t* bytes) {
   size_t left = 0, all = 0;
   const cudaError_t error = cudaMemGetInfo(&left, &all);
@@ -56,6 +69,10 @@ int memory_left(int64_t* bytes) {
 }
 int queue_copy(void* to, const void* from, int64_t bytes, void* stream) {
   return bytes == 0 ? 0 : cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDeviceToDevice, of(stream));
+}
+int queue_copy_in(void* device, const void* pinned, int64_t bytes, void* stream) {
+  return bytes == 0 ? 0
+                    : cudaMemcpyAsync(device, pinned, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, of(stream));
 }
 int queue_fill(void* device, int byte, int64_t bytes, void* stream) {
   return bytes == 0 ? 0 : cudaMemsetAsync(device, byte, static_cast<size_t>(bytes), of(stream));
@@ -89,6 +106,7 @@ int fill(void* device, int byte, int64_t bytes) {
   if (bytes > 0) std::memset(device, byte, static_cast<size_t>(bytes));
   return 0;
 }
+bool is_emulated() { return true; }
 int device_count() { return 1; }
 const char* message(int error) { return std::strerror(error); }
 bool is_out_of_memory(int error) { return error == ENOMEM; }
@@ -118,6 +136,12 @@ int event_passed(void*, bool* passed) {
   return 0;
 }
 int drop_event(void* event) { return release(event); }
+int make_event(void** event) { return make_stream(event); }
+int record_again(void*, void*) { return 0; }
+int wait_for_event(void*) { return 0; }
+int wait_on_stream(void*, void*) { return 0; }
+int allocate_pinned(void** p, int64_t bytes) { return allocate(p, bytes); }
+int release_pinned(void* p) { return release(p); }
 int memory_left(int64_t* bytes) {
   *bytes = 0;
   return 0;
@@ -125,6 +149,9 @@ int memory_left(int64_t* bytes) {
 int queue_copy(void* to, const void* from, int64_t bytes, void*) {
   now_or_noted([=] { copy_in(to, from, bytes); });
   return 0;
+}
+int queue_copy_in(void* device, const void* pinned, int64_t bytes, void* stream) {
+  return queue_copy(device, pinned, bytes, stream);
 }
 int queue_fill(void* device, int byte, int64_t bytes, void*) {
   now_or_noted([=] { fill(device, byte, bytes); });

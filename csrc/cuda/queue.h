@@ -54,6 +54,7 @@ int copy_in(void* device, const void* host, int64_t bytes);
 int copy_out(void* host, const void* device, int64_t bytes);  // after all work on the default stream
 int fill(void* device, int byte, int64_t bytes);
 int device_count();
+bool is_emulated();  // the host stands for the device
 const char* message(int error);
 bool is_out_of_memory(int error);
 
@@ -66,9 +67,16 @@ int wait_for(void* stream);
 int record_event(void** event, void* stream);
 int event_passed(void* event, bool* passed);
 int drop_event(void* event);
+int make_event(void** event);
+int record_again(void* event, void* stream);    // forgets what it was recorded for before
+int wait_for_event(void* event);                // done at once when it was never recorded
+int wait_on_stream(void* stream, void* event);  // what is queued on the stream from now on comes after the event
 int memory_left(int64_t* bytes);
+int allocate_pinned(void** p, int64_t bytes);  // memory of the host that copies read beside other work
+int release_pinned(void* p);
 // Queued; between two places of the device.
 int queue_copy(void* to, const void* from, int64_t bytes, void* stream);
+int queue_copy_in(void* device, const void* pinned, int64_t bytes, void* stream);
 int queue_fill(void* device, int byte, int64_t bytes, void* stream);
 
 // What is queued on the stream from begin_graph on is not done but noted, and each launch of the graph does it again.

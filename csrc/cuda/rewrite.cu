@@ -6,18 +6,35 @@ namespace ckeras::cuda {
 
 void refuse(const std::string& what) { throw std::invalid_argument("Program on a device: " + what); }
 
+std::string describe_type(const View& view) {
+  std::string text = std::string(kDTypeNames[static_cast<int>(view.dtype)]) + "[";
+  for (int d = 0; d < view.rank; ++d) text += (d == 0 ? "" : ", ") + std::to_string(view.shape[d]);
+  return text + "]";
+}
+
+void DeviceCell::set(Device& device, const DeviceArray& value) {
+  const std::lock_guard lock(device.queueing());
+  device.enter();
+  if (array.memory.use_count() > 1) array = device.empty(value.view, "the value of a variable");
+  expect(queue_copy(array.view.data, value.view.data, value.view.nbytes(), device.stream()), "an assignment");
+}
+
 std::string name_of(int op) { return op == kChainOp ? "a fused loop" : name_of_op(op); }
-Faults faults_of(int op) { return op == kChainOp || is_elementwise(op) ? kHeeds : find_kernel(name_of_op(op))->faults; }
+bool has_kernel(int op) { return op >= 0 && !is_elementwise(op); }
+Faults faults_of(int op) {
+  if (op == kHostOp || op == kSwitchOp || op == kLoopOp) return kNone;
+  return has_kernel(op) ? find_kernel(name_of_op(op))->faults : kHeeds;
+}
 
 void refuse_unknown(const DeviceProgramSpec& spec) {
   for (const Instruction& instruction : spec.instructions) {
     const int op = instruction.op;
-    if (op == kHostOp) refuse("a function of the host cannot be called from a device");
-    if (op == kSwitchOp || op == kLoopOp) refuse("control flow has no kernel for a device yet");
-    if (op == kChainOp || is_elementwise(op)) continue;
+    if (op <= kChainOp && op >= kLoopOp) continue;
     if (name_of_op(op) == nullptr) refuse("no op has the id " + std::to_string(op));
-    if (find_kernel(name_of_op(op)) == nullptr) refuse(name_of(op) + " has no kernel for a device yet");
+    if (has_kernel(op) && find_kernel(name_of_op(op)) == nullptr)
+      refuse(name_of(op) + " has no kernel for a device yet");
   }
+  for (const DeviceProgramSpec& block : spec.blocks) refuse_unknown(block);
 }
 
 namespace {
@@ -47,6 +64,7 @@ DType result_of(const std::vector<int64_t>& ints, const LoopParts& parts, int64_
 }  // namespace
 
 void split_reductions(DeviceProgramSpec& spec) {
+  for (DeviceProgramSpec& block : spec.blocks) split_reductions(block);
   std::vector<Instruction> instructions;
   for (const Instruction& whole : spec.instructions) {
     instructions.push_back(whole);

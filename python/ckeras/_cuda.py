@@ -54,7 +54,7 @@ class Found:
     library_problem: str | None
 
     def obstacle(self, index=0):
-        """One sentence: why nothing is computed on the GPU of this number. Never None yet: operations are not there."""
+        """One sentence: why nothing can be computed on the GPU of this number; None where it can."""
         if self.driver_problem:
             return self.driver_problem
         if not 0 <= index < len(self.devices):
@@ -69,7 +69,7 @@ class Found:
                 f"the driver runs CUDA {_version(self.driver)} at most and this build needs {_version(self.library)}; "
                 f"install driver {name or 'for that release'} or later"
             )
-        return "this version of ckeras has kernels for it, but does not run operations or models on them yet"
+        return None
 
 
 def _version(pair):
@@ -170,11 +170,18 @@ def wanted():
     return value
 
 
+def emulated():
+    """The library of kernels that the processor runs as a GPU would, for tests: what CKERAS_CUDA_EMULATED names."""
+    return os.environ.get("CKERAS_CUDA_EMULATED")
+
+
 def settle(driver=DRIVER, library=LIBRARY):
-    """Raises `RuntimeError` when CKERAS_DEVICE asks for a device that cannot be had."""
-    if wanted() == "gpu":
-        why = look(driver, library).obstacle()
+    """What `wanted` gives. Raises `RuntimeError` when that is a device that cannot be had."""
+    kind = wanted()
+    why = look(driver, library).obstacle() if kind == "gpu" and not emulated() else None
+    if why:
         raise RuntimeError(f"CKERAS_DEVICE=gpu: {why}. Unset it to compute on the CPU")
+    return kind
 
 
 def report(found):
@@ -189,8 +196,11 @@ def report(found):
         lines.append(f"library  CUDA {_version(found.library)}")
     else:
         lines.append(f"library  {'none' if found.library_problem else 'there, not loaded'}")
-    lines.append("used     cpu:0")
-    lines.append(f"why      {found.obstacle()}")
+    obstacle = found.obstacle()
+    asked = (os.environ.get("CKERAS_DEVICE") or "cpu") == "gpu"
+    lines.append(f"used     {'gpu:0' if asked and not obstacle else 'cpu:0'}")
+    why = f"CKERAS_DEVICE is {'gpu' if asked else 'not gpu; ckeras.device(...) chooses gpu:0 in a program'}"
+    lines.append(f"why      {obstacle or why}")
     return lines
 
 

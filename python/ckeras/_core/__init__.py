@@ -5,4 +5,7 @@ import os
 if os.environ.get("CKERAS_DEVICE"):  # before anything is computed
     from ckeras._cuda import settle
 
-    settle()
+    if settle() == "gpu":
+        from ckeras._core.device import compute_on_gpu
+
+        compute_on_gpu()

@@ -7,4 +7,9 @@ full = None  # (shape, value, dtype) -> constant
 stack = None  # (tensors, axis=0, shape=None) -> joined along a new axis, then reshaped
 reshape = None  # (x, shape) -> x in that shape
 getitem = None  # (x, key) -> x[key]
+# Installed by `_core.device` when a GPU is first used.
+placed = None  # (tensors, results) -> the results, where those tensors live
+assign_elsewhere = None  # (variable, tensor of another device) -> None
+free_memory = None  # () -> None
+from_dlpack = None  # another library's array -> a tensor that shares it, or None
 one_hot_rows = None  # (i, n, dtype, rows=1) -> [rows, n] with ones in column i

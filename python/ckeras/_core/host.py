@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ckeras._core import hooks
 from ckeras._core.dtypes import numpy_dtype
 from ckeras._core.primitive import Primitive
 from ckeras._core.tensor import Tensor, from_numpy
@@ -23,7 +24,8 @@ class Hosted(Primitive):
         self.compute = compute
 
     def execute(self, args, attrs):
-        return self._call([a.numpy() for a in args], attrs, self._specs(args, attrs))
+        outs = self._call([a.numpy() for a in args], attrs, self._specs(args, attrs))
+        return outs if hooks.placed is None else hooks.placed(args, outs)
 
     def function(self, args, attrs):
         """What a program calls with engine arrays of the shapes and dtypes of `args`: it gives a tuple of them."""

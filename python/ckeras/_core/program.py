@@ -1,5 +1,7 @@
 """Program: a traced function, simplified, fused, planned, and run by the engine in one call."""
 
+import weakref
+
 import numpy as np
 
 from ckeras import _engine
@@ -45,23 +47,17 @@ class CompiledProgram:
         self.written_variables = writes
         self.planned_bytes = plan.planned_bytes
         self.n_kernels = len(plan.instructions)
-        self._program = _engine.Program(
-            plan.slots,
-            [t._array for t in plan.constants],
-            [v._cell for v in plan.cells],
-            plan.instructions,
-            plan.writes,
-            plan.outputs,
-            plan.arena_bytes,
-            plan.hosts,
-            [b.block_tuple() for b in plan.blocks],
-        )
+        self._program = make_program(self)
+        programs.add(self)
 
     def run(self, inputs):
         """The result for a list of input tensors, structured as the function returned it."""
         self._release()
+        arrays = [x._array for x in inputs]
+        if before_run is not None:
+            arrays = before_run(self, arrays)
         try:
-            arrays = self._program.run([x._array for x in inputs])
+            arrays = self._program.run(arrays)
         except _engine.Fault as fault:
             raise from_fault(fault) from None
         return self._wrap(arrays)
@@ -73,6 +69,8 @@ class CompiledProgram:
         """
         self._release()
         arrays = [convert(x)._array for x in data]
+        if before_run is not None:
+            arrays = before_run(self, arrays)
         rows = np.ascontiguousarray(order, "int64")
         try:
             done, outputs = self._program.run_steps(arrays, rows, batch, first, steps, seconds)
@@ -98,6 +96,28 @@ class CompiledProgram:
 
     def __str__(self):
         return listing(self)
+
+
+def engine_program(compiled):
+    """The engine's program of a plan."""
+    plan = compiled._plan
+    return _engine.Program(
+        plan.slots,
+        [t._array for t in plan.constants],
+        [v._cell for v in plan.cells],
+        plan.instructions,
+        plan.writes,
+        plan.outputs,
+        plan.arena_bytes,
+        plan.hosts,
+        [b.block_tuple() for b in plan.blocks],
+    )
+
+
+# `_core.device` puts its own here when a GPU is first used: who makes the program of a plan, and (program, arrays) ->
+# the arrays that it runs on. All programs are known to it, since variables may move.
+make_program, before_run = engine_program, None
+programs = weakref.WeakSet()
 
 
 def _compile_equations(equations, inputs, results):

@@ -15,6 +15,7 @@ class State(threading.local):
     overlay = None  # the StatelessScope that reads and writes of variables go to first
     symbolic = False  # inside a SymbolicScope, or while the outputs of symbolic inputs are found
     remat = None  # the RematScope that new layers remember
+    device = None  # the GPU, or "cpu", that was asked for; None: neither
     allowance = None  # (path, shape, dtype) -> None, called before a variable is made; raises when it is too big
 
 
@@ -33,6 +34,16 @@ def concrete():
         yield
     finally:
         state.trace, state.tapes, state.overlay = saved
+
+
+@contextlib.contextmanager
+def on_host():
+    """Arrays made inside stay on the processor."""
+    saved, state.device = state.device, "cpu"
+    try:
+        yield
+    finally:
+        state.device = saved
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from ckeras._core import dtypes, hooks
 from ckeras._core.errors import ConcreteValueError, DTypeError, ShapeError, user_line
 
 _Array = _engine.Array
+make_array = _Array.from_numpy  # `_core.device` puts its own here when a GPU is first used
 
 
 class TensorBase:
@@ -138,13 +139,22 @@ class Tensor(TensorBase):
             raise TypeError(f"only an integer tensor of rank 0 is an index, got {self.dtype} of shape {self.shape}")
         return self.item()
 
+    @property
+    def device(self):
+        """The name of the device that it lives on, as "cpu:0" or "gpu:0"."""
+        return "cpu:0" if self._array.__class__ is _Array else self._array.device.name
+
     def __dlpack__(self, **kwargs):
+        if self._array.__class__ is not _Array:
+            return self._array.__dlpack__(**kwargs)
         try:
             return self.numpy().__dlpack__(**kwargs)
         except BufferError:  # the consumer cannot be told that the memory is read-only
             return self.numpy().copy().__dlpack__(**kwargs)
 
     def __dlpack_device__(self):
+        if self._array.__class__ is not _Array:
+            return self._array.__dlpack_device__()
         return self.numpy().__dlpack_device__()
 
     def __repr__(self):
@@ -172,7 +182,8 @@ def scalar(value, dtype):
     key = (value, dtype) if value else (repr(value), dtype)  # 0.0 and -0.0 are equal, their signs are not
     t = _scalars.get(key)
     if t is None:
-        t = from_numpy(np.array(value, dtypes.numpy_dtype(dtype)))
+        a = np.array(value, dtypes.numpy_dtype(dtype))
+        t = Tensor(_Array.from_numpy(a, True), a.shape, dtype)
         if len(_scalars) > 4096:
             _scalars.clear()
         _scalars[key] = t
@@ -190,7 +201,7 @@ def from_numpy(a, copy=True):
     if not flags.c_contiguous or not flags.aligned or not a.dtype.isnative:
         a = np.array(a, a.dtype.newbyteorder("="), order="C").reshape(a.shape)
         copy = False
-    return Tensor(_Array.from_numpy(a, copy), a.shape, name)
+    return Tensor(make_array(a, copy), a.shape, name)
 
 
 def convert(x, dtype=None):
@@ -218,6 +229,10 @@ def convert(x, dtype=None):
             t = hooks.stack([convert(item) for item in x])
             return t if dtype is None or t.dtype == dtype else hooks.cast(t, dtype)
         foreign = hasattr(x, "__array__")
+        if hooks.from_dlpack is not None and hasattr(x, "__dlpack_device__"):
+            t = hooks.from_dlpack(x)
+            if t is not None:
+                return t if dtype is None or t.dtype == dtype else hooks.cast(t, dtype)
         try:
             x = np.asarray(x)
         except ValueError as e:

@@ -8,6 +8,8 @@ from ckeras._core.tensor import Tensor, TensorBase, convert
 
 # Set by the initializers package: a name or config -> a callable (shape, dtype) -> tensor.
 resolve_initializer = None
+# The storage of an array; `_core.device` puts its own here when a GPU is first used.
+make_cell = _engine.Cell
 
 
 def _is_initializer(x):
@@ -104,8 +106,8 @@ class Variable(TensorBase):
     def _set_storage(self, tensor):
         self.shape = tensor.shape
         self.dtype = tensor.dtype
-        self._tensor = tensor
-        self._cell = _engine.Cell(tensor._array)
+        self._tensor = tensor if make_cell is _engine.Cell else None
+        self._cell = make_cell(tensor._array)
 
     def raw(self):
         """The current value as it is stored: not cast where variables are read in another dtype."""
@@ -155,8 +157,14 @@ class Variable(TensorBase):
         else:
             if value.__class__ is not Tensor:
                 value._no_value(f"assigning to the variable {self.path!r}")
-            self._cell.set(value._array)
-            self._tensor = value
+            try:
+                copied = self._cell.set(value._array)
+                self._tensor = None if copied else value
+            except TypeError:  # a tensor of another device
+                if hooks.assign_elsewhere is None:
+                    raise
+                hooks.assign_elsewhere(self, value)
+                self._tensor = None
         return value
 
     def assign_add(self, value):

@@ -3,6 +3,7 @@
 from ckeras import config as _config
 from ckeras import ops as _ops
 from ckeras._core import dtypes as _dtypes
+from ckeras._core import hooks as _hooks
 from ckeras._core import scope as _scope
 from ckeras._core.dtypes import result_type as result_type
 from ckeras._core.dtypes import standardize as standardize_dtype
@@ -64,9 +65,12 @@ cast, one_hot, pow, zeros_like, ones_like = _ops.cast, _ops.one_hot, _ops.power,
 def clear_session(free_memory=True):
     """Starts automatic names over and forgets the global seed generator, policy and masks.
 
-    `free_memory` is accepted for old programs: memory is given back when its last reader goes.
+    Memory is given back when its last reader goes. With `free_memory`, what was kept of a GPU's for later goes back to
+    its driver.
     """
     _scope.clear_session()
+    if free_memory and _hooks.free_memory is not None:
+        _hooks.free_memory()
 
 
 def get_uid(prefix=""):

@@ -9,7 +9,7 @@ from ckeras._core import dtypes
 from ckeras._core.errors import ArgumentError, DTypeError, ShapeError
 from ckeras._core.primitive import OP_IDS
 from ckeras._core.program import compile
-from ckeras._core.scope import concrete
+from ckeras._core.scope import concrete, on_host, state
 from ckeras._core.tensor import from_numpy
 
 _array = _engine.Array.from_numpy
@@ -115,6 +115,13 @@ def run_function(op, function, arrays, out=None, **options):
     `arrays` may hold None where the function takes it; `options` must be hashable. Gives an array of the function's
     result, or `out`.
     """
+    if state.device is not None:
+        with on_host():
+            return _run_function(op, function, arrays, out, options)
+    return _run_function(op, function, arrays, out, options)
+
+
+def _run_function(op, function, arrays, out, options):
     given = [a for a in arrays if a is not None]
     avals = tuple([(a.shape, _NAMES.get(a.dtype) or a.dtype.name) for a in given])
     program = _program(function, avals, tuple([a is not None for a in arrays]), tuple(options.items()))

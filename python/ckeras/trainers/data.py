@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from ckeras._core import dtypes, nest, rng
+from ckeras._core.scope import on_host, state
 from ckeras._core.tensor import Tensor, TensorBase, convert
 
 NAMES = ("x", "y", "sample_weight")
@@ -19,6 +20,13 @@ def as_tensor(x, what):
         return x
     if isinstance(x, TensorBase):
         return convert(x)
+    if state.device is not None:  # a GPU takes data of the host batch by batch
+        with on_host():
+            return _as_tensor(x, what)
+    return _as_tensor(x, what)
+
+
+def _as_tensor(x, what):
     if not isinstance(x, np.ndarray):
         try:
             x = _foreign(x, what)

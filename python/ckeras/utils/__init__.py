@@ -18,6 +18,7 @@ _MODULES = {
     "ckeras.utils.directory_datasets": (
         "audio_dataset_from_directory image_dataset_from_directory text_dataset_from_directory"
     ),
+    "ckeras.utils.devices": "list_devices memory_info reset_peak_memory",
     "ckeras.utils.files": "get_file",
     "ckeras.utils.graph": "get_source_inputs",
     "ckeras.utils.images": "array_to_img img_to_array load_img save_img",

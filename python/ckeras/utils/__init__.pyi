@@ -23,6 +23,9 @@ from ckeras.utils import bounding_boxes as bounding_boxes
 from ckeras.utils.config import Config as Config
 from ckeras.utils.dataset import PyDataset as PyDataset
 from ckeras.utils.dataset import Sequence as Sequence
+from ckeras.utils.devices import list_devices as list_devices
+from ckeras.utils.devices import memory_info as memory_info
+from ckeras.utils.devices import reset_peak_memory as reset_peak_memory
 from ckeras.utils.directory_datasets import audio_dataset_from_directory as audio_dataset_from_directory
 from ckeras.utils.directory_datasets import image_dataset_from_directory as image_dataset_from_directory
 from ckeras.utils.directory_datasets import text_dataset_from_directory as text_dataset_from_directory
@@ -39,4 +42,4 @@ from ckeras.utils.numerical import to_categorical as to_categorical
 from ckeras.utils.progbar import Progbar as Progbar
 from ckeras.utils.seeds import set_random_seed as set_random_seed
 from ckeras.utils.sequences import pad_sequences as pad_sequences
-__all__ = ['Config', 'CustomObjectScope', 'FeatureSpace', 'Progbar', 'PyDataset', 'Sequence', 'array_to_img', 'audio_dataset_from_directory', 'bounding_boxes', 'clear_session', 'custom_object_scope', 'deserialize_keras_object', 'disable_interactive_logging', 'enable_interactive_logging', 'get_custom_objects', 'get_file', 'get_registered_name', 'get_registered_object', 'get_source_inputs', 'image_dataset_from_directory', 'img_to_array', 'is_interactive_logging_enabled', 'is_keras_tensor', 'legacy', 'load_img', 'model_to_dot', 'normalize', 'pack_x_y_sample_weight', 'pad_sequences', 'plot_model', 'register_keras_serializable', 'save_img', 'serialize_keras_object', 'set_random_seed', 'split_dataset', 'standardize_dtype', 'text_dataset_from_directory', 'timeseries_dataset_from_array', 'to_categorical', 'unpack_x_y_sample_weight']
+__all__ = ['Config', 'CustomObjectScope', 'FeatureSpace', 'Progbar', 'PyDataset', 'Sequence', 'array_to_img', 'audio_dataset_from_directory', 'bounding_boxes', 'clear_session', 'custom_object_scope', 'deserialize_keras_object', 'disable_interactive_logging', 'enable_interactive_logging', 'get_custom_objects', 'get_file', 'get_registered_name', 'get_registered_object', 'get_source_inputs', 'image_dataset_from_directory', 'img_to_array', 'is_interactive_logging_enabled', 'is_keras_tensor', 'legacy', 'list_devices', 'load_img', 'memory_info', 'model_to_dot', 'normalize', 'pack_x_y_sample_weight', 'pad_sequences', 'plot_model', 'register_keras_serializable', 'reset_peak_memory', 'save_img', 'serialize_keras_object', 'set_random_seed', 'split_dataset', 'standardize_dtype', 'text_dataset_from_directory', 'timeseries_dataset_from_array', 'to_categorical', 'unpack_x_y_sample_weight']
