@@ -208,15 +208,19 @@ def _pool_cases(which):
             ((0, 4, 4, 2), (2, 2), (2, 2), (0, 0, 0, 0)),
             ((2, 9, 5), (3,), (2,), (1, 1)),
             ((1, 4, 5, 6, 3), (2, 3, 2), (1, 2, 2), (1, 0, 1, 1, 0, 0)),
+            ((1, 18, 19, 3), (17, 16), (1, 2), (0, 0, 0, 0)),
         ]:
+            if "average" in which and np.prod(size) > 256:
+                continue  # that many places are for the maxima's numbers
             x = rng.permutation(int(np.prod(shape))).reshape(shape) / 8.0  # no ties, exact in halves
             attrs = {"size": size, "strides": strides, "pads": pads}
-            dy = _n(rng, *opref.max_pool(x, **attrs).shape)
+            y, places = opref.max_pool_places(x, **attrs)
+            dy, places = _n(rng, *y.shape), places.astype("uint8" if np.prod(size) <= 256 else "int32")
             out.append(
                 {
                     "forward": ((x,), attrs),
-                    "grad": ((x, dy), attrs),
-                    "pick": ((x, _n(rng, *shape)), attrs),
+                    "grad": ((dy, places), {**attrs, "shape": shape}),
+                    "pick": ((_n(rng, *shape), places), attrs),
                     "average": ((_n(rng, *shape),), attrs),
                     "average grad": ((dy,), {**attrs, "shape": shape}),
                 }[which]
@@ -437,6 +441,7 @@ STRUCTURED = [
     _row("conv_grad_input", opref.conv_grad_input, rtol=2e-6, cases=_conv_cases("input")),
     _row("conv_grad_filter", opref.conv_grad_filter, rtol=2e-6, cases=_conv_cases("filter")),
     _row("max_pool", opref.max_pool, cases=_pool_cases("forward")),
+    _row("max_pool_places", opref.max_pool_places, cases=_pool_cases("forward"), kept=1),
     _row("max_pool_grad", opref.max_pool_grad, rtol=1e-6, cases=_pool_cases("grad")),
     _row("max_pool_pick", opref.max_pool_pick, cases=_pool_cases("pick")),
     _row("avg_pool", opref.avg_pool, rtol=5e-7, cases=_pool_cases("average")),

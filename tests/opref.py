@@ -86,28 +86,29 @@ def _window_taps(x, size, strides, pads):
 
 
 def _first_maxima(x, size, strides, pads):
-    """The maxima, which tap attains each first, and the taps; NaN counts as maximum."""
-    taps = _window_taps(x, size, strides, pads)
-    stacked = np.stack([_padded(x, pads, -np.inf)[at] for at in taps])
-    return stacked.max(0), stacked.argmax(0), taps
+    """The maxima, and which tap attains each first; NaN counts as maximum."""
+    stacked = np.stack([_padded(x, pads, -np.inf)[at] for at in _window_taps(x, size, strides, pads)])
+    return stacked.max(0), stacked.argmax(0)
 
 
 def max_pool(x, size, strides, pads):
     return _first_maxima(x, size, strides, pads)[0]
 
 
-def max_pool_grad(x, dy, size, strides, pads):
-    _, first, taps = _first_maxima(x, size, strides, pads)
-    dx = _padded(np.zeros(x.shape), pads)
-    for k, at in enumerate(taps):
-        dx[at] += np.where(first == k, dy, 0)
-    return _inner(dx, x.shape, pads)
+def max_pool_places(x, size, strides, pads):
+    return list(_first_maxima(x, size, strides, pads)[:2])
 
 
-def max_pool_pick(x, v, size, strides, pads):
-    _, first, taps = _first_maxima(x, size, strides, pads)
+def max_pool_grad(dy, places, shape, size, strides, pads):
+    dx = _padded(np.zeros(shape), pads)
+    for k, at in enumerate(_window_taps(np.zeros(shape), size, strides, pads)):
+        dx[at] += np.where(places == k, dy, 0)
+    return _inner(dx, shape, pads)
+
+
+def max_pool_pick(v, places, size, strides, pads):
     vp = _padded(v, pads)
-    return sum(np.where(first == k, vp[at], 0) for k, at in enumerate(taps))
+    return sum(np.where(places == k, vp[at], 0) for k, at in enumerate(_window_taps(v, size, strides, pads)))
 
 
 def avg_pool(x, size, strides, pads):

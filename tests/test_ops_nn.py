@@ -6,6 +6,8 @@ import pytest
 import ckeras
 from ckeras import _engine, ops
 from ckeras._core import settings
+from ckeras._core.primitive import PRIMITIVES
+from ckeras._core.trace import trace_function
 from composites import Call, check_gradient, check_symbolic, check_traced, check_values
 
 rng = np.random.default_rng(11)
@@ -267,6 +269,33 @@ def test_output_padding_sets_the_size():
     np.testing.assert_array_equal(ops.conv_transpose(images, w, 2, "same", output_padding=1), same)
     np.testing.assert_allclose(ops.conv_transpose(images, w, 2, "same", output_padding=0), same[:, 1:, 1:], rtol=1e-12)
     assert ops.conv_transpose(images, w, 2, "valid", output_padding=1).shape == (2, 16, 12, 2)
+
+
+def test_max_pool_keeps_places_only_for_a_gradient():
+    """Under a tape the way back reads a byte a window, and neither the maxima's input nor another search."""
+
+    def names(fn):
+        trace, _, _ = trace_function(fn, [((2, 9, 9, 4), "float32")])
+        return [e.primitive.name for e in trace.equations]
+
+    def pool(x):
+        return ops.max_pool(x, 3, 2)
+
+    def gradient(x):
+        with ckeras.GradientTape() as tape:
+            tape.watch(x)
+            y = pool(x * 2)
+        return tape.gradient(y, x)
+
+    def beside_a_tape(x):
+        with ckeras.GradientTape():
+            return pool(x)
+
+    assert names(pool) == names(beside_a_tape) == ["max_pool"]
+    assert [name for name in names(gradient) if "pool" in name] == ["max_pool_places", "max_pool_grad"]
+    for size, dtype in [(256, "uint8"), (257, "int32")]:
+        geometry = {"size": (size,), "strides": (1,), "pads": (0, 0)}
+        assert PRIMITIVES["max_pool_places"].spec(ops.ones((2, 300, 4)), **geometry)[1] == ((2, 301 - size, 4), dtype)
 
 
 def test_channels_first_pools():

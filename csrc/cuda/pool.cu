@@ -1,5 +1,5 @@
-// max_pool max_pool_grad max_pool_pick avg_pool avg_pool_grad: a thread an element of the result, channels side by
-// side. The gradients gather: an element of dx sums over the windows that have it, in row-major order.
+// max_pool max_pool_places max_pool_grad max_pool_pick avg_pool avg_pool_grad: a thread an element of the result,
+// channels side by side. The gradients gather: an element of dx sums over the windows that have it, in row-major order.
 #include "ops/pool/pool.h"
 
 #include "cuda/device.h"
@@ -26,14 +26,19 @@ CKERAS_INLINE int64_t places_in(const PoolShape& s, int64_t h, int64_t i, int64_
   return z <= 0 || y <= 0 || x <= 0 ? 0 : z * y * x;
 }
 
-// visit(element of x) for the places of a result's window, in row-major order.
+// The number of a place in a result's window.
+CKERAS_INLINE int64_t number_of(const PoolShape& s, const Place& r, int64_t z, int64_t y, int64_t x) {
+  return ((z - s.z.place(r.z, 0)) * s.y.window + (y - s.y.place(r.y, 0))) * s.x.window + (x - s.x.place(r.x, 0));
+}
+
+// visit(element of x, number) for the places of a result's window, in row-major order.
 template <class Visit>
 CKERAS_INLINE void each_place(const PoolShape& s, const Place& r, Visit& visit) {
   for (int64_t z = s.z.first(r.z); z < s.z.end(r.z); ++z) {
     for (int64_t y = s.y.first(r.y); y < s.y.end(r.y); ++y) {
-      for (int64_t x = s.x.first(r.x); x < s.x.end(r.x); ++x) {
-        visit((((r.n * s.z.size + z) * s.y.size + y) * s.x.size + x) * s.c + r.c);
-      }
+      const int64_t x0 = s.x.first(r.x), line = ((r.n * s.z.size + z) * s.y.size + y) * s.x.size;
+      int64_t number = number_of(s, r, z, y, x0);
+      for (int64_t x = x0; x < s.x.end(r.x); ++x) visit((line + x) * s.c + r.c, number++);
     }
   }
 }
@@ -63,44 +68,55 @@ CKERAS_INLINE void each_window(const PoolShape& s, const Place& p, Visit& visit)
 template <class S>
 struct FirstMaximum {
   const typename S::Element* x;
-  int64_t where = -1;  // no place yet
+  int64_t where = -1, number = 0;  // -1: no place yet
   typename S::T best = 0;
-  CKERAS_MEMBER void operator()(int64_t at) {
+  CKERAS_MEMBER void operator()(int64_t at, int64_t its_number) {
     const typename S::T value = S::get(x[at]);
     if (where >= 0 && (best != best || !(value > best || value != value))) return;
     best = value;
     where = at;
+    number = its_number;
   }
 };
 
-enum class Take { Maximum, Picked, Where };
-
-// The maximum of each window, another array's element there, or where it is.
-template <class S, Take kTake>
-__global__ void __launch_bounds__(kThreads)
-    max_kernel(const typename S::Element* x, const typename S::Element* v, typename S::Element* y, int64_t* where,
-               const __grid_constant__ PoolShape s, int64_t results) {
+// The maximum of each window and, unless null, its number.
+template <class S, class P>
+__global__ void __launch_bounds__(kThreads) max_kernel(const typename S::Element* x, typename S::Element* y, P* places,
+                                                       const __grid_constant__ PoolShape s, int64_t results) {
   for (int64_t i = first_element(); i < results; i += all_threads()) {
     FirstMaximum<S> first{x};
     each_place(s, result_at(s, i), first);
-    if constexpr (kTake == Take::Where) {
-      where[i] = first.where;
-    } else if constexpr (kTake == Take::Picked) {
-      y[i] = first.where < 0 ? S::put(0) : v[first.where];
-    } else {
-      y[i] = first.where < 0 ? S::put(-TraitsOf<typename S::V>::kInf) : x[first.where];
-    }
+    y[i] = first.where < 0 ? S::put(-TraitsOf<typename S::V>::kInf) : x[first.where];
+    if (places != nullptr) places[i] = static_cast<P>(first.number);
   }
 }
 
-template <class S>
+struct Numbered {
+  int64_t number, where = -1;
+  CKERAS_MEMBER void operator()(int64_t at, int64_t its_number) {
+    if (its_number == number) where = at;
+  }
+};
+template <class S, class P>
+__global__ void __launch_bounds__(kThreads)
+    pick_kernel(const typename S::Element* v, const P* places, typename S::Element* y,
+                const __grid_constant__ PoolShape s, int64_t results) {
+  for (int64_t i = first_element(); i < results; i += all_threads()) {
+    Numbered numbered{places[i]};
+    each_place(s, result_at(s, i), numbered);
+    y[i] = numbered.where < 0 ? S::put(0) : v[numbered.where];
+  }
+}
+
+template <class S, class P>
 struct SumOfPicks {
   const typename S::Element* dy;
-  const int64_t* where;
-  int64_t mine;
+  const P* places;
+  const PoolShape& s;
+  Place mine;
   typename S::T sum = 0;
-  CKERAS_MEMBER void operator()(int64_t result, int64_t, int64_t, int64_t) {
-    if (where[result] == mine) sum += S::get(dy[result]);
+  CKERAS_MEMBER void operator()(int64_t result, int64_t h, int64_t i, int64_t j) {
+    if (places[result] == number_of(s, {mine.n, h, i, j, mine.c}, mine.z, mine.y, mine.x)) sum += S::get(dy[result]);
   }
 };
 template <class S>
@@ -116,16 +132,17 @@ template <class S>
 struct SumOfPlaces {
   const typename S::Element* x;
   typename S::T sum = 0;
-  CKERAS_MEMBER void operator()(int64_t at) { sum += S::get(x[at]); }
+  CKERAS_MEMBER void operator()(int64_t at, int64_t) { sum += S::get(x[at]); }
 };
 
-template <class S>
+template <class S, class P>
 __global__ void __launch_bounds__(kThreads)
-    max_grad_kernel(const typename S::Element* dy, const int64_t* where, typename S::Element* dx,
+    max_grad_kernel(const typename S::Element* dy, const P* places, typename S::Element* dx,
                     const __grid_constant__ PoolShape s, int64_t elements) {
   for (int64_t i = first_element(); i < elements; i += all_threads()) {
-    SumOfPicks<S> picks{dy, where, i};
-    each_window(s, input_at(s, i), picks);
+    const Place place = input_at(s, i);
+    SumOfPicks<S, P> picks{dy, places, s, place};
+    each_window(s, place, picks);
     dx[i] = S::put(picks.sum);
   }
 }
@@ -150,7 +167,18 @@ __global__ void __launch_bounds__(kThreads) avg_grad_kernel(const typename S::El
   }
 }
 
-template <Take kTake>
+// f(storage, P{}) for a call's dtype and that of its places.
+template <class F>
+Status with_places(DType dtype, const View& places, const F& f) {
+  return with_floats(dtype, [&](auto storage) {
+    if (places.dtype == DType::U8) {
+      f(storage, uint8_t{});
+    } else {
+      f(storage, int32_t{});
+    }
+  });
+}
+
 Status run_max(const Call& call, Queue& queue) {
   const View &x = call.in[0], &y = call.out[0];
   const int64_t results = y.size();
@@ -158,27 +186,43 @@ Status run_max(const Call& call, Queue& queue) {
     using S = decltype(storage);
     using E = typename S::Element;
     if (results == 0) return;
-    launch(queue, {blocks_for(results, kThreads)}, {kThreads}, 0, max_kernel<S, kTake>, x.as<const E>(),
-           kTake == Take::Picked ? call.in[1].as<const E>() : nullptr, y.as<E>(), nullptr, pool_shape(x, y, call.ints),
-           results);
+    launch(queue, {blocks_for(results, kThreads)}, {kThreads}, 0, max_kernel<S, uint8_t>, x.as<const E>(), y.as<E>(),
+           nullptr, pool_shape(x, y, call.ints), results);
   });
 }
-
-int64_t max_grad_workspace(const Call& call) noexcept { return call.in[1].size() * int64_t{8}; }
-Status run_max_grad(const Call& call, Queue& queue) {
-  const View &x = call.in[0], &dy = call.in[1], &dx = call.out[0];
-  const PoolShape s = pool_shape(x, dy, call.ints);
-  int64_t* where = static_cast<int64_t*>(call.workspace);
-  return with_floats(x.dtype, [&](auto storage) {
+Status run_max_places(const Call& call, Queue& queue) {
+  const View &x = call.in[0], &y = call.out[0], &places = call.out[1];
+  const int64_t results = y.size();
+  return with_places(x.dtype, places, [&](auto storage, auto p) {
     using S = decltype(storage);
     using E = typename S::Element;
+    using P = decltype(p);
+    if (results == 0) return;
+    launch(queue, {blocks_for(results, kThreads)}, {kThreads}, 0, max_kernel<S, P>, x.as<const E>(), y.as<E>(),
+           places.as<P>(), pool_shape(x, y, call.ints), results);
+  });
+}
+Status run_max_grad(const Call& call, Queue& queue) {
+  const View &dy = call.in[0], &places = call.in[1], &dx = call.out[0];
+  return with_places(dy.dtype, places, [&](auto storage, auto p) {
+    using S = decltype(storage);
+    using E = typename S::Element;
+    using P = decltype(p);
     if (dx.size() == 0) return;
-    if (dy.size() > 0) {
-      launch(queue, {blocks_for(dy.size(), kThreads)}, {kThreads}, 0, max_kernel<S, Take::Where>, x.as<const E>(),
-             nullptr, nullptr, where, s, dy.size());
-    }
-    launch(queue, {blocks_for(dx.size(), kThreads)}, {kThreads}, 0, max_grad_kernel<S>, dy.as<const E>(), where,
-           dx.as<E>(), s, dx.size());
+    launch(queue, {blocks_for(dx.size(), kThreads)}, {kThreads}, 0, max_grad_kernel<S, P>, dy.as<const E>(),
+           places.as<const P>(), dx.as<E>(), pool_shape(dx, dy, call.ints), dx.size());
+  });
+}
+Status run_pick(const Call& call, Queue& queue) {
+  const View &v = call.in[0], &places = call.in[1], &y = call.out[0];
+  const int64_t results = y.size();
+  return with_places(v.dtype, places, [&](auto storage, auto p) {
+    using S = decltype(storage);
+    using E = typename S::Element;
+    using P = decltype(p);
+    if (results == 0) return;
+    launch(queue, {blocks_for(results, kThreads)}, {kThreads}, 0, pick_kernel<S, P>, v.as<const E>(),
+           places.as<const P>(), y.as<E>(), pool_shape(v, y, call.ints), results);
   });
 }
 
@@ -205,11 +249,12 @@ Status run_avg_grad(const Call& call, Queue& queue) {
 
 }  // namespace
 
-extern const DeviceKernel kernel_max_pool, kernel_max_pool_grad, kernel_max_pool_pick, kernel_avg_pool,
-    kernel_avg_pool_grad;
-const DeviceKernel kernel_max_pool = {"max_pool", run_max<Take::Maximum>, nullptr};
-const DeviceKernel kernel_max_pool_grad = {"max_pool_grad", run_max_grad, max_grad_workspace};
-const DeviceKernel kernel_max_pool_pick = {"max_pool_pick", run_max<Take::Picked>, nullptr};
+extern const DeviceKernel kernel_max_pool, kernel_max_pool_places, kernel_max_pool_grad, kernel_max_pool_pick,
+    kernel_avg_pool, kernel_avg_pool_grad;
+const DeviceKernel kernel_max_pool = {"max_pool", run_max, nullptr};
+const DeviceKernel kernel_max_pool_places = {"max_pool_places", run_max_places, nullptr};
+const DeviceKernel kernel_max_pool_grad = {"max_pool_grad", run_max_grad, nullptr};
+const DeviceKernel kernel_max_pool_pick = {"max_pool_pick", run_pick, nullptr};
 const DeviceKernel kernel_avg_pool = {"avg_pool", run_avg, nullptr};
 const DeviceKernel kernel_avg_pool_grad = {"avg_pool_grad", run_avg_grad, nullptr};
 

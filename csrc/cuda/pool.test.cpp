@@ -50,8 +50,11 @@ void check_case(const Case& t, DType dtype, bool specials) {
                             {terms > 0 ? epsilon(dtype) : 0, terms > 0 ? rounding * (8 + terms) : 0});
   };
   check("max_pool", {&x}, y_shape, 0);
-  check("max_pool_pick", {&x, &v}, y_shape, 0);
-  check("max_pool_grad", {&x, &dy}, x_shape, window);
+  const std::vector<Out> outs = {{dtype, y_shape}, {window <= 256 ? DType::U8 : DType::I32, y_shape}};
+  cuda::testing::check_op("max_pool_places", {&x}, outs, attributes, {});
+  const Array places = run(cpu::Isa::Reference, "max_pool_places", {&x}, outs, attributes).out[1];
+  check("max_pool_pick", {&v, &places}, y_shape, 0);
+  check("max_pool_grad", {&dy, &places}, x_shape, window);
   check("avg_pool", {&x}, y_shape, 4 * window);
   check("avg_pool_grad", {&dy}, x_shape, window);
 }
@@ -71,6 +74,7 @@ int main() {
       {2, 19, {{9, 3, 2, 1, 1}}},                                   // one dimension
       {2, 5, {{5, 2, 2, 0, 1}, {6, 3, 1, 1, 1}, {7, 3, 2, 1, 1}}},  // three dimensions
       {1, 3, {{4, 2, 2, 2, 2}, {4, 2, 2, 0, 0}, {4, 2, 2, 0, 0}}},
+      {1, 3, {{20, 17, 3, 2, 2}, {18, 16, 2, 0, 0}}},  // more than 256 places
   };
   for (const Case& t : cases) {
     for (DType dtype : kFloats) {

@@ -1,4 +1,5 @@
-// Kernels of halves as kernels of float32: operands are widened into the workspace, results rounded from it.
+// Kernels of halves as kernels of float32: operands are widened into the workspace, results rounded from it. Those
+// that are no halves stay as they are.
 // Only for .isa.cpp files.
 #pragma once
 #include "cpu/half.h"
@@ -27,6 +28,7 @@ struct Widened {
 
  private:
   View place(const View& view, void* workspace) noexcept {
+    if (!is_half(view.dtype)) return view;
     View wide = view;
     wide.dtype = DType::F32;
     wide.data = workspace != nullptr ? static_cast<char*>(workspace) + bytes : nullptr;
@@ -57,6 +59,7 @@ void narrow(uint16_t* to, const float* from, int64_t n, const Store& store_half,
 // The inputs of `call`, widened.
 inline void widen_inputs(const Call& call, const Widened& wide) noexcept {
   for (int i = 0; i < call.n_in; ++i) {
+    if (!is_half(call.in[i].dtype)) continue;
     const uint16_t* from = call.in[i].as<const uint16_t>();
     float* const to = wide.in[i].as<float>();
     if (call.in[i].dtype == DType::F16) {
@@ -77,6 +80,7 @@ void run_float(const Call& call, const F& run_as) noexcept {
   widen_inputs(call, wide);
   run_as(wide.call, float{});
   for (int i = 0; i < call.n_out; ++i) {
+    if (!is_half(call.out[i].dtype)) continue;
     uint16_t* to = call.out[i].as<uint16_t>();
     const float* from = wide.out[i].as<const float>();
     if (dtype == DType::F16) {

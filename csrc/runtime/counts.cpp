@@ -28,6 +28,7 @@ constexpr Counts kCounts[] = {
     {"conv_grad_input", 2, 2, 1, -6, 4, 0},
     {"conv_grad_filter", 2, 2, 1, -6, 4, 0},
     {"max_pool", 1, 1, 1, -8, 4, 0},
+    {"max_pool_places", 1, 1, 2, -8, 4, 0},
     {"max_pool_grad", 2, 2, 1, -8, 4, 0},
     {"max_pool_pick", 2, 2, 1, -8, 4, 0},
     {"avg_pool", 1, 1, 1, -8, 4, 0},

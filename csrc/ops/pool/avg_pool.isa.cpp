@@ -30,9 +30,8 @@ void gradient(const PoolShape& s, const T* dy, T* dx, T* shares) noexcept {
       window.each([=, &window](int64_t, int64_t place) { window.store(g, dx + place); });
     });
   }
-  gather_windows<V>(
-      s, dx, [=](const auto& window, int64_t at) { window.store(share(window, at), shares + at); },
-      [=](int64_t at, T, const auto& load) { return load(shares + at); });
+  for_result_rows<V>(s, [=](const auto& window, int64_t at) { window.store(share(window, at), shares + at); });
+  gather_windows<VecOf<T>>(s, dx, [=](int64_t at, int64_t, const auto& lanes) { return lanes.load(shares + at); });
 }
 
 void avg_pool(const Call& call) noexcept {
@@ -52,10 +51,18 @@ void avg_pool_grad(const Call& call) noexcept {
   });
 }
 
+// Windows that overlap: an element for each of dy.
+int64_t gradient_bytes(const Call& call) noexcept {
+  return bytes_float(call, [](const Call& c, auto t) -> int64_t {
+    const View& dy = c.in[0];
+    return disjoint(pool_shape(c.out[0], dy, c.ints)) ? 0 : dy.size() * static_cast<int64_t>(sizeof(t));
+  });
+}
+
 }  // namespace
 
 extern const Kernel kernel_avg_pool, kernel_avg_pool_grad;
 constinit const Kernel kernel_avg_pool = {avg_pool, no_bytes, nullptr};
-constinit const Kernel kernel_avg_pool_grad = {avg_pool_grad, gradient_bytes<0>, nullptr};
+constinit const Kernel kernel_avg_pool_grad = {avg_pool_grad, gradient_bytes, nullptr};
 
 }  // namespace ckeras::CKERAS_ISA

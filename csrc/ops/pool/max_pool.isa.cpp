@@ -4,6 +4,10 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
+// Windows of up to 256 places, among them the small squares, have numbers of a byte.
+template <class P>
+inline constexpr bool kUnrolled = sizeof(P) == 1;
+
 CKERAS_INLINE bool any(bool m) { return m; }
 template <class M>
 CKERAS_INLINE bool any(M m) {
@@ -37,9 +41,13 @@ CKERAS_INLINE V maximum(const typename V::Lane* x, const W& window) {
   return best;
 }
 
-// Its number in the window, and the same where there may be NaN.
+// The maximum and its number in the window; the same where there may be NaN.
+template <class V>
+struct Found {
+  V best, number;
+};
 template <class V, class W>
-CKERAS_INLINE V first_maximum_or_nan(const typename V::Lane* x, const W& window) {
+CKERAS_INLINE Found<V> first_maximum_or_nan(const typename V::Lane* x, const W& window) {
   using T = typename V::Lane;
   const V best = maximum<V>(x, window);
   V chosen = splat<V>(0);
@@ -47,10 +55,10 @@ CKERAS_INLINE V first_maximum_or_nan(const typename V::Lane* x, const W& window)
     const V v = window.load(x + at);
     chosen = select((v == best) | !((best == best) | (v == v)), splat<V>(static_cast<T>(number)), chosen);
   });
-  return chosen;
+  return {best, chosen};
 }
 template <class V, class W>
-CKERAS_INLINE V first_maximum(const typename V::Lane* x, const W& window) {
+CKERAS_INLINE Found<V> first_maximum(const typename V::Lane* x, const W& window) {
   using T = typename V::Lane;
   V best = window.load(x + window.first), chosen = splat<V>(static_cast<T>(window.number)), sum = splat<V>(0);
   window.each([&](int64_t number, int64_t at) {
@@ -59,7 +67,7 @@ CKERAS_INLINE V first_maximum(const typename V::Lane* x, const W& window) {
     best = larger(v, best);
     sum = sum + v;
   });
-  return any(!(sum == sum)) ? first_maximum_or_nan<V>(x, window) : chosen;
+  return any(!(sum == sum)) ? first_maximum_or_nan<V>(x, window) : Found<V>{best, chosen};
 }
 
 template <class V, class T = typename V::Lane>
@@ -70,53 +78,54 @@ void forward(const PoolShape& s, const T* x, T* y) noexcept {
   });
 }
 
-template <class V, class T = typename V::Lane>
-void pick(const PoolShape& s, const T* x, const T* v, T* y) noexcept {
-  for_result_rows<V>(s, [&](const auto& window, int64_t at) {
+// P: of the places' numbers.
+template <class V, class P, class T = typename V::Lane>
+void forward_places(const PoolShape& s, const T* x, T* y, P* places) noexcept {
+  for_result_rows<V, kUnrolled<P>>(s, [=](const auto& window, int64_t at) {
+    const Found<V> found =
+        window.empty() ? Found<V>{splat<V>(-__builtin_inff()), splat<V>(0)} : first_maximum<V>(x, window);
+    window.store(found.best, y + at);
+    window.put_numbers(found.number, places + at);
+  });
+}
+
+template <class V, class P, class T = typename V::Lane>
+void pick(const PoolShape& s, const T* v, const P* places, T* y) noexcept {
+  for_result_rows<V, false>(s, [=](const auto& window, int64_t at) {
     V picked = splat<V>(0);
-    if (!window.empty()) {
-      const V chosen = first_maximum<V>(x, window);
-      window.each([&](int64_t number, int64_t place) {
-        picked = select(chosen == splat<V>(static_cast<T>(number)), window.load(v + place), picked);
-      });
-    }
+    window.each([&](int64_t number, int64_t place) {
+      picked = select(window.same(places + at, static_cast<P>(number)), window.load(v + place), picked);
+    });
     window.store(picked, y + at);
   });
 }
 
 // Bodies copy what they use: a store might change what is seen through a reference.
-template <class V, class T = typename V::Lane>
-void gradient(const PoolShape& s, const T* x, const T* dy, T* dx, T* numbers) noexcept {
+template <class V, class P, class T = typename V::Lane>
+void gradient(const PoolShape& s, const T* dy, const P* places, T* dx) noexcept {
   if (disjoint(s)) {
-    return write_windows<V>(s, dx, [=](const auto& window, int64_t at) {
-      if (window.empty()) return;
-      const T* const from = x;
-      T* const to = dx;
-      const V zero = splat<V>(0);
-      V left = window.load(dy + at), sum;
-      const V best = maximum<V>(from, window, sum);
-      if (!any(!(sum == sum))) {
-        window.each([=, &left, &window](int64_t, int64_t place) {
-          const auto here = window.load(from + place) == best;
-          window.store(select(here, left, zero), to + place);
-          left = select(here, zero, left);
-        });
-        return;
-      }
-      const V chosen = first_maximum_or_nan<V>(from, window);
+    return write_windows<V, kUnrolled<P>>(s, dx, [=](const auto& window, int64_t at) {
+      const V g = window.load(dy + at), zero = splat<V>(0);
       window.each([=, &window](int64_t number, int64_t place) {
-        window.store(select(chosen == splat<V>(static_cast<T>(number)), left, zero), to + place);
+        window.store(select(window.same(places + at, static_cast<P>(number)), g, zero), dx + place);
       });
     });
   }
-  gather_windows<V>(
-      s, dx,
-      [=](const auto& window, int64_t at) {
-        if (!window.empty()) window.store(first_maximum<V>(x, window), numbers + at);
-      },
-      [=](int64_t at, T number, const auto& load) {
-        return select(load(numbers + at) == splat<V>(number), load(dy + at), splat<V>(0));
-      });
+  gather_windows<VecOf<T>>(s, dx, [=](int64_t at, int64_t number, const auto& lanes) {
+    return select(lanes.same(places + at, static_cast<P>(number)), lanes.load(dy + at), splat<VecOf<T>>(0));
+  });
+}
+
+// f(V{}, P{}) for a call's channels and its places.
+template <class T, class F>
+CKERAS_INLINE void with_places(int64_t channels, const View& places, const F& f) {
+  with_lanes<T>(channels, [&](auto v) {
+    if (places.dtype == DType::U8) {
+      f(v, uint8_t{});
+    } else {
+      f(v, int32_t{});
+    }
+  });
 }
 
 void max_pool(const Call& call) noexcept {
@@ -126,13 +135,23 @@ void max_pool(const Call& call) noexcept {
     with_lanes<T>(s.c, [&](auto v) { forward<decltype(v)>(s, c.in[0].as<const T>(), c.out[0].as<T>()); });
   });
 }
+void max_pool_places(const Call& call) noexcept {
+  run_float(call, [](const Call& c, auto t) {
+    using T = decltype(t);
+    const PoolShape s = pool_shape(c.in[0], c.out[0], c.ints);
+    with_places<T>(s.c, c.out[1], [&](auto v, auto p) {
+      using P = decltype(p);
+      forward_places<decltype(v), P>(s, c.in[0].as<const T>(), c.out[0].as<T>(), c.out[1].as<P>());
+    });
+  });
+}
 void max_pool_grad(const Call& call) noexcept {
   run_float(call, [](const Call& c, auto t) {
     using T = decltype(t);
-    const PoolShape s = pool_shape(c.in[0], c.in[1], c.ints);
-    with_lanes<T>(s.c, [&](auto v) {
-      gradient<decltype(v)>(s, c.in[0].as<const T>(), c.in[1].as<const T>(), c.out[0].as<T>(),
-                            static_cast<T*>(c.workspace));
+    const PoolShape s = pool_shape(c.out[0], c.in[0], c.ints);
+    with_places<T>(s.c, c.in[1], [&](auto v, auto p) {
+      using P = decltype(p);
+      gradient<decltype(v), P>(s, c.in[0].as<const T>(), c.in[1].as<const P>(), c.out[0].as<T>());
     });
   });
 }
@@ -140,16 +159,19 @@ void max_pool_pick(const Call& call) noexcept {
   run_float(call, [](const Call& c, auto t) {
     using T = decltype(t);
     const PoolShape s = pool_shape(c.in[0], c.out[0], c.ints);
-    with_lanes<T>(
-        s.c, [&](auto v) { pick<decltype(v)>(s, c.in[0].as<const T>(), c.in[1].as<const T>(), c.out[0].as<T>()); });
+    with_places<T>(s.c, c.in[1], [&](auto v, auto p) {
+      using P = decltype(p);
+      pick<decltype(v), P>(s, c.in[0].as<const T>(), c.in[1].as<const P>(), c.out[0].as<T>());
+    });
   });
 }
 
 }  // namespace
 
-extern const Kernel kernel_max_pool, kernel_max_pool_grad, kernel_max_pool_pick;
+extern const Kernel kernel_max_pool, kernel_max_pool_places, kernel_max_pool_grad, kernel_max_pool_pick;
 constinit const Kernel kernel_max_pool = {max_pool, no_bytes, nullptr};
-constinit const Kernel kernel_max_pool_grad = {max_pool_grad, gradient_bytes<1>, nullptr};
+constinit const Kernel kernel_max_pool_places = {max_pool_places, no_bytes, nullptr};
+constinit const Kernel kernel_max_pool_grad = {max_pool_grad, no_bytes, nullptr};
 constinit const Kernel kernel_max_pool_pick = {max_pool_pick, no_bytes, nullptr};
 
 }  // namespace ckeras::CKERAS_ISA

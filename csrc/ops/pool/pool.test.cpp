@@ -1,6 +1,6 @@
 // Pools, their gradients and max_pool_pick against their references: one to three dimensions, ties, NaN, overlapping
 // and empty windows, few channels.
-#include "gemm/testing.h"
+#include "ops/testing.h"
 
 using namespace ckeras;
 using namespace ckeras::testing;
@@ -51,8 +51,11 @@ void check_case(const Case& t, DType dtype, bool specials) {
   for (int64_t value : x_shape) what += ' ' + std::to_string(value);
   for (int64_t value : ints) what += ' ' + std::to_string(value);
   check_op("max_pool " + what, "max_pool", {&x}, dtype, y_shape, ints, 0);
-  check_op("max_pool_grad " + what, "max_pool_grad", {&x, &dy}, dtype, x_shape, ints, window);
-  check_op("max_pool_pick " + what, "max_pool_pick", {&x, &v}, dtype, y_shape, ints, 0);
+  const std::vector<Out> outs = {{dtype, y_shape}, {window <= 256 ? DType::U8 : DType::I32, y_shape}};
+  check_kernel("max_pool_places", {&x}, outs, {ints, {}}, {});
+  const Array places = run(cpu::Isa::Reference, "max_pool_places", {&x}, outs, {ints, {}}).out[1];
+  check_op("max_pool_grad " + what, "max_pool_grad", {&dy, &places}, dtype, x_shape, ints, window);
+  check_op("max_pool_pick " + what, "max_pool_pick", {&v, &places}, dtype, y_shape, ints, 0);
   check_op("avg_pool " + what, "avg_pool", {&x}, dtype, y_shape, ints, 4 * window);
   check_op("avg_pool_grad " + what, "avg_pool_grad", {&dy}, dtype, x_shape, ints, window);
 }
@@ -76,6 +79,10 @@ int main() {
       {3, 1, {{12, 4, 4, 0, 0}}},                                    // one dimension, one channel
       {2, 5, {{5, 2, 2, 0, 1}, {6, 3, 1, 1, 1}, {7, 3, 2, 1, 1}}},   // three dimensions
       {1, 33, {{4, 2, 2, 2, 2}, {4, 2, 2, 0, 0}, {4, 2, 2, 0, 0}}},  // three, windows wholly in the padding
+      {2, 21, {{40, 23, 9, 5, 5}, {20, 12, 7, 3, 3}}},               // more than 256 places
+      {2, 18, {{40, 17, 17, 0, 0}, {35, 16, 16, 0, 0}}},             // more, disjoint
+      {1, 3, {{300, 260, 20, 0, 0}}},                                // more, few channels
+      {1, 16, {{16, 16, 16, 0, 0}, {16, 16, 16, 0, 0}}},             // 256
   };
   for (const Case& t : cases)
     for (DType dtype : {DType::F32, DType::F64, DType::BF16, DType::F16})

@@ -1,10 +1,13 @@
 """Maxima and means over windows along one, two or three spatial dimensions, and over a given number of windows."""
 
+import math
+
 import numpy as np
 
 from ckeras._core import dtypes
 from ckeras._core.errors import ShapeError
 from ckeras._core.primitive import Primitive
+from ckeras._core.scope import state
 from ckeras._core.settings import standardize_data_format
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import from_numpy
@@ -29,26 +32,58 @@ def _spec(x, *rest, size, strides, pads):
     return (x.shape[0], *[out_size(n, k, s, 1, low, high) for n, k, s, low, high in spatial], x.shape[-1]), x.dtype
 
 
-max_pool_p = Primitive(
-    "max_pool",
-    _spec,
+def _geometry(attrs):
+    return {k: v for k, v in attrs.items() if k != "shape"}
+
+
+def _max_with_places_spec(x, **geometry):
+    shape, dtype = _spec(x, **geometry)
+    return [(shape, dtype), (shape, "uint8" if math.prod(geometry["size"]) <= 256 else "int32")]
+
+
+def _max_pool_vjp(ctx, g):
+    places = max_pool_places_p.bind(ctx.inputs[0], **ctx.attrs)[1]
+    return (max_pool_grad_p.bind(g, places, shape=ctx.inputs[0].shape, **ctx.attrs),)
+
+
+class _MaxPool(Primitive):
+    """What a tape follows keeps the places of the maxima on the way forward, so that nothing is searched again."""
+
+    def bind(self, x, **attrs):
+        for tape in state.tapes:
+            if tape.follows(x):
+                return max_pool_places_p.bind(x, **attrs)[0]
+        return super().bind(x, **attrs)
+
+
+class _MaxPoolPlaces(Primitive):
+    partial = True  # places have no gradient
+
+
+max_pool_p = _MaxPool(
+    "max_pool", _spec, _ints, _max_pool_vjp, "The maximum of each window of [N, spatial..., C]; padding never wins."
+)
+max_pool_places_p = _MaxPoolPlaces(
+    "max_pool_places",
+    _max_with_places_spec,
     _ints,
-    lambda ctx, g: (max_pool_grad_p.bind(ctx.inputs[0], g, **ctx.attrs),),
-    "The maximum of each window of [N, spatial..., C]; padding never wins.",
+    lambda ctx, g, _: (max_pool_grad_p.bind(g, ctx.outputs[1], shape=ctx.inputs[0].shape, **ctx.attrs),),
+    "The maximum of each window, and the number of its first place in the window.",
+    multi=True,
 )
 max_pool_grad_p = Primitive(
     "max_pool_grad",
-    lambda x, dy, **geometry: (x.shape, x.dtype),
+    lambda dy, places, *, shape, **geometry: (shape, dy.dtype),
     _ints,
-    lambda ctx, g: (None, max_pool_pick_p.bind(ctx.inputs[0], g, **ctx.attrs)),
-    "dy to the first maximum of each window of x.",
+    lambda ctx, g: (max_pool_pick_p.bind(g, ctx.inputs[1], **_geometry(ctx.attrs)), None),
+    "dy to the place of each window's maximum.",
 )
 max_pool_pick_p = Primitive(
     "max_pool_pick",
     _spec,
     _ints,
-    lambda ctx, g: (None, max_pool_grad_p.bind(ctx.inputs[0], g, **ctx.attrs)),
-    "v where each window's first maximum of x is.",
+    lambda ctx, g: (max_pool_grad_p.bind(g, ctx.inputs[1], shape=ctx.inputs[0].shape, **ctx.attrs), None),
+    "v at the place of each window's maximum.",
 )
 avg_pool_p = Primitive(
     "avg_pool",
@@ -61,7 +96,7 @@ avg_pool_grad_p = Primitive(
     "avg_pool_grad",
     lambda dy, *, shape, **geometry: (shape, dy.dtype),
     _ints,
-    lambda ctx, g: (avg_pool_p.bind(g, **{k: v for k, v in ctx.attrs.items() if k != "shape"}),),
+    lambda ctx, g: (avg_pool_p.bind(g, **_geometry(ctx.attrs)),),
     "dy, over how many places its window has, to all of them.",
 )
 
