@@ -13,6 +13,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+import opcases
 import opref
 import opref_rnn
 from ckeras import _engine
@@ -476,6 +477,9 @@ STRUCTURED = [
         cases=lambda rng: [((_n(rng, 3, 17),), {"descending": False}), ((_n(rng, 70),), {"descending": True})],
     ),
     _row("argsort", opref.argsort, 0, cases=_argsort_cases),
+    _row("searchsorted", np.searchsorted, 0, cases=opcases.search),
+    _row("bincount", lambda x, bins: np.bincount(x, minlength=bins), 0, cases=opcases.bincount),
+    _row("resample", opref.resample, rtol=4e-7, cases=opcases.resample),
     _row("transpose", lambda x, perm: x.transpose(perm), cases=_transpose_cases),
     _row(
         "concatenate",
@@ -484,6 +488,8 @@ STRUCTURED = [
     ),
     _row("slice", opref.slice_, cases=_slice_cases),
     _row("pad", opref.pad, cases=_pad_cases),
+    _row("extend", lambda x, pairs, mode: np.pad(x, pairs, mode), cases=opcases.extend),
+    _row("frames", opref.frames, cases=opcases.frames),
     _row(
         "broadcast",
         np.broadcast_to,

@@ -181,6 +181,16 @@ def pad(x, value, lows, highs, interiors):
     return x
 
 
+def frames(x, count, size, step):
+    return np.stack([x[..., i * step : i * step + size] for i in range(count)], -2)
+
+
+def resample(x, weights, places, axis):
+    taken = np.moveaxis(np.take(x, places, axis), (axis, axis + 1), (0, 1))
+    share = weights.reshape(weights.shape + (1,) * (x.ndim - 1))
+    return np.moveaxis((taken * share).sum(1), 0, axis)
+
+
 def sgd_update(lr, *args, has_momentum, nesterov, momentum):
     out = []
     for i in range(0, len(args), 3 if has_momentum else 2):

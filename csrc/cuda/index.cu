@@ -1,5 +1,6 @@
-// gather, gather_grad and scatter. What is added to one place is added in the order of the indices, without atomics:
-// the indices are sorted with their places, and each element of the result has a thread that goes through its own.
+// gather, gather_grad, scatter, bincount and resample. What is added to one place is added in the order of the indices,
+// without atomics: the indices are sorted with their places, and each element of the result has a thread that goes
+// through its own.
 #include "cuda/block.h"
 #include "cuda/elements.h"
 #include "cuda/sort.h"
@@ -192,8 +193,66 @@ Status run_scatter(const Call& call, Queue& queue) {
 
 int64_t scatter_workspace(const Call& call) noexcept { return named_bytes(call.in[1].size(), call.in[0].shape[0]); }
 
+// ---- bincount, resample
+
+struct NoPlace {
+  int64_t n;
+  CKERAS_MEMBER bool operator()(int64_t place) const { return place < 0 || place >= n; }
+};
+void check_places(const Call& call, Queue& queue, const View& places, int64_t n) {
+  if (places.size() == 0) return;
+  launch(queue, {1}, {1024}, 0, check_kernel<Indices, NoPlace>, Indices(places), places.size(), n, NoPlace{n},
+         call.fault);
+}
+
+__global__ void __launch_bounds__(kThreads)
+    bincount_kernel(const Named named, int32_t* y, int64_t bins, const Fault* fault) {
+  if (fault->code != 0) return;
+  for (int64_t i = first_element(); i < bins; i += all_threads()) {
+    y[i] = static_cast<int32_t>(named.starts[i + 1] - named.starts[i]);
+  }
+}
+Status run_bincount(const Call& call, Queue& queue) {
+  const View &x = call.in[0], &y = call.out[0];
+  if (too_long(x.size(), y.size())) return Status::TooLong;
+  check_places(call, queue, x, y.size());
+  if (y.size() == 0) return Status::Launched;
+  const Named named = name_rows(call, queue, x, y.size());
+  launch(queue, {blocks_for(y.size(), kThreads)}, {kThreads}, 0, bincount_kernel, named, y.as<int32_t>(), y.size(),
+         call.fault);
+  return Status::Launched;
+}
+int64_t bincount_workspace(const Call& call) noexcept { return named_bytes(call.in[0].size(), call.out[0].size()); }
+
+template <class T>
+__global__ void __launch_bounds__(kThreads) resample_kernel(const T* x, const T* weights, const int32_t* places, T* y,
+                                                            const GatherShape s, int64_t taps, const Fault* fault) {
+  if (fault->code != 0) return;
+  for (int64_t i = first_element(); i < s.outer * s.count * s.inner; i += all_threads()) {
+    const int64_t c = i % s.inner, at = i / s.inner % s.count * taps, first = i / s.inner / s.count * s.size;
+    T sum = weights[at] * x[(first + places[at]) * s.inner + c];
+    for (int64_t k = 1; k < taps; ++k) sum = sum + weights[at + k] * x[(first + places[at + k]) * s.inner + c];
+    y[i] = sum;
+  }
+}
+Status run_resample(const Call& call, Queue& queue) {
+  const View &x = call.in[0], &weights = call.in[1], &places = call.in[2], &y = call.out[0];
+  GatherShape s = gather_shape(x, places, call.ints[0]);
+  s.count = weights.shape[0];
+  check_places(call, queue, places, s.size);
+  if (y.size() == 0) return Status::Launched;
+  return with_reals(x.dtype, [&](auto t) {
+    using T = decltype(t);
+    launch(queue, {blocks_for(y.size(), kThreads)}, {kThreads}, 0, resample_kernel<T>, x.as<const T>(),
+           weights.as<const T>(), places.as<const int32_t>(), y.as<T>(), s, weights.shape[1], call.fault);
+  });
+}
+
 }  // namespace
 
+extern const DeviceKernel kernel_bincount, kernel_resample;
+const DeviceKernel kernel_bincount = {"bincount", run_bincount, bincount_workspace, kMayFault};
+const DeviceKernel kernel_resample = {"resample", run_resample, nullptr, kMayFault};
 extern const DeviceKernel kernel_gather, kernel_gather_grad, kernel_scatter;
 const DeviceKernel kernel_gather = {"gather", run_gather, nullptr, kMayFault};
 const DeviceKernel kernel_gather_grad = {"gather_grad", run_gather_grad, gather_grad_workspace, kMayFault};

@@ -1,11 +1,14 @@
-// transpose concatenate slice pad broadcast bitcast: strided copies of elements as wide as the steps and addresses
-// allow. Where the destination's neighbours are not the source's, tiles of 32 x 32 pass through shared memory.
+// transpose concatenate slice pad frames broadcast bitcast: strided copies of elements as wide as the steps and
+// addresses allow. Where the destination's neighbours are not the source's, tiles of 32 x 32 pass through shared
+// memory.
 #include "cuda/move.h"
 
 #include "cuda/elements.h"
 #include "ops/bitcast/bitcast.h"
 #include "ops/broadcast/broadcast.h"
 #include "ops/concatenate/concatenate.h"
+#include "ops/extend/extend.h"
+#include "ops/frames/frames.h"
 #include "ops/pad/pad.h"
 #include "ops/slice/slice.h"
 #include "ops/transpose/transpose.h"
@@ -126,6 +129,45 @@ Status run_pad(const Call& call, Queue& queue) {
   copy_strided(queue, y.data, call.in[1].data, size_of(y.dtype), &all, 1);
   return copy_input(call, queue, 0, move::pad_copy(call)), Status::Launched;
 }
+Status run_frames(const Call& call, Queue& queue) {
+  return copy_input(call, queue, 0, move::frames_copy(call)), Status::Launched;
+}
+
+struct Extended {
+  int64_t n[kMaxRank], low[kMaxRank], total[kMaxRank], mode;
+  int rank;
+};
+template <class U>
+__global__ void __launch_bounds__(kThreads)
+    extend_kernel(const __grid_constant__ Extended e, U* to, const U* from, int64_t size) {
+  for (int64_t i = first_element(); i < size; i += all_threads()) {
+    int64_t rest = i, at = 0, step = 1;
+    for (int d = e.rank - 1; d >= 0; --d) {
+      at += extended_place(rest % e.total[d] - e.low[d], e.n[d], e.mode) * step;
+      rest /= e.total[d];
+      step *= e.n[d];
+    }
+    to[i] = from[at];
+  }
+}
+Status run_extend(const Call& call, Queue& queue) {
+  const View &x = call.in[0], &y = call.out[0];
+  if (y.size() == 0) return Status::Launched;
+  Extended e = {};
+  e.rank = x.rank;
+  e.mode = call.ints[x.rank];
+  for (int d = 0; d < x.rank; ++d) {
+    e.n[d] = x.shape[d];
+    e.low[d] = call.ints[d];
+    e.total[d] = y.shape[d];
+  }
+  with_size(size_of(x.dtype), [&](auto u) {
+    using U = decltype(u);
+    launch(queue, {blocks_for(y.size(), kThreads)}, {kThreads}, 0, extend_kernel<U>, e, y.as<U>(), x.as<const U>(),
+           y.size());
+  });
+  return Status::Launched;
+}
 Status run_bitcast(const Call& call, Queue& queue) {
   return copy_bytes(queue, call.out[0].data, call.in[0].data, call.out[0].nbytes()), Status::Launched;
 }
@@ -155,12 +197,14 @@ void copy_strided(Queue& queue, void* dst, const void* src, int64_t itemsize, co
 }
 
 extern const DeviceKernel kernel_transpose, kernel_slice, kernel_broadcast, kernel_concatenate, kernel_pad,
-    kernel_bitcast;
+    kernel_extend, kernel_frames, kernel_bitcast;
 const DeviceKernel kernel_transpose = {"transpose", run_transpose, nullptr};
 const DeviceKernel kernel_slice = {"slice", run_slice, nullptr};
 const DeviceKernel kernel_broadcast = {"broadcast", run_broadcast, nullptr};
 const DeviceKernel kernel_concatenate = {"concatenate", run_concatenate, nullptr};
 const DeviceKernel kernel_pad = {"pad", run_pad, nullptr};
+const DeviceKernel kernel_extend = {"extend", run_extend, nullptr};
+const DeviceKernel kernel_frames = {"frames", run_frames, nullptr};
 const DeviceKernel kernel_bitcast = {"bitcast", run_bitcast, nullptr};
 
 }  // namespace ckeras::cuda

@@ -32,6 +32,11 @@ void check_moves(DType dtype) {
   check("pad", {&x, &value}, {5, 31, 69}, {0, -2, 1, 0, -1, 1, 0, 0, 0});
   check("pad", {&odd, &value}, {3, 2}, {0, -1, 0, -2, 0, 0});
   check("pad", {&odd, &value}, {1, 5}, {-4, 0, 2, 0, 0, 0});  // all cropped
+  for (int64_t mode : {0, 1, 2, 3}) {
+    check("extend", {&odd}, {4, 5}, {1, 0, mode});
+    check("extend", {&x}, {5, 110, 70}, {0, 70, 1, mode});
+  }
+  check("frames", {&x}, {5, 34, 9, 11}, {7});
   check("broadcast", {&row}, {3, 34, 66}, {});
   check("broadcast", {&value}, {3, 7}, {});
   check("broadcast", {&x}, {5, 34, 67}, {});
@@ -62,6 +67,17 @@ void check_indexing(DType dtype) {
     const Array no_updates = sample(dtype, {0, 33}, 3), bad_updates = sample(dtype, {9, 33}, 3);
     check_op("scatter", {&x, &none, &no_updates}, {{dtype, {7, 33}}}, {{0}, {}}, {});
     check_op("scatter", {&x, &bad, &bad_updates}, {{dtype, {7, 33}}}, {{0}, {}}, {});
+    const Array bins = indices({1100}, {3, 3, 1, 0, 6, 3, 0, 3, 2});
+    check_op("bincount", {&bins}, {{DType::I32, {9}}}, {}, {});
+    check_op("bincount", {&bins}, {{DType::I32, {6}}}, {}, {});
+    if (index == DType::I32 && (dtype == DType::F32 || dtype == DType::F64)) {
+      const Array weights = sample(dtype, {5, 2}, 9), places = indices({5, 2}, {6, 3, 0, 5, 1});
+      check_op("resample", {&x, &weights, &places}, {{dtype, {5, 33}}}, {{0}, {}},
+               {4 * epsilon(dtype), 4 * epsilon(dtype)});
+      check_op("resample", {&wide, &weights, &places}, {{dtype, {3, 5, 6}}}, {{1}, {}},
+               {4 * epsilon(dtype), 4 * epsilon(dtype)});
+      check_op("resample", {&wide, &weights, &places}, {{dtype, {3, 7, 5}}}, {{2}, {}}, {});  // a place outside
+    }
     if (!is_float(dtype)) continue;
     const Array g = sample(dtype, {2, 5, 33}, 4), gw = sample(dtype, {3, 2, 5, 6}, 5), gn = sample(dtype, {0, 33}, 6),
                 gm = sample(dtype, {1100, 33}, 7), gb = sample(dtype, {9, 33}, 8);
@@ -86,6 +102,8 @@ void check_sorting(DType dtype) {
         check_op("argsort", {&x}, {{DType::I32, best}}, {{descending}, {}}, {});
         check_op("sort", {&x}, {{dtype, best}}, {{descending}, {}}, {});
       }
+      const Array sorted = sample(dtype, {37}, 5);
+      check_op("searchsorted", {&sorted, &x}, {{DType::I32, shape}}, {{descending}, {}}, {});
     }
   }
 }

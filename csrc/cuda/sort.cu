@@ -1,9 +1,11 @@
-// argsort and sort: the keys of ops/argsort/keys.h with their places, sorted whole, of which the first k are taken.
+// argsort, sort and searchsorted: the keys of ops/argsort/keys.h with their places, sorted whole, of which the first k
+// are taken.
 #include "cuda/sort.h"
 
 #include "cuda/elements.h"
 #include "ops/argsort/argsort.h"
 #include "ops/argsort/keys.h"
+#include "ops/searchsorted/searchsorted.h"
 
 namespace ckeras::cuda {
 namespace {
@@ -78,6 +80,25 @@ Status run(const Call& call, Queue& queue) {
   return Status::Launched;
 }
 
+// ---- searchsorted
+
+__global__ void __launch_bounds__(256)
+    search_kernel(const __grid_constant__ KeyOf<WideItem> sorted, const __grid_constant__ KeyOf<WideItem> values,
+                  int32_t* y, int64_t n, int64_t count, bool after) {
+  for (int64_t i = first_element(); i < count; i += all_threads()) {
+    y[i] =
+        static_cast<int32_t>(place_of([&](int64_t at) { return sorted(0, at).key(); }, n, values(0, i).key(), after));
+  }
+}
+Status run_searchsorted(const Call& call, Queue& queue) {
+  const View &sorted = call.in[0], &values = call.in[1];
+  if (values.size() == 0) return Status::Launched;
+  launch(queue, {blocks_for(values.size(), 256)}, {256}, 0, search_kernel,
+         KeyOf<WideItem>{sorted.data, 0, sorted.dtype, false}, KeyOf<WideItem>{values.data, 0, values.dtype, false},
+         call.out[0].as<int32_t>(), sorted.size(), values.size(), call.ints[0] != 0);
+  return Status::Launched;
+}
+
 int64_t workspace(const Call& call) noexcept {
   int64_t bytes = 0;
   with_item(call.in[0].dtype, [&](auto item) { bytes = 2 * call.in[0].size() * static_cast<int64_t>(sizeof item); });
@@ -86,8 +107,9 @@ int64_t workspace(const Call& call) noexcept {
 
 }  // namespace
 
-extern const DeviceKernel kernel_argsort, kernel_sort;
+extern const DeviceKernel kernel_argsort, kernel_sort, kernel_searchsorted;
 const DeviceKernel kernel_argsort = {"argsort", run<true>, workspace};
 const DeviceKernel kernel_sort = {"sort", run<false>, workspace};
+const DeviceKernel kernel_searchsorted = {"searchsorted", run_searchsorted, nullptr};
 
 }  // namespace ckeras::cuda

@@ -3,11 +3,10 @@
 #include "cpu/parallel.h"
 #include "ops/dft/lanes.h"
 #include "ops/dft/row.h"
+#include "ops/dft/tiles.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
-
-constexpr int64_t kStretch = 16;  // numbers of a row that are moved together: whole lines of the cache
 
 // How a call is computed: by its shapes alone.
 struct Plan {
@@ -55,6 +54,62 @@ CKERAS_INLINE void unfold(V a_re, V a_im, V b_re, V b_im, V w_re, V w_im, V* re,
   *im = even_im + (w_re * odd_im + w_im * odd_re);
 }
 
+// The rows from `first` on as places of a LaneTransform; the place after the last may get something too.
+template <class T>
+CKERAS_INLINE void read_places(const Plan& plan, Parts<const T> from, int64_t first, int64_t lanes, double sign,
+                               double* x) {
+  Tile<T> re, im;
+  const T* const at = from.re + first * from.row;
+  if (plan.half) {  // pairs lie in the rows as in a place
+    for (int64_t i0 = 0; i0 < 2 * plan.n; i0 += kStretch) {
+      const int64_t n = least(kStretch, 2 * plan.n - i0);
+      read_tile(at + i0, from.row, lanes, n, &re);
+      for (int64_t i = 0; i < n; i += 2) {
+        const W16 pair = two_columns(re, i);
+        Lanes{pair.lo, V8(sign) * pair.hi}.store(x + (i0 + i) / 2 * kPlace);
+      }
+    }
+    return;
+  }
+  for (int64_t i0 = 0; i0 < plan.n; i0 += kStretch) {
+    const int64_t n = least(kStretch, plan.n - i0);
+    read_tile(at + i0, from.row, lanes, n, &re);
+    if (from.im != nullptr) read_tile(from.im + first * from.row + i0, from.row, lanes, n, &im);
+    for (int64_t i = 0; i < n; i += 2) {
+      const W16 a = two_columns(re, i);
+      const W16 b = from.im != nullptr ? two_columns(im, i) : W16{V8(0), V8(0)};
+      Lanes{a.lo, from.im != nullptr ? V8(sign) * b.lo : b.lo}.store(x + (i0 + i) * kPlace);
+      Lanes{a.hi, from.im != nullptr ? V8(sign) * b.hi : b.hi}.store(x + (i0 + i + 1) * kPlace);
+    }
+  }
+}
+
+template <class T>
+CKERAS_INLINE void write_places(const Plan& plan, const double* z, Complexes halves, int64_t first, int64_t lanes,
+                                int64_t results, double sign, Parts<T> to) {
+  const auto number = [&](int64_t k) __attribute__((always_inline)) {
+    if (!plan.half) return Lanes::load(z + k * kPlace);
+    k = least(k, plan.n);
+    const Lanes a = Lanes::load(z + (k == plan.n ? 0 : k) * kPlace);
+    const Lanes b = Lanes::load(z + (k == 0 ? 0 : plan.n - k) * kPlace), w = all(halves, k);
+    Lanes v;
+    unfold(a.re, a.im, b.re, b.im, w.re, w.im, &v.re, &v.im);
+    if (k == 0 || k == plan.n) v.im = V8(0);
+    return v;
+  };
+  Tile<T> re, im;
+  for (int64_t k0 = 0; k0 < results; k0 += kStretch) {
+    const int64_t n = least(kStretch, results - k0);
+    for (int64_t k = 0; k < n; k += 2) {
+      const Lanes a = number(k0 + k), b = number(k0 + k + 1);
+      put_columns(&re, k, {a.re, b.re});
+      put_columns(&im, k, {V8(sign) * a.im, V8(sign) * b.im});
+    }
+    write_tile(re, n, lanes, to.re + first * to.row + k0, to.row);
+    write_tile(im, n, lanes, to.im + first * to.row + k0, to.row);
+  }
+}
+
 // `to` has as many numbers as the call's rows of results.
 template <class T>
 void lane_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t results, double sign, double* memory) {
@@ -68,50 +123,10 @@ void lane_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t resul
         double* const x = slots + slot * plan.slot;
         double* const y = x + plan.slot / 2;
         const int64_t first = (round + slot) * kLanes, lanes = least(kLanes, plan.rows - first);
-        if (lanes < kLanes) {
-          for (int64_t i = 0; i < plan.n * kPlace; ++i) x[i] = 0;
-        }
-        for (int64_t i0 = 0; i0 < plan.n; i0 += kStretch) {
-          const int64_t i1 = least(plan.n, i0 + kStretch);
-          for (int64_t lane = 0; lane < lanes; ++lane) {
-            const T* re = from.re + (first + lane) * from.row;
-            for (int64_t i = i0; i < i1; ++i) x[i * kPlace + lane] = static_cast<double>(re[i * from.step]);
-          }
-          for (int64_t lane = 0; lane < lanes; ++lane) {
-            double* const at = x + kLanes + lane;
-            if (from.im == nullptr) {
-              for (int64_t i = i0; i < i1; ++i) at[i * kPlace] = 0;
-              continue;
-            }
-            const T* im = from.im + (first + lane) * from.row;
-            for (int64_t i = i0; i < i1; ++i) at[i * kPlace] = sign * static_cast<double>(im[i * from.step]);
-          }
-        }
+        read_places(plan, from, first, lanes, sign, x);
         double* z = one.run(x, y);
         if (from.im == nullptr) V8(0).store(z + kLanes);  // a sum of zeros
-        if (plan.half) {
-          double* const whole = z == x ? y : x;
-          for (int64_t k = 0; k <= plan.n; ++k) {
-            const Lanes a = Lanes::load(z + k % plan.n * kPlace), b = Lanes::load(z + (plan.n - k) % plan.n * kPlace);
-            const Lanes w = all(halves, k);
-            Lanes v;
-            unfold(a.re, a.im, b.re, b.im, w.re, w.im, &v.re, &v.im);
-            if (k == 0 || k == plan.n) v.im = V8(0);
-            v.store(whole + k * kPlace);
-          }
-          z = whole;
-        }
-        for (int64_t i0 = 0; i0 < results; i0 += kStretch) {
-          const int64_t i1 = least(results, i0 + kStretch);
-          for (int64_t lane = 0; lane < lanes; ++lane) {
-            T* const re = to.re + (first + lane) * to.row;
-            for (int64_t i = i0; i < i1; ++i) re[i] = static_cast<T>(z[i * kPlace + lane]);
-          }
-          for (int64_t lane = 0; lane < lanes; ++lane) {
-            T* const im = to.im + (first + lane) * to.row;
-            for (int64_t i = i0; i < i1; ++i) im[i] = static_cast<T>(sign * z[i * kPlace + kLanes + lane]);
-          }
-        }
+        write_places(plan, z, halves, first, lanes, results, sign, to);
       }
     });
   }

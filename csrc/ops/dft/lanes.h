@@ -81,11 +81,20 @@ class LaneTransform {
  private:
   double* radix4(double* x, double* y) const {
     int64_t length = m_, apart = 1;
-    for (; length >= 4; length /= 4, apart *= 4) {
-      pass(x, y, length / 4, apart);
+    const auto swap = [&]() __attribute__((always_inline)) {
       double* const other = x;
       x = y;
       y = other;
+    };
+    for (; length >= 16; length /= 16, apart *= 16) {
+      two_passes(x, y, length / 4, apart);
+      swap();
+    }
+    if (length >= 4) {
+      pass(x, y, length / 4, apart);
+      swap();
+      length /= 4;
+      apart *= 4;
     }
     if (length < 2) return x;
     for (int64_t q = 0; q < apart; ++q) {
@@ -95,21 +104,50 @@ class LaneTransform {
     }
     return y;
   }
+  // v[0 ... 3] become the four sums of a butterfly, turned.
+  static CKERAS_MEMBER void butterfly(Lanes* v, const Lanes* w) {
+    const Lanes even = v[0] + v[2], odd = v[0] - v[2], sum = v[1] + v[3], rest = v[1] - v[3];
+    const Lanes turned{V8(0) - rest.im, rest.re};  // i times it
+    v[0] = even + sum;
+    v[1] = (odd - turned) * w[0];
+    v[2] = (even - sum) * w[1];
+    v[3] = (odd + turned) * w[2];
+  }
+  CKERAS_MEMBER void turns_of(int64_t p, Lanes* w) const {
+    for (int64_t i = 0; i < 3; ++i) w[i] = all(turns_, (i + 1) * p);
+  }
   void pass(const double* x, double* y, int64_t quarter, int64_t apart) const {
     for (int64_t p = 0; p < quarter; ++p) {
-      const Lanes w1 = all(turns_, p * apart), w2 = all(turns_, 2 * p * apart), w3 = all(turns_, 3 * p * apart);
+      Lanes w[3];
+      turns_of(p * apart, w);
       for (int64_t q = 0; q < apart; ++q) {
-        const double* from = x + (q + apart * p) * kPlace;
-        const int64_t step = apart * quarter * kPlace;
-        const Lanes a = Lanes::load(from), b = Lanes::load(from + step);
-        const Lanes c = Lanes::load(from + 2 * step), d = Lanes::load(from + 3 * step);
-        const Lanes even = a + c, odd = a - c, sum = b + d, rest = b - d;
-        const Lanes turned{V8(0) - rest.im, rest.re};  // i times it
-        double* to = y + (q + apart * 4 * p) * kPlace;
-        (even + sum).store(to);
-        ((odd - turned) * w1).store(to + apart * kPlace);
-        ((even - sum) * w2).store(to + 2 * apart * kPlace);
-        ((odd + turned) * w3).store(to + 3 * apart * kPlace);
+        Lanes v[4];
+        for (int64_t i = 0; i < 4; ++i) v[i] = Lanes::load(x + (q + apart * (p + i * quarter)) * kPlace);
+        butterfly(v, w);
+        for (int64_t i = 0; i < 4; ++i) v[i].store(y + (q + apart * (4 * p + i)) * kPlace);
+      }
+    }
+  }
+  // A pass and the next, whose butterflies have the results of four of this one's: numbers are read and written once.
+  void two_passes(const double* x, double* y, int64_t quarter, int64_t apart) const {
+    const int64_t next = quarter / 4;
+    for (int64_t p = 0; p < next; ++p) {
+      for (int64_t q = 0; q < apart; ++q) {
+        Lanes v[4][4], w[3];
+#pragma GCC unroll 4
+        for (int64_t k = 0; k < 4; ++k) {
+          turns_of((p + k * next) * apart, w);
+          for (int64_t i = 0; i < 4; ++i)
+            v[k][i] = Lanes::load(x + (q + apart * (p + k * next + i * quarter)) * kPlace);
+          butterfly(v[k], w);
+        }
+        turns_of(4 * p * apart, w);
+#pragma GCC unroll 4
+        for (int64_t i = 0; i < 4; ++i) {
+          Lanes u[4] = {v[0][i], v[1][i], v[2][i], v[3][i]};
+          butterfly(u, w);
+          for (int64_t k = 0; k < 4; ++k) u[k].store(y + (q + apart * (i + 4 * (4 * p + k))) * kPlace);
+        }
       }
     }
   }

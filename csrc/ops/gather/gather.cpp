@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cpu/parallel.h"
+#include "ops/move/bytes.h"
 
 namespace ckeras::portable {
 namespace {
@@ -45,8 +46,13 @@ void gather(const Call& call) noexcept {
       return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 4); });
     case 8:
       return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 8); });
+    case 12:
+      return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 12); });
+    case 16:
+      return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 16); });
     default:
-      return gather_runs(call, s, run, [run](char* to, const char* from) { std::memcpy(to, from, run); });
+      return gather_runs(call, s, run,
+                         [run](char* to, const char* from) { move::copy_bytes(to, from, static_cast<size_t>(run)); });
   }
 }
 

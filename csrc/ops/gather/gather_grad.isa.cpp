@@ -5,61 +5,130 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
+#define CKERAS_LAMBDA __attribute__((always_inline))
+
 constexpr int64_t kPiece = 1 << 15;  // elements a piece of parallel work reads, about
 constexpr int64_t kScan = 512;       // indices that are looked at together
 constexpr int64_t kAhead = 8;        // rows between fetching and reading
 constexpr int64_t kFetched = 512;    // bytes of a row that are fetched
 constexpr int64_t kTile = 256;       // columns of a piece
-constexpr int64_t kRanges = 16;      // most ranges of rows: each piece scans all indices, so there are few
+constexpr int64_t kRanges = 16;      // most ranges of rows, and pieces of the indices that are sorted into them
 
-// Work is cut by outer index, by columns and, when that gives few pieces, by ranges of the rows of the result: each
+// Work is cut by outer index, by columns and, when that gives few pieces, by ranges of 2^shift rows of the result: each
 // element is summed by one thread, in index order.
 struct Cut {
-  int64_t tiles, ranges;
+  int64_t tiles, ranges, shift;
 };
 Cut make_cut(const GatherShape& s) {
-  const int64_t tiles = (s.inner + kTile - 1) / kTile;
-  const int64_t wanted = s.outer * s.count * s.inner / kPiece / at_least_one(s.outer * tiles);
-  return {tiles, least(least(at_least_one(wanted), kRanges), at_least_one(s.size))};
+  Cut cut = {ceil_div(s.inner, kTile), 1, 0};
+  const int64_t wanted = s.outer * s.count * s.inner / kPiece / at_least_one(s.outer * cut.tiles);
+  const int64_t ranges = least(least(at_least_one(wanted), kRanges), at_least_one(s.size));
+  while (ranges << cut.shift < s.size) ++cut.shift;
+  cut.ranges = ceil_div(at_least_one(s.size), int64_t{1} << cut.shift);
+  return cut;
 }
 
-#define CKERAS_LAMBDA __attribute__((always_inline))
+// Where an index is, and the row that it names.
+struct Found {
+  int64_t from, row;
+};
 
-// sum [rows first ... last, width columns of `stride`] = g at the indices that fall into those rows.
+// The indices of each range in their order, those of range r from starts[r * kRanges] on.
+class Sorted {
+ public:
+  static int64_t bytes(const GatherShape& s, const Cut& cut) {
+    if (cut.ranges == 1) return 0;
+    return (cut.ranges * kRanges + 1) * static_cast<int64_t>(sizeof(int64_t)) +
+           s.count * static_cast<int64_t>(sizeof(Found));
+  }
+  Sorted(const GatherShape& s, const Cut& cut, void* memory)
+      : cut_(cut),
+        size_(s.size),
+        count_(s.count),
+        starts_(static_cast<int64_t*>(memory)),
+        found_(reinterpret_cast<Found*>(starts_ + cut.ranges * kRanges + 1)) {}
+
+  void fill(const View& indices) const {
+    parallel_for(kRanges, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t piece = begin; piece < end; ++piece) {
+        int64_t counts[kRanges] = {};
+        each(indices, piece, [&](int64_t, int64_t row) CKERAS_LAMBDA { ++counts[row >> cut_.shift]; });
+        for (int64_t r = 0; r < cut_.ranges; ++r) starts_[r * kRanges + piece] = counts[r];
+      }
+    });
+    int64_t before = 0;
+    for (int64_t i = 0; i < cut_.ranges * kRanges; ++i) {
+      const int64_t count = starts_[i];
+      starts_[i] = before;
+      before += count;
+    }
+    starts_[cut_.ranges * kRanges] = before;
+    parallel_for(kRanges, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t piece = begin; piece < end; ++piece) {
+        int64_t next[kRanges];
+        for (int64_t r = 0; r < cut_.ranges; ++r) next[r] = starts_[r * kRanges + piece];
+        each(indices, piece,
+             [&](int64_t j, int64_t row) CKERAS_LAMBDA { found_[next[row >> cut_.shift]++] = {j, row}; });
+      }
+    });
+  }
+  const Found* of(int64_t range) const { return found_ + starts_[range * kRanges]; }
+  int64_t count(int64_t range) const { return starts_[(range + 1) * kRanges] - starts_[range * kRanges]; }
+
+ private:
+  template <class Body>
+  CKERAS_MEMBER void each(const View& indices, int64_t piece, const Body& body) const {
+    for (int64_t j = count_ * piece / kRanges; j < count_ * (piece + 1) / kRanges; ++j) {
+      const int64_t row = index_at(indices, j);
+      body(j, row + (row < 0 ? size_ : 0));
+    }
+  }
+
+  Cut cut_;
+  int64_t size_, count_;
+  int64_t* starts_;
+  Found* found_;
+};
+
+// sum [row found, width columns] += g [place found], one after the other: rows of g that are far apart are fetched some
+// time before they are read.
 template <class S>
-void add_rows(const Call& call, const GatherShape& s, int64_t first, int64_t last, int64_t width,
-              const typename S::Element* g, typename S::T* sum) {
+void add_found(const Found* found, int64_t n, int64_t inner, int64_t width, const typename S::Element* g,
+               typename S::T* sum) {
   using V = typename S::V;
   using Sum = Plain<typename S::T>;
-  for (int64_t row = first; row < last; ++row) {
-    typename S::T* to = sum + row * s.inner;
-    for_lanes<V::kLanes>(width, [=](int64_t i, int64_t k) CKERAS_LAMBDA { Sum::store(to + i, V(0), k); });
+  for (int64_t f = 0; f < n; ++f) {
+    if (f + kAhead < n) {
+      const auto* next = reinterpret_cast<const char*>(g + found[f + kAhead].from * inner);
+      const int64_t bytes = least(width * static_cast<int64_t>(sizeof(*g)), kFetched);
+      for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(next + line);
+    }
+    typename S::T* to = sum + found[f].row * inner;
+    const typename S::Element* from = g + found[f].from * inner;
+    for_lanes<V::kLanes>(width, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
+      Sum::store(to + i, Sum::load(to + i, k) + S::load(from + i, k), k);
+    });
   }
-  // The rows of g that count are far apart: they are found some time before they are read, and fetched.
-  struct Found {
-    int64_t from, row;
-  } found[kScan];
+}
+
+// All indices, for which there is one range.
+template <class S>
+void add_all(const View& indices, const GatherShape& s, int64_t width, const typename S::Element* g,
+             typename S::T* sum) {
+  Found found[kScan];
   for (int64_t begin = 0; begin < s.count; begin += kScan) {
-    int64_t n = 0;
-    for (int64_t j = begin; j < least(begin + kScan, s.count); ++j) {
-      int64_t row = index_at(call.in[0], j);
-      row += row < 0 ? s.size : 0;
-      found[n] = {j, row};
-      n += row >= first && row < last;
+    const int64_t n = least(kScan, s.count - begin);
+    for (int64_t j = 0; j < n; ++j) {
+      const int64_t row = index_at(indices, begin + j);
+      found[j] = {begin + j, row + (row < 0 ? s.size : 0)};
     }
-    for (int64_t f = 0; f < n; ++f) {
-      if (f + kAhead < n) {
-        const auto* next = reinterpret_cast<const char*>(g + found[f + kAhead].from * s.inner);
-        const int64_t bytes = least(width * static_cast<int64_t>(sizeof(*g)), kFetched);
-        for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(next + line);
-      }
-      typename S::T* to = sum + found[f].row * s.inner;
-      const typename S::Element* from = g + found[f].from * s.inner;
-      for_lanes<V::kLanes>(width, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
-        Sum::store(to + i, Sum::load(to + i, k) + S::load(from + i, k), k);
-      });
-    }
+    add_found<S>(found, n, s.inner, width, g, sum);
   }
+}
+
+// Of the sums of halves.
+int64_t sums_bytes(const View& dx) {
+  return is_half(dx.dtype) ? round_up(dx.size() * static_cast<int64_t>(sizeof(float)), 64) : 0;
 }
 
 void gather_grad(const Call& call) noexcept {
@@ -75,16 +144,26 @@ void gather_grad(const Call& call) noexcept {
     E* out = dx.as<E>();
     // Halves are summed in the workspace.
     T* sums = S::kHalf ? static_cast<T*>(call.workspace) : reinterpret_cast<T*>(out);
+    const Sorted sorted(s, cut, static_cast<char*>(call.workspace) + sums_bytes(dx));
+    if (cut.ranges > 1) sorted.fill(call.in[0]);
     const int64_t cost = at_least_one((s.count + s.size) * least(s.inner, kTile) / cut.ranges);
     parallel_for(s.outer * cut.tiles * cut.ranges, at_least_one(kPiece / cost), [&](int64_t begin, int64_t end) {
       for (int64_t item = begin; item < end; ++item) {
         const int64_t range = item % cut.ranges, tile = item / cut.ranges % cut.tiles,
                       o = item / cut.ranges / cut.tiles;
-        const int64_t first = s.size * range / cut.ranges, last = s.size * (range + 1) / cut.ranges;
+        const int64_t first = range << cut.shift, last = least(s.size, (range + 1) << cut.shift);
         const int64_t column = tile * kTile, width = least(kTile, s.inner - column);
         const int64_t base = o * s.size * s.inner + column;
-        add_rows<S>(call, s, first, last, width, call.in[1].as<const E>() + o * s.count * s.inner + column,
-                    sums + base);
+        for (int64_t row = first; row < last; ++row) {
+          T* to = sums + base + row * s.inner;
+          for_lanes<V::kLanes>(width, [=](int64_t i, int64_t k) CKERAS_LAMBDA { Plain<T>::store(to + i, V(0), k); });
+        }
+        const E* g = call.in[1].as<const E>() + o * s.count * s.inner + column;
+        if (cut.ranges == 1) {
+          add_all<S>(call.in[0], s, width, g, sums + base);
+        } else {
+          add_found<S>(sorted.of(range), sorted.count(range), s.inner, width, g, sums + base);
+        }
         if constexpr (S::kHalf) {
           for (int64_t row = first; row < last; ++row) {
             const int64_t at = base + row * s.inner;
@@ -100,7 +179,8 @@ void gather_grad(const Call& call) noexcept {
 #undef CKERAS_LAMBDA
 
 int64_t workspace(const Call& call) noexcept {
-  return is_half(call.out[0].dtype) ? call.out[0].size() * static_cast<int64_t>(sizeof(float)) : 0;
+  const GatherShape s = gather_shape(call.out[0], call.in[0], call.ints[0]);
+  return sums_bytes(call.out[0]) + Sorted::bytes(s, make_cut(s));
 }
 
 }  // namespace

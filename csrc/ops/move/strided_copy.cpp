@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cpu/parallel.h"
+#include "ops/move/bytes.h"
 #include "ops/move/turn.h"
 
 namespace ckeras::move {
@@ -42,26 +43,6 @@ void walk(const Dim* dims, int rank, int64_t begin, int64_t end, const Body& bod
       index[d] = 0;
     }
   }
-}
-
-// kBytes to 2 kBytes bytes: both ends, which may overlap.
-template <size_t kBytes>
-void copy_ends(void* dst, const void* src, size_t bytes) {
-  char first[kBytes], last[kBytes];
-  std::memcpy(first, src, kBytes);
-  std::memcpy(last, static_cast<const char*>(src) + bytes - kBytes, kBytes);
-  std::memcpy(dst, first, kBytes);
-  std::memcpy(static_cast<char*>(dst) + bytes - kBytes, last, kBytes);
-}
-
-// One byte or more.
-void copy_bytes(void* dst, const void* src, size_t bytes) {
-  if (bytes > 32) return static_cast<void>(std::memcpy(dst, src, bytes));
-  if (bytes >= 16) return copy_ends<16>(dst, src, bytes);
-  if (bytes >= 8) return copy_ends<8>(dst, src, bytes);
-  if (bytes >= 4) return copy_ends<4>(dst, src, bytes);
-  if (bytes >= 2) return copy_ends<2>(dst, src, bytes);
-  *static_cast<char*>(dst) = *static_cast<const char*>(src);
 }
 
 template <class T>
@@ -214,23 +195,6 @@ void widen(Plan* plan, int64_t* itemsize, const void* dst, const void* src) {
     plan->dims[d].src /= inner.n;
   }
   *itemsize = run;
-}
-
-// f with the unsigned integer of that many bytes.
-template <class F>
-void with_size(int64_t itemsize, const F& f) {
-  switch (itemsize) {
-    case 1:
-      return f(uint8_t{});
-    case 2:
-      return f(uint16_t{});
-    case 4:
-      return f(uint32_t{});
-    case 8:
-      return f(uint64_t{});
-    default:
-      return f(Wide{});
-  }
 }
 
 }  // namespace

@@ -6,13 +6,9 @@
 #include <utility>
 
 #include "cpu/stream.h"
+#include "ops/move/bytes.h"
 
 namespace ckeras::move {
-
-// 16 bytes that move as one element.
-struct alignas(16) Wide {
-  uint64_t parts[2];
-};
 
 // Of a block: lines of 256 bytes, and a buffer that leaves room in the nearest cache.
 template <class U>

@@ -14,7 +14,8 @@ from ckeras._core.tensor import from_numpy
 from ckeras.ops._common import as_dtype, float_operand
 from ckeras.ops.complex import as_complex
 from ckeras.ops.create import constant
-from ckeras.ops.shape import concatenate, cut, flip, gather_grad_p, gather_p, pad_p, swapaxes, zero
+from ckeras.ops.padding import extended
+from ckeras.ops.shape import concatenate, cut, flip, frames_p, gather_grad_p, pad_p, swapaxes, zero
 
 __all__ = ["fft", "fft2", "ifft2", "irfft", "istft", "rfft", "stft"]
 
@@ -199,8 +200,7 @@ def _reflected(x, n):
     size, last = x.shape[-1], x.ndim - 1
     if n >= size:
         raise ShapeError(f"[stft] center=True needs more than fft_length // 2 = {n} elements, got shape {x.shape}")
-    places = np.pad(np.arange(size, dtype="int32"), n, mode="reflect")
-    return gather_p.bind(x, from_numpy(places, copy=False), axis=last)
+    return extended(x, ((0, 0),) * last + ((n, n),), "reflect")
 
 
 @public_op
@@ -222,7 +222,7 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
     if x.shape[-1] < fft_length:
         raise ShapeError(f"[stft] a frame of fft_length={fft_length} does not fit {x.shape[-1]} samples")
     n = (x.shape[-1] - fft_length) // sequence_stride + 1
-    frames = gather_p.bind(x, _frames(fft_length, sequence_stride, n), axis=x.ndim - 1)
+    frames = frames_p.bind(x, count=n, size=fft_length, step=sequence_stride)
     return _finish(rfft(frames * from_numpy(weights.astype(x.dtype))), dtype)
 
 

@@ -4,12 +4,14 @@ Each dimension is resampled on its own. An output element is a weighted sum of i
 at their distances from the place in the input that the output element stands for, divided by their sum.
 """
 
+import functools
 import math
 
 import numpy as np
 
 from ckeras._core import dtypes
 from ckeras._core.errors import ArgumentError, ShapeError
+from ckeras._core.primitive import Primitive
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import from_numpy
 from ckeras.ops import elementwise, reduce
@@ -17,7 +19,7 @@ from ckeras.ops._common import as_dtype, axis_index, operand, shape_tuple
 from ckeras.ops.image_common import Layout, back, integers, one_of, working
 from ckeras.ops.linalg import matmul
 from ckeras.ops.padding import pad
-from ckeras.ops.shape import cut, gather_p, to_shape
+from ckeras.ops.shape import cut, gather_grad_p, gather_p, stack, to_shape
 
 __all__ = ["resize", "scale_and_translate"]
 
@@ -77,23 +79,50 @@ def _weights(m, places, size, step, kernel):
     return m.where(outside > 0, 0.0, weights)
 
 
+def _resample_vjp(ctx, g):
+    (x, weights, places), axis = ctx.inputs, ctx.attrs["axis"]
+    to_x = to_weights = None
+    tail = (1,) * (x.ndim - 1 - axis)
+    for k in reversed(range(weights.shape[1])):
+        at = places[:, k]
+        part = gather_grad_p.bind(at, g * to_shape(weights[:, k], (weights.shape[0], *tail)), axis=axis, shape=x.shape)
+        to_x = part if to_x is None else to_x + part
+    if ctx.needs[1]:
+        rest = tuple([i for i in range(x.ndim) if i != axis])
+        to_weights = [reduce.sum(g * gather_p.bind(x, places[:, k], axis=axis), rest) for k in range(weights.shape[1])]
+        to_weights = stack(to_weights, axis=1)
+    return to_x, to_weights, None
+
+
+resample_p = Primitive(
+    "resample",
+    lambda x, weights, places, axis: ((*x.shape[:axis], weights.shape[0], *x.shape[axis + 1 :]), x.dtype),
+    lambda x, weights, places, axis: ((axis,), ()),
+    _resample_vjp,
+    "Sums of the elements at `places` [m, taps] of one axis, times weights [m, taps].",
+)
+
+
+def _taps(weights):
+    """Of few weights an output element, their places and shares, [outputs, taps] each; `None` for many."""
+    used = weights != 0
+    taps = int(used.sum(1).max(initial=1))
+    if taps > _TAPS:
+        return None
+    first = np.argmax(used, axis=1)[:, None] + np.arange(taps)
+    places = np.minimum(first, weights.shape[1] - 1).astype("int32")
+    return places, np.where(first < weights.shape[1], np.take_along_axis(weights, places, 1), 0)
+
+
+def _mix_few(x, axis, places, shares):
+    wide = x if x.dtype in ("float32", "float64") else as_dtype(x, "float32")
+    shares = from_numpy(shares.astype(dtypes.numpy_dtype(wide.dtype)))
+    return as_dtype(resample_p.bind(wide, shares, from_numpy(places), axis=axis), x.dtype)
+
+
 def _mix(x, axis, weights):
     """`weights` [outputs, size] applied along `axis` of `x`."""
     if isinstance(weights, np.ndarray):
-        used = weights != 0
-        taps = int(used.sum(1).max(initial=1))
-        if taps <= _TAPS:
-            first = np.argmax(used, axis=1)
-            out = None
-            for k in range(taps):
-                at = np.minimum(first + k, weights.shape[1] - 1)
-                share = np.where(first + k < weights.shape[1], weights[np.arange(len(at)), at], 0)
-                share = from_numpy(
-                    share.reshape((-1,) + (1,) * (x.ndim - 1 - axis)).astype(dtypes.numpy_dtype(x.dtype))
-                )
-                part = gather_p.bind(x, from_numpy(at.astype("int32")), axis=axis) * share
-                out = part if out is None else out + part
-            return out
         weights = from_numpy(weights.astype(dtypes.numpy_dtype(x.dtype)))
     head, tail = x.shape[:axis], x.shape[axis + 1 :]
     y = to_shape(x, (math.prod(head), x.shape[axis], math.prod(tail)))
@@ -108,9 +137,18 @@ def _resized(x, axis, size, interpolation, antialias):
     if interpolation == "nearest":
         places = np.floor((np.arange(size) + 0.5) * n / size).astype("int32")
         return gather_p.bind(x, from_numpy(places), axis=axis)
+    weights, taps = _resizing(n, size, interpolation, antialias)
+    return _mix(x, axis, weights) if taps is None else _mix_few(x, axis, *taps)
+
+
+@functools.lru_cache(maxsize=16)
+def _resizing(n, size, interpolation, antialias):
+    """The weights for `size` of `n` elements, and their taps, where those are few: then the weights are `None`."""
     places = ((np.arange(size) + 0.5) * (n / size) - 0.5)[:, None]
     step = max(n / size, 1.0) if antialias else 1.0
-    return _mix(x, axis, _weights(np, places, n, step, _KERNELS[interpolation]))
+    weights = _weights(np, places, n, step, _KERNELS[interpolation])
+    taps = _taps(weights)
+    return (weights if taps is None else None), taps
 
 
 def _aspect(x, size, crop, fill_value):

@@ -6,8 +6,7 @@ import numpy as np
 
 from ckeras._core import dtypes
 from ckeras._core.errors import ArgumentError, ShapeError
-from ckeras._core.host import Hosted
-from ckeras._core.primitive import broadcast_shapes
+from ckeras._core.primitive import Primitive, broadcast_shapes
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import Tensor, TensorBase, from_numpy, scalar
 from ckeras.ops._common import as_dtype, axis_index, operand, promote, shape_tuple
@@ -16,7 +15,7 @@ from ckeras.ops.elementwise import choose, clip, greater, less, less_equal, logi
 from ckeras.ops.reduce import max as max_of
 from ckeras.ops.reduce import min as min_of
 from ckeras.ops.reduce import reduce, sum_p
-from ckeras.ops.shape import check_indices, cut, gather_grad_p, gather_p, to_shape, widen
+from ckeras.ops.shape import check_indices, cut, frames_p, gather_grad_p, gather_p, to_shape, widen
 
 __all__ = [
     "bincount",
@@ -171,11 +170,17 @@ def nonzero(x):
 # ---- sorted search and counting
 
 
-searchsorted_p = Hosted(
+searchsorted_p = Primitive(
     "searchsorted",
     lambda seq, v, side: (v.shape, "int32"),
-    lambda seq, v, side: np.searchsorted(seq, v, side),
-    doc="the places of v in the ascending vector seq",
+    lambda seq, v, side: ((int(side == "right"),), ()),
+    None,
+    "The places of v in the ascending vector seq; NaN counts as the greatest number.",
+)
+bincount_p = Primitive(
+    "bincount",
+    lambda x, bins: ((bins,), "int32"),
+    doc="How often each of the integers below bins occurs.",
 )
 
 
@@ -232,16 +237,16 @@ def bincount(x, weights=None, minlength=0, sparse=False):
     if w is not None and w.shape != x.shape:
         raise ShapeError(f"[bincount] weights must have the shape of x {x.shape}, got {w.shape}")
     rows = x.shape[0] if x.ndim == 2 else 1
+    if x.ndim == 2:
+        if rows * bins >= 2**31:
+            x = as_dtype(x, "int64")
+        x = x + from_numpy((np.arange(rows, dtype=x.dtype) * bins).reshape(-1, 1))
+    x, shape = to_shape(x, (x.size,)), (rows, bins) if values.ndim == 2 else (bins,)
     if w is None:
-        places = values.astype("int64") + np.arange(rows).reshape(-1, 1) * bins
-        counts = np.bincount(places.ravel(), minlength=rows * bins).astype("int32")
-        return from_numpy(counts.reshape((rows, bins) if values.ndim == 2 else (bins,)), copy=False)
+        return to_shape(bincount_p.bind(x, bins=rows * bins), shape)
     dtype = w.dtype
     exact = w if dtype in dtypes.FLOATS else as_dtype(w, "float64")
-    if x.ndim == 2:
-        x = x + from_numpy((np.arange(rows, dtype=x.dtype) * bins).reshape(-1, 1))
-    flat = _counts(to_shape(x, (x.size,)), to_shape(exact, (x.size,)), rows * bins)
-    return as_dtype(to_shape(flat, (rows, bins) if values.ndim == 2 else (bins,)), dtype)
+    return as_dtype(to_shape(_counts(x, to_shape(exact, (x.size,)), rows * bins), shape), dtype)
 
 
 @public_op
@@ -293,5 +298,4 @@ def extract_sequences(x, sequence_length, sequence_stride):
             f"[extract_sequences] sequence_length={length} and sequence_stride={stride} must be positive and fit the "
             f"last dimension of shape {x.shape}"
         )
-    starts = np.arange(0, x.shape[-1] - length + 1, stride, dtype="int32")
-    return gather_p.bind(x, from_numpy(starts[:, None] + np.arange(length, dtype="int32")), axis=x.ndim - 1)
+    return frames_p.bind(x, count=(x.shape[-1] - length) // stride + 1, size=length, step=stride)

@@ -5,14 +5,38 @@ from operator import index
 import numpy as np
 
 from ckeras._core.errors import ArgumentError, ShapeError
+from ckeras._core.primitive import Primitive
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import TensorBase, from_numpy
 from ckeras.ops._common import as_dtype, operand
-from ckeras.ops.shape import concatenate_p, gather_p, pad_p
+from ckeras.ops.shape import cut, gather_grad_p, pad_p
 
 __all__ = ["pad"]
 
-_MIRRORS = ("edge", "reflect", "symmetric", "wrap")
+_MODES = {"edge": 0, "reflect": 1, "symmetric": 2, "wrap": 3}
+
+
+def _extend_vjp(ctx, g):
+    x, pairs, mode = ctx.inputs[0], ctx.attrs["pairs"], ctx.attrs["mode"]
+    for axis, (low, high) in reversed(list(enumerate(pairs))):
+        n = x.shape[axis]
+        places = np.pad(np.arange(n, dtype="int32"), (low, high), mode)
+        shape = (*g.shape[:axis], n, *g.shape[axis + 1 :])
+        whole, g = g, cut(g, axis, low, low + n)
+        for start, stop in ((low + n, low + n + high), (0, low)):
+            if start < stop:
+                border = cut(whole, axis, start, stop)
+                g = g + gather_grad_p.bind(from_numpy(places[start:stop]), border, axis=axis, shape=shape)
+    return (g,)
+
+
+extend_p = Primitive(
+    "extend",
+    lambda x, pairs, mode: (tuple([low + n + high for n, (low, high) in zip(x.shape, pairs)]), x.dtype),
+    lambda x, pairs, mode: ((*[low for low, _ in pairs], _MODES[mode]), ()),
+    _extend_vjp,
+    "With borders of its own elements, pairs of (before, after) a dimension.",
+)
 
 
 def _pairs(pad_width, shape):
@@ -51,13 +75,13 @@ def pad(x, pad_width, mode="constant", constant_values=None):
            [0, 0, 0]], dtype=int32)
     """
     x = operand(x)
-    if mode != "constant" and mode not in _MIRRORS:
+    if mode != "constant" and mode not in _MODES:
         raise ArgumentError(f"[pad] mode must be 'constant', 'edge', 'reflect', 'symmetric' or 'wrap', got {mode!r}")
     if mode != "constant" and constant_values is not None:
         raise ArgumentError(f"[pad] constant_values goes with mode='constant', got mode={mode!r}")
     pairs = _pairs(pad_width, x.shape)
     if mode != "constant":
-        return _mirrored(x, pairs, mode)
+        return extended(x, pairs, mode)
     value = as_dtype(operand(0 if constant_values is None else constant_values), x.dtype)
     if value.shape != ():
         raise ArgumentError(f"[pad] constant_values must be one number, got shape {value.shape}")
@@ -68,14 +92,11 @@ def pad(x, pad_width, mode="constant", constant_values=None):
     )
 
 
-def _mirrored(x, pairs, mode):
+def extended(x, pairs, mode):
+    """`x` with borders of its own elements: `pairs` of (before, after) a dimension."""
+    if not any(v for p in pairs for v in p):
+        return x
     for axis, (low, high) in enumerate(pairs):
-        if not low and not high:
-            continue
-        if x.shape[axis] == 0:
+        if (low or high) and x.shape[axis] == 0:
             raise ShapeError(f"[pad] mode={mode!r} cannot extend axis {axis} of shape {x.shape}: it has no elements")
-        places = np.pad(np.arange(x.shape[axis], dtype="int32"), (low, high), mode)
-        ends = places[:low], places[low + x.shape[axis] :]
-        before, after = (gather_p.bind(x, from_numpy(p), axis=axis) for p in ends)
-        x = concatenate_p.bind(before, x, after, axis=axis)
-    return x
+    return extend_p.bind(x, pairs=tuple(pairs), mode=mode)

@@ -11,7 +11,7 @@ from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import Tensor, from_numpy, scalar
 from ckeras.ops._common import as_dtype, cast_p, operand, shape_tuple
 from ckeras.ops.create import constant
-from ckeras.ops.elementwise import choose, equal
+from ckeras.ops.elementwise import choose, equal, less, minimum
 from ckeras.ops.lookup import checked
 from ckeras.ops.shape import check_indices, gather_grad_p, gather_p, to_shape
 
@@ -154,7 +154,10 @@ def _segments(op, mode, neutral, data, segment_ids, num_segments):
         num_segments = int(ids.numpy().max()) + 1 if ids.size else 0
     n = int(num_segments)
     # What lies outside goes into a row of its own, which is dropped.
-    places = choose((ids < 0) | (ids >= n), scalar(n, ids.dtype), ids)
+    end = scalar(n, ids.dtype)
+    places = choose(less(ids, 0), end, minimum(ids, end))
+    if mode == "add" and data.dtype in dtypes.FLOATS:
+        return gather_grad_p.bind(places, data, axis=0, shape=(n + 1, *data.shape[1:]))[:n]
     start = constant((n + 1, *data.shape[1:]), neutral(data.dtype), data.dtype)
     return _rows(start, places, data, mode)[:n]
 

@@ -3,11 +3,13 @@
 import itertools
 import math
 
+import numpy as np
+
 from ckeras._core import dtypes, hooks
 from ckeras._core.errors import ArgumentError, DTypeError, ShapeError
 from ckeras._core.primitive import Alias, Primitive, broadcast_shapes
 from ckeras._core.symbolic import public_op
-from ckeras._core.tensor import TensorBase, scalar
+from ckeras._core.tensor import TensorBase, from_numpy, scalar
 from ckeras.ops._common import as_dtype, axes_tuple, axis_index, operand, promote, shape_tuple
 
 # ---- records
@@ -138,6 +140,20 @@ pad_p = Primitive(
     "Padded with a value; negative lows and highs crop, interiors go between elements.",
 )
 
+
+def _frames_vjp(ctx, g):
+    x, count, size, step = ctx.inputs[0], *(ctx.attrs[k] for k in ("count", "size", "step"))
+    places = np.arange(count, dtype="int32")[:, None] * step + np.arange(size, dtype="int32")
+    return (gather_grad_p.bind(from_numpy(places, copy=False), g, axis=x.ndim - 1, shape=x.shape),)
+
+
+frames_p = Primitive(
+    "frames",
+    lambda x, count, size, step: ((*x.shape[:-1], count, size), x.dtype),
+    lambda x, count, size, step: ((step,), ()),
+    _frames_vjp,
+    "Windows of the last dimension: window i begins at i * step.",
+)
 gather_p = Primitive(
     "gather",
     lambda x, indices, axis: (x.shape[:axis] + indices.shape + x.shape[axis + 1 :], x.dtype),

@@ -1,0 +1,100 @@
+// Rows of an output with a border around a copy of the input: of a value, or of the input's own elements. For portable
+// kernels.
+#pragma once
+#include <algorithm>
+
+#include "cpu/parallel.h"
+#include "ops/move/bytes.h"
+#include "runtime/kernel.h"
+
+namespace ckeras::portable {
+
+// A dimension: `n` elements of the input after `low` of the border, `total` in all. What lies in the border: places[i]
+// of the input, first those before it; null: none of it.
+struct Bordered {
+  int64_t n, low, total;
+  const int64_t* places;
+  int64_t border() const { return total - n; }
+  int64_t place(int64_t i) const {
+    i -= low;
+    if (i >= 0 && i < n) return i;
+    return places == nullptr ? -1 : places[i < 0 ? i + low : i - n + low];
+  }
+};
+
+// The dimensions up to the last that has a border; `inner` elements lie in each element of it.
+struct Borders {
+  Bordered dims[kMaxRank];
+  int rank = 0;
+  int64_t inner = 1;
+  Borders(const View& x, const View& y, const int64_t* lows) {
+    for (int d = 0; d < x.rank; ++d) {
+      dims[d] = {x.shape[d], lows[d], y.shape[d], nullptr};
+      if (y.shape[d] != x.shape[d]) rank = d + 1;
+    }
+    for (int d = rank; d < x.rank; ++d) inner *= x.shape[d];
+  }
+  int64_t places() const {
+    int64_t sum = 0;
+    for (int d = 0; d < rank; ++d) sum += dims[d].border();
+    return sum;
+  }
+};
+
+inline constexpr int64_t kBorderPiece = 1 << 14;  // elements a piece of parallel work writes, about
+
+template <class T>
+void copy_some(T* to, const T* from, int64_t n) {
+  if (n > 0) move::copy_bytes(to, from, static_cast<size_t>(n) * sizeof(T));
+}
+
+// value: what the border holds, or null for elements of x.
+template <class T>
+void write_bordered(const Borders& borders, const T* x, T* y, const T* value) {
+  const int64_t inner = borders.inner;
+  if (borders.rank == 0) {
+    return cpu::parallel_for(inner, 4 * kBorderPiece,
+                             [&](int64_t begin, int64_t end) { copy_some(y + begin, x + begin, end - begin); });
+  }
+  const Bordered& last = borders.dims[borders.rank - 1];
+  int64_t rows = 1;
+  for (int d = 0; d < borders.rank - 1; ++d) rows *= borders.dims[d].total;
+  const int64_t width =
+      std::max<int64_t>(1, kBorderPiece / std::max<int64_t>(inner, 1));  // of a cut, in elements of `last`
+  const int64_t cuts = (last.total + width - 1) / width;
+  const int64_t grain = std::max<int64_t>(1, kBorderPiece / std::max<int64_t>(1, std::min(width, last.total) * inner));
+  cpu::parallel_for(rows * cuts, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t first = item % cuts * width, stop = std::min(first + width, last.total);
+      int64_t rest = item / cuts, from = 0, step = last.n;
+      bool outside = false;
+      for (int d = borders.rank - 2; d >= 0; --d) {
+        const int64_t place = borders.dims[d].place(rest % borders.dims[d].total);
+        rest /= borders.dims[d].total;
+        outside |= place < 0;
+        from += place * step;
+        step *= borders.dims[d].n;
+      }
+      T* const to = y + item / cuts * last.total * inner;
+      const auto border = [&](int64_t i, int64_t n) {
+        if (value != nullptr) return static_cast<void>(std::fill(to + i * inner, to + n * inner, *value));
+        const int64_t* const places = last.places - (i < last.low ? 0 : last.n);
+        if (inner == 1) {
+          for (; i < n; ++i) to[i] = x[from + places[i]];
+        } else {
+          for (; i < n; ++i) copy_some(to + i * inner, x + (from + places[i]) * inner, inner);
+        }
+      };
+      if (outside) {
+        border(first, stop);
+        continue;
+      }
+      const int64_t low = std::clamp(last.low, first, stop), high = std::clamp(last.low + last.n, first, stop);
+      border(first, low);
+      copy_some(to + low * inner, x + (from + low - last.low) * inner, (high - low) * inner);
+      border(high, stop);
+    }
+  });
+}
+
+}  // namespace ckeras::portable
