@@ -40,6 +40,8 @@ inline constexpr int64_t kStripRows = 144;
 inline constexpr int64_t kReadColumns = 512, kReadRows = 256;
 // Not when their rows are so many bytes apart, or a multiple of it: too many fall into the same sets of the caches.
 inline constexpr int64_t kCrowdedA = 8192, kCrowdedB = 4096;
+// And fewer rows where each row of B begins a page of memory that no cache holds: those are fetched best in order.
+inline constexpr int64_t kReadFarRows = 48, kFarBytes = int64_t{16} << 20;
 
 // Distance between the columns of a packed panel of A: whole blocks of the transposition.
 inline constexpr int64_t kPanelStride = (kPanelRows + 7) / 8 * 8;

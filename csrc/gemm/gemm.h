@@ -65,8 +65,9 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   plan.rows = ceil_div(m, row_panels);
   plan.width = panel_width(n, tile_vectors(static_cast<int>(plan.rows)), kLanes);
   plan.direct_a = a_readable && n <= kReadColumns;
-  const bool crowded = n * static_cast<int64_t>(sizeof(P)) % kCrowdedB == 0;
-  plan.direct = b_readable && m <= (crowded ? 2 * kPanelRows : kReadRows);
+  const int64_t row_bytes = n * static_cast<int64_t>(sizeof(P));
+  const bool crowded = row_bytes % kCrowdedB == 0, far = row_bytes > kCrowdedB && row_bytes * k > kFarBytes;
+  plan.direct = b_readable && m <= (crowded ? 2 * kPanelRows : far ? kReadFarRows : kReadRows);
   plan.one_row = b_readable && m == 1;
 
   const int64_t room = pack_bytes / static_cast<int64_t>(sizeof(P));
