@@ -9,7 +9,8 @@
 //     [pack B's part, in panels of one tile's width]                     pieces of work: panels
 //     for each strip of M x stretch of N                                 pieces of work: these
 //       [pack A's strip, when no other piece shares it]
-//       for each K block, column panel, row panel: one tile
+//       for each K block, column panel                                    [pack it, when no other piece shares it]
+//         for each row panel: one tile
 //
 // The operands are anything with
 //   A, B  void pack(T* to, width, i0, count, p0, k)     as Matrix in gemm/pack.h
@@ -22,6 +23,7 @@
 #pragma once
 #include "cpu/parallel.h"
 #include "gemm/epilogue.h"
+#include "gemm/few_rows.h"
 #include "gemm/pack.h"
 #include "gemm/row.h"
 #include "gemm/tile.h"
@@ -34,6 +36,7 @@ struct GemmPlan {
   bool direct_a;        // A is read where it lies
   bool direct;          // panels of B of whole vectors are read where they lie
   bool fused;           // a piece packs its own strip of A
+  bool near;            // a piece packs its own panels of B, one block at a time
   bool one_row;         // M = 1 and B readable: by gemm/row.h
   int64_t rows, width;  // of a row panel, a column panel
   int64_t strip;        // row panels in a strip
@@ -78,17 +81,19 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   plan.m_part = plan.direct_a ? m : least(m, most(1, room / packed_strip) * plan.strip * plan.rows);
 
   // Strips of four in a small product, so that there are some; then as many stretches as there should be pieces.
+  // But one strip where the panels of B are enough pieces: then each is packed where it is needed.
   const int64_t part_panels = ceil_div(plan.m_part, plan.rows), panels = ceil_div(plan.n_part, plan.width);
-  plan.strip = least(plan.strip, most(4, ceil_div(part_panels, 4)));
-  const int64_t strips = ceil_div(part_panels, plan.strip);
-  plan.strip = ceil_div(part_panels, strips);
   const int64_t work = plan.m_part * plan.n_part * plan.k_part;
   const int64_t pieces = least(ceil_div(work, kLeastPiece), most(kFewPieces, least(kManyPieces, work / kLargePiece)));
+  plan.near = !plan.direct && !plan.one_row && part_panels <= plan.strip && plan.m_part == m && panels >= pieces;
+  if (!plan.near) plan.strip = least(plan.strip, most(4, ceil_div(part_panels, 4)));
+  const int64_t strips = ceil_div(part_panels, plan.strip);
+  plan.strip = ceil_div(part_panels, strips);
   plan.stretch = least(panels, ceil_div(panels * strips, pieces));
   plan.fused = plan.stretch >= panels && !plan.direct_a;
 
   if (!plan.direct_a) plan.a_bytes = round_up(part_panels * kPanelStride * plan.k_part * sizeof(P), 64);
-  const int64_t packed_panels = plan.one_row ? 0 : !plan.direct ? panels : n % kLanes == 0 ? 0 : 1;
+  const int64_t packed_panels = plan.one_row || plan.near ? 0 : !plan.direct ? panels : n % kLanes == 0 ? 0 : 1;
   plan.b_bytes = round_up(packed_panels * plan.width * plan.k_part * sizeof(P), 64);
   return plan;
 }
@@ -136,6 +141,15 @@ struct Gemm {
   bool in_place(int64_t j) const { return plan.direct && columns(j) % kLanes == 0; }
   // Of direct products only the last, incomplete panel is packed.
   P* column_panel(int64_t j) const { return packed_b + (plan.direct ? 0 : j * plan.width * (k1 - k0)); }
+  // Panel j of B from k on.
+  struct Right {
+    const P* data;
+    int64_t stride;
+  };
+  Right right(int64_t j, int64_t k) const {
+    if (in_place(j)) return {b.at(n0 + j * plan.width, k), b.stride};
+    return {column_panel(j) + (k - k0) * plan.width, plan.width};
+  }
   void pack_b(int64_t j, int64_t k, int64_t length) const {
     b.pack(column_panel(j) + (k - k0) * plan.width, plan.width, n0 + j * plan.width, columns(j), k, length);
   }
@@ -155,9 +169,20 @@ struct Gemm {
     if (plan.fused) {
       for (int64_t i = first_row; i < end_row; ++i) pack_a(i);
     }
+    const auto multiply_panels = [&](int64_t j, int64_t k, Right right) {
+      for (int64_t i = first_row; i < end_row; ++i) multiply(i, j, k, right);
+    };
+    if (!plan.near) {
+      for (int64_t k = k0; k < k1; k += kBlock) {
+        for (int64_t j = first_column; j < end_column; ++j) multiply_panels(j, k, right(j, k));
+      }
+      return;
+    }
+    alignas(64) P panel[kMaxTileVectors * kLanes * kBlock];
     for (int64_t k = k0; k < k1; k += kBlock) {
       for (int64_t j = first_column; j < end_column; ++j) {
-        for (int64_t i = first_row; i < end_row; ++i) multiply(i, j, k);
+        b.pack(panel, plan.width, n0 + j * plan.width, columns(j), k, least(kBlock, k1 - k));
+        multiply_panels(j, k, {panel, plan.width});
       }
     }
   }
@@ -167,7 +192,7 @@ struct Gemm {
     return false;
   }
 
-  void multiply(int64_t i, int64_t j, int64_t k) const {
+  void multiply(int64_t i, int64_t j, int64_t k, Right right) const {
     const int64_t row = m0 + i * plan.rows, column = n0 + j * plan.width;
     const int64_t rows = least(plan.rows, m1 - row), columns = this->columns(j);
     const int64_t length = least(kBlock, k1 - k);
@@ -178,16 +203,10 @@ struct Gemm {
     } else {
       for (int64_t r = 0; r < rows; ++r) at[r] = c.row(row + r) + column;
     }
-    const P* from = column_panel(j) + (k - k0) * plan.width;
-    int64_t stride = plan.width;
-    if (in_place(j)) {
-      from = b.at(column, k);
-      stride = b.stride;
-    }
     const int64_t vectors = ceil_div(columns, kLanes);
     const Left l = left(i, k);
-    Tiles<P>::table.kernels[rows - 1][vectors - 1](length, l.data, l.row_step, l.k_step, from, stride, at, columns,
-                                                   k == 0);
+    Tiles<P>::table.kernels[rows - 1][vectors - 1](length, l.data, l.row_step, l.k_step, right.data, right.stride, at,
+                                                   columns, k == 0);
     if (k + length == plan.k) {
       if (!ending.nothing()) end_block(ending.at(row, column), at, rows, columns);
       if constexpr (requires { c.done(at, row, column, rows, columns); }) c.done(at, row, column, rows, columns);
@@ -198,6 +217,28 @@ struct Gemm {
     const int64_t pieces = ceil_div(row_panels(), plan.strip) * ceil_div(column_panels(), plan.stretch);
     parallel_for(pieces, 1, [this](int64_t begin, int64_t end) {
       for (int64_t piece = begin; piece < end; ++piece) multiply_piece(piece);
+    });
+  }
+
+  // B is stored along K, and A has so few rows that panels of B would not pay.
+  bool few_rows() const {
+    if constexpr (kBlock == kKBlock && requires { b.along_k; }) return b.along_k && plan.m <= kFewRows;
+    return false;
+  }
+  void multiply_rows() {
+    const int64_t grain = most(1, kRowWork / (kLanes * (k1 - k0)));
+    parallel_for(ceil_div(n1 - n0, kLanes), grain, [this](int64_t begin, int64_t end) {
+      for (int64_t j = n0 + begin * kLanes; j < least(n1, n0 + end * kLanes); j += kLanes) {
+        const int64_t columns = least(kLanes, n1 - j);
+        T* at[kFewRows];
+        for (int64_t i = 0; i < plan.m; ++i) at[i] = c.row(i) + j;
+        for (int64_t k = k0; k < k1; k += kKBlock) {
+          const Left l = left(0, k);
+          multiply_few_rows(plan.m, least(kKBlock, k1 - k), l.data, l.row_step, l.k_step, b.at(j, k), b.stride, at,
+                            columns, k == 0);
+        }
+        if (k1 == plan.k && !ending.nothing()) end_block(ending.at(0, j), at, plan.m, columns);
+      }
     });
   }
 
@@ -235,15 +276,16 @@ struct Gemm {
         for (m0 = 0; m0 < plan.m; m0 = m1) {
           m1 = least(plan.m, m0 + plan.m_part);
           if constexpr (kBlock == kKBlock) {
-            if (plan.one_row) {
+            if (plan.one_row || few_rows()) {
               if (!plan.direct_a) pack_a(0);
-              multiply_one_row();
+              plan.one_row ? multiply_one_row() : multiply_rows();
               continue;
             }
           }
           const int64_t last = column_panels() - 1;
           if (plan.direct && m0 == 0 && !in_place(last)) pack_b_panels(last, last + 1);
-          pack(plan.direct || m0 > 0 ? 0 : column_panels(), plan.fused || plan.direct_a ? 0 : row_panels());
+          pack(plan.direct || plan.near || m0 > 0 ? 0 : column_panels(),
+               plan.fused || plan.direct_a ? 0 : row_panels());
           multiply_part();
         }
       }

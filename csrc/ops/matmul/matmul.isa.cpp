@@ -10,25 +10,49 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
+constexpr int64_t kTurnedRows = 1024;  // a piece of work turns back so many
+
 template <class T>
 struct Matmul {
   MatmulShape s;
+  // Few columns waste most of a vector: then the lanes run over the rows, and the product is that of the operands
+  // turned over, into `sums` [N, M].
+  bool turned;
   GemmPlan plan;
   Batch batch;
 
   explicit Matmul(const Call& call) noexcept
       : s(matmul_shape(call)),
-        plan(plan_gemm<T>(s.m, s.n, s.k, !s.transpose_b, !left(nullptr, s).crowded())),
-        batch{s.batch, s.m * s.n * s.k, plan.bytes()} {}
+        turned(s.n <= kFewRows && s.m >= 4 * kPanelRows && s.k >= 4 * kPanelRows),
+        plan(turned ? plan_gemm<T>(s.n, s.m, s.k, s.transpose_a, true)
+                    : plan_gemm<T>(s.m, s.n, s.k, !s.transpose_b, !left(nullptr, s).crowded())),
+        batch{s.batch, s.m * s.n * s.k,
+              plan.bytes() + (turned ? round_up(s.m * s.n * static_cast<int64_t>(sizeof(T)), 64) : 0)} {}
 
+  int64_t bytes() const noexcept { return batch.total_bytes(); }
   static CKERAS_MEMBER Matrix<T> left(const T* data, const MatmulShape& s) noexcept {
     return {data, s.transpose_a ? s.m : s.k, !s.transpose_a};
   }
-  int64_t bytes() const noexcept { return batch.total_bytes(); }
+  static CKERAS_MEMBER Matrix<T> right(const T* data, const MatmulShape& s) noexcept {
+    return {data, s.transpose_b ? s.k : s.n, s.transpose_b};
+  }
   // Of product i of the batch: all have one bias.
   Ending<T> at(Ending<T> ending, int64_t i) const noexcept {
     if (ending.residual != nullptr) ending.residual += i * s.m * s.n;
     return ending;
+  }
+
+  void multiply_turned(Matrix<T> a, Matrix<T> b, T* c, Ending<T> ending, void* workspace) const noexcept {
+    T* const sums = reinterpret_cast<T*>(static_cast<char*>(workspace) + plan.bytes());
+    multiply_matrices(plan, b, a, Rows<T>{sums, s.m}, Ending<T>{nullptr, Epilogue::None}, workspace);
+    parallel_for(s.m, kTurnedRows, [&](int64_t begin, int64_t end) {
+      T* rows[kTurnedRows];
+      for (int64_t i = begin; i < end; ++i) {
+        rows[i - begin] = c + i * s.n;
+        for (int64_t j = 0; j < s.n; ++j) c[i * s.n + j] = sums[j * s.m + i];
+      }
+      if (!ending.nothing()) end_block(ending.at(begin, 0), rows, end - begin, s.n);
+    });
   }
 
   void run(const Call& call) const noexcept {
@@ -38,9 +62,10 @@ struct Matmul {
     const Ending<T> ending{s.bias != nullptr ? s.bias->as<const T>() : nullptr, static_cast<Epilogue>(s.activation),
                            s.residual != nullptr ? s.residual->as<const T>() : nullptr, s.n};
     batch.run(call.workspace, [&](int64_t i, void* workspace) {
-      const Matrix<T> right{b + i * s.k * s.n, s.transpose_b ? s.k : s.n, s.transpose_b};
-      multiply_matrices(plan, left(a + i * s.m * s.k, s), right, Rows<T>{c + i * s.m * s.n, s.n}, at(ending, i),
-                        workspace);
+      const Matrix<T> rows = left(a + i * s.m * s.k, s), columns = right(b + i * s.k * s.n, s);
+      T* const to = c + i * s.m * s.n;
+      if (turned) return multiply_turned(rows, columns, to, at(ending, i), workspace);
+      multiply_matrices(plan, rows, columns, Rows<T>{to, s.n}, at(ending, i), workspace);
     });
   }
 };
