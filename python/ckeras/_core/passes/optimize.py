@@ -1,5 +1,6 @@
 """The passes in their order: what turns a trace's equations into those that a plan places in memory."""
 
+from ckeras._core.passes.clip import read_clipped
 from ckeras._core.passes.epilogue import absorb_epilogues
 from ckeras._core.passes.fuse import fuse
 from ckeras._core.passes.simplify import simplify
@@ -9,5 +10,5 @@ from ckeras._core.passes.updates import absorb_casts
 def optimize(equations, values):
     """The equations that `values` need, simplified and fused, and the values in terms of them."""
     equations, values = simplify(equations, values)
-    equations = absorb_casts(absorb_epilogues(equations, values), values)
+    equations = absorb_casts(absorb_epilogues(read_clipped(equations), values), values)
     return fuse(equations, values), values
