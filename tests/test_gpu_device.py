@@ -41,6 +41,7 @@ def test_where_tensors_live():
         host = ops.convert_to_tensor(data(3, 4))
         assert host.device == "cpu:0" and (x + host).device == "cpu:0"
         close(x + host, 2 * data(3, 4))
+    assert (host + host).device == "gpu:0" and ops.matmul(host, ops.transpose(host)).device == "gpu:0"
     with nowhere():  # beside what lies there
         assert ops.ones(3).device == "cpu:0" and (x + host).device == "gpu:0"
         assert ops.svd(x)[0].device == "gpu:0" and ops.reshape(x, (4, 3)).device == "gpu:0"

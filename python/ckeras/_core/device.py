@@ -7,6 +7,7 @@ makes arrays, runs operations and makes programs.
 import contextlib
 import difflib
 import re
+import threading
 
 from ckeras import _cuda, _engine
 from ckeras._core import dlpack, gpu, gpu_program, hooks, primitive, program, tensor, variable
@@ -35,10 +36,12 @@ def device(device_name):
     """
     place = find(device_name)
     saved, state.device = state.device, place
+    _ask_for_gpu(place is not HOST)
     try:
         yield
     finally:
         state.device = saved
+        _ask_for_gpu(-(place is not HOST))
 
 
 def find(device_name):
@@ -71,6 +74,7 @@ def find(device_name):
 def compute_on_gpu():
     """Makes the first GPU the device of every thread that asks for none."""
     State.device = find("gpu:0")
+    _ask_for_gpu(1)
 
 
 def opened():
@@ -190,6 +194,24 @@ def _import(x):
 def _free_memory():
     for place in _devices.values():
         place.release()
+
+
+class _Never:
+    """What no tensor is."""
+
+    __slots__ = ("_array", "_repeats", "dtype", "shape")
+
+
+_asking, _asking_lock = 0, threading.Lock()  # how many ask for a GPU at present
+
+
+def _ask_for_gpu(more):
+    """The engine's short ways compute on the processor: they are off as long as anybody asks for a GPU."""
+    global _asking
+    if more:
+        with _asking_lock:
+            _asking += more
+            _engine.set_tensors(_Never if _asking else tensor.Tensor, variable.Variable, state)
 
 
 def _install():

@@ -106,8 +106,9 @@ class Variable(TensorBase):
     def _set_storage(self, tensor):
         self.shape = tensor.shape
         self.dtype = tensor.dtype
-        self._tensor = tensor if make_cell is _engine.Cell else None
-        self._cell = make_cell(tensor._array)
+        self._cell = cell = make_cell(tensor._array)
+        same_place = (cell.__class__ is _engine.Cell) is (tensor._array.__class__ is _engine.Array)
+        self._tensor = tensor if same_place else None
 
     def raw(self):
         """The current value as it is stored: not cast where variables are read in another dtype."""
