@@ -27,16 +27,15 @@ struct Forward : Attention<T> {
         totals(call.out[2].as<T>()) {}
 
   struct Space {
-    T *query, *key, *value, *scores, *weights, *capped;
+    T *query, *key, *value, *scores, *capped;
     int64_t bytes;
     Space(const Forward& f, void* from) noexcept {
       Room room{static_cast<char*>(from), 0};
       query = room.take<T>(Tile::a_size(kQueries, f.depth));
       key = room.take<T>(Tile::b_size(kKeys, f.depth));
       value = room.take<T>(Tile::b_size(f.depth, kKeys));
-      scores = room.take<T>(kQueries * kKeys);
-      weights = room.take<T>(Tile::a_size(kQueries, kKeys));
-      capped = room.take<T>(f.cap != 0 ? kQueries * kKeys : 0);
+      scores = room.take<T>(kQueries * kScoreStride);
+      capped = room.take<T>(f.cap != 0 ? kQueries * kScoreStride : 0);
       bytes = room.used;
     }
   };
@@ -46,25 +45,31 @@ struct Forward : Attention<T> {
     return {this->batch * heads * blocks, 2 * least(queries, kQueries) * keys * depth, Space(*this, nullptr).bytes};
   }
 
-  // The logits of a block become e^(x - top); `shrink` gets the factor of what earlier blocks gave.
-  static void exponentiate(const Block& at, T* scores, T* top, double* total, T* shrink) noexcept {
+  // The products of a block become e^(logit - top); `shrink` gets the factor of what earlier blocks gave.
+  void exponentiate(const Block& at, const Space& space, T* top, double* total, T* shrink) const noexcept {
+    T now[kQueries];
     for (int64_t i = 0; i < at.queries; ++i) {
-      T* const row = scores + i * kKeys;
-      V greatest(top[i]);
-      for (int64_t j = 0; j < at.keys; j += V::kLanes) greatest = max(greatest, V::load(row + j));
-      const T now = reduce_max(greatest);
-      const V shift(now == -kInfinity ? T(0) : now);
+      now[i] = reduce_max(max(V(top[i]), this->finish(at, i, space.scores, space.capped)));
+    }
+    for (int64_t i = 0; i < at.queries; i += V::kLanes) {
+      const int64_t rows = at.queries - i;
+      const V before = V::load(top + i, rows), after = V::load(now + i, rows);
+      const V shift = select(after == V(-kInfinity), V(T(0)), after);
+      exp(before - shift).store(shrink + i, rows);
+      shift.store(now + i, rows);
+      after.store(top + i, rows);
+    }
+    for (int64_t i = 0; i < at.queries; ++i) {
+      T* const row = space.scores + i * kScoreStride;
+      const int64_t n = this->reach(at, i);
+      const V shift(now[i]);
       V sum(T(0));
-      for (int64_t j = 0; j < at.keys; j += V::kLanes) {
+      for (int64_t j = 0; j < n; j += V::kLanes) {
         const V e = exp(V::load(row + j) - shift);
         e.store(row + j);
         sum = sum + e;
       }
-      T factor[V::kLanes];
-      exp(V(top[i]) - shift).store(factor);
-      shrink[i] = factor[0];
-      total[i] = total[i] * static_cast<double>(factor[0]) + static_cast<double>(reduce_add(sum));
-      top[i] = now;
+      total[i] = total[i] * static_cast<double>(shrink[i]) + static_cast<double>(reduce_add(sum));
     }
   }
 
@@ -92,15 +97,17 @@ struct Forward : Attention<T> {
       at.keys = least(kKeys, keys - at.s);
       const int64_t from = this->key(b, group, at.s);
       Tile::pack_b(space.key, {k + from, key_stride, true}, at.keys, depth);
-      Tile::multiply(space.scores, kKeys, space.query, space.key, at.queries, at.keys, depth, false);
-      this->finish(at, space.scores, space.capped);
-      exponentiate(at, space.scores, top, total, shrink);
+      const auto columns = [&](int64_t i) { return Need{this->reach(at, i), 0, depth}; };
+      Tile::multiply(space.scores, kScoreStride, Panels<T>{space.query, depth}, space.key, at.queries, at.keys, depth,
+                     false, columns);
+      exponentiate(at, space, top, total, shrink);
       for (int64_t i = 0; i < at.queries && at.s > 0; ++i) {
         if (shrink[i] != 1) scale_row(out + i * query_stride, shrink[i]);
       }
-      Tile::pack_a(space.weights, {space.scores, kKeys, true}, at.queries, at.keys);
       Tile::pack_b(space.value, {v + from, key_stride, false}, depth, at.keys);
-      Tile::multiply(out, query_stride, space.weights, space.value, at.queries, depth, at.keys, at.s > 0);
+      const auto length = [&](int64_t i) { return Need{depth, 0, this->reach(at, i)}; };
+      Tile::multiply(out, query_stride, Laid<T>{space.scores, kScoreStride, 1}, space.value, at.queries, depth, at.keys,
+                     at.s > 0, length);
     }
     for (int64_t i = 0; i < at.queries; ++i) {
       scale_row(out + i * query_stride, static_cast<T>(1 / total[i]));
@@ -139,7 +146,7 @@ struct Backward : Attention<T> {
   struct Space {
     T *key, *value, *key_rows;             // of a block of keys
     T *query, *dy, *query_rows, *dy_rows;  // of a block of queries
-    T *scores, *slopes, *capped, *turned;  // of both; `turned` is packed
+    T *scores, *slopes, *capped;           // of both
     int64_t bytes;
     Space(const Backward& f, void* from) noexcept {
       Room room{static_cast<char*>(from), 0};
@@ -150,10 +157,9 @@ struct Backward : Attention<T> {
       dy = room.take<T>(Tile::a_size(kQueries, f.depth));
       query_rows = room.take<T>(Tile::b_size(f.depth, kQueries));
       dy_rows = room.take<T>(Tile::b_size(f.depth, kQueries));
-      scores = room.take<T>(kQueries * kKeys);
-      slopes = room.take<T>(kQueries * kKeys);
-      capped = room.take<T>(f.cap != 0 ? kQueries * kKeys : 0);
-      turned = room.take<T>(most(Tile::a_size(kQueries, kKeys), Tile::a_size(kKeys, kQueries)));
+      scores = room.take<T>(kQueries * kScoreStride);
+      slopes = room.take<T>(kQueries * kScoreStride);
+      capped = room.take<T>(f.cap != 0 ? kQueries * kScoreStride : 0);
       bytes = room.used;
     }
   };
@@ -166,25 +172,29 @@ struct Backward : Attention<T> {
     for (int64_t i = 0; i < n; i += V::kLanes) V(T(0)).store(row + i, n - i);
   }
 
-  // `scores` become p, `slopes`, which are dy.v, become dc.
+  // `scores`, which are q.k, become p, `slopes`, which are dy.v, become dc.
   void differentiate(const Block& at, const Space& space) const noexcept {
     for (int64_t i = 0; i < at.queries; ++i) {
+      this->finish(at, i, space.scores, space.capped);
       const int64_t place = this->query(at.b, at.head, at.t + i), row = this->row(at.b, at.head, at.t + i);
       V across(T(0));
       for (int64_t h = 0; h < depth; h += V::kLanes) {
         across = fma(V::load(y + place + h, depth - h), V::load(dy + place + h, depth - h), across);
       }
       const V shift(reduce_add(across)), top(tops[row]), share = V(T(1)) / V(totals[row]);
-      for (int64_t j = 0; j < at.keys; j += V::kLanes) {
-        T *const score = space.scores + i * kKeys + j, *const slope = space.slopes + i * kKeys + j;
+      const bool hides = this->mask.data != nullptr || (this->causal && at.s + at.keys > at.t + i + 1);
+      const int64_t n = this->reach(at, i);
+      for (int64_t j = 0; j < n; j += V::kLanes) {
+        T *const score = space.scores + i * kScoreStride + j, *const slope = space.slopes + i * kScoreStride + j;
         const V p = exp(V::load(score) - top) * share;
         p.store(score);
         V d = p * (V::load(slope) - shift);
-        if (this->hides()) d = select(this->seen(at, i, j), d, V(T(0)));
+        if (hides) d = select(this->seen(at, i, j), d, V(T(0)));
         if (dbias != nullptr) d.store(dbias + row * keys + at.s + j, at.keys - j);
         if (cap != 0) {
-          const V part = V::load(space.capped + i * kKeys + j) / V(cap);
+          const V part = V::load(space.capped + i * kScoreStride + j) / V(cap);
           d = d * fnma(part, part, V(T(1)));
+          if (hides) d = select(this->seen(at, i, j), d, V(T(0)));
         }
         (d * V(this->scale)).store(slope);
       }
@@ -216,19 +226,23 @@ struct Backward : Attention<T> {
           const int64_t query = this->query(b, at.head, at.t);
           Tile::pack_a(space.query, {q + query, query_stride, true}, at.queries, depth);
           Tile::pack_a(space.dy, {dy + query, query_stride, true}, at.queries, depth);
-          Tile::multiply(space.scores, kKeys, space.query, space.key, at.queries, at.keys, depth, false);
-          Tile::multiply(space.slopes, kKeys, space.dy, space.value, at.queries, at.keys, depth, false);
-          this->finish(at, space.scores, space.capped);
+          const auto columns = [&](int64_t i) { return Need{this->reach(at, i), 0, depth}; };
+          Tile::multiply(space.scores, kScoreStride, Panels<T>{space.query, depth}, space.key, at.queries, at.keys,
+                         depth, false, columns);
+          Tile::multiply(space.slopes, kScoreStride, Panels<T>{space.dy, depth}, space.value, at.queries, at.keys,
+                         depth, false, columns);
           differentiate(at, space);
 
+          const auto from = [&](int64_t j) { return Need{depth, this->first_query(at, j), at.queries}; };
           Tile::pack_b(space.dy_rows, {dy + query, query_stride, false}, depth, at.queries);
-          Tile::pack_a(space.turned, {space.scores, kKeys, false}, at.keys, at.queries);
-          Tile::multiply(dv + key, key_stride, space.turned, space.dy_rows, at.keys, depth, at.queries, true);
+          Tile::multiply(dv + key, key_stride, Laid<T>{space.scores, 1, kScoreStride}, space.dy_rows, at.keys, depth,
+                         at.queries, true, from);
           Tile::pack_b(space.query_rows, {q + query, query_stride, false}, depth, at.queries);
-          Tile::pack_a(space.turned, {space.slopes, kKeys, false}, at.keys, at.queries);
-          Tile::multiply(dk + key, key_stride, space.turned, space.query_rows, at.keys, depth, at.queries, true);
-          Tile::pack_a(space.turned, {space.slopes, kKeys, true}, at.queries, at.keys);
-          Tile::multiply(dq + query, query_stride, space.turned, space.key_rows, at.queries, depth, at.keys, true);
+          Tile::multiply(dk + key, key_stride, Laid<T>{space.slopes, 1, kScoreStride}, space.query_rows, at.keys, depth,
+                         at.queries, true, from);
+          const auto length = [&](int64_t i) { return Need{depth, 0, this->reach(at, i)}; };
+          Tile::multiply(dq + query, query_stride, Laid<T>{space.slopes, kScoreStride, 1}, space.key_rows, at.queries,
+                         depth, at.keys, true, length);
         }
       }
     }

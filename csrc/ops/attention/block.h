@@ -11,8 +11,34 @@ namespace ckeras::CKERAS_ISA {
 namespace {
 
 inline constexpr int64_t kQueries = kAttentionQueries, kKeys = kAttentionKeys;
+// Distance between rows of scores: an odd number of lines, so that a column of them falls into all sets of the cache.
+inline constexpr int64_t kScoreStride = kKeys + 16;
 
-// Products of packed operands, tile by tile: C[m,n] (+)= A[m,k] B[k,n].
+// A left operand: packed in panels for products of length `k`, or as it lies.
+template <class T>
+struct Panels {
+  const T* data;
+  int64_t k;
+  CKERAS_MEMBER const T* at(int64_t i, int64_t p) const { return data + (i / kPanelRows * k + p) * kPanelStride; }
+  CKERAS_MEMBER int64_t row_step() const { return 1; }
+  CKERAS_MEMBER int64_t k_step() const { return kPanelStride; }
+};
+template <class T>
+struct Laid {
+  const T* data;
+  int64_t row, step;
+  CKERAS_MEMBER const T* at(int64_t i, int64_t p) const { return data + i * row + p * step; }
+  CKERAS_MEMBER int64_t row_step() const { return row; }
+  CKERAS_MEMBER int64_t k_step() const { return step; }
+};
+
+// The part of a product that a panel of rows needs: columns before `n`, and [k0, k1) of the length. What is left out
+// of the length is zero.
+struct Need {
+  int64_t n, k0, k1;
+};
+
+// Products tile by tile: C[m,n] (+)= A[m,k] B[k,n], B packed.
 template <class T>
 struct Tiled {
   static constexpr int64_t kWidth = tile_vectors(kPanelRows) * VecOf<T>::kLanes;
@@ -29,19 +55,23 @@ struct Tiled {
   static void pack_b(T* to, Matrix<T> b, int64_t n, int64_t k) noexcept {
     for (int64_t j = 0; j < n; j += kWidth, to += kWidth * k) b.pack(to, kWidth, j, least(kWidth, n - j), 0, k);
   }
-  // Row i of C begins at c + i * stride.
-  static void multiply(T* c, int64_t stride, const T* a, const T* b, int64_t m, int64_t n, int64_t k,
-                       bool add) noexcept {
+  // Row i of C begins at c + i * stride; need(i) is that of the panel from row i on.
+  template <class A, class NeedOf>
+  static void multiply(T* c, int64_t stride, A a, const T* b, int64_t m, int64_t n, int64_t k, bool add,
+                       const NeedOf& need) noexcept {
     for (int64_t p = 0; p < k; p += kKBlock) {
       for (int64_t j = 0; j < n; j += kWidth) {
         const int64_t columns = least(kWidth, n - j), vectors = ceil_div(columns, VecOf<T>::kLanes);
         for (int64_t i = 0; i < m; i += kPanelRows) {
+          const Need needed = need(i);
+          const int64_t begin = most(p, needed.k0), end = least(least(p + kKBlock, k), needed.k1);
+          if (j >= needed.n || begin >= end) continue;
           const int64_t rows = least(kPanelRows, m - i);
           T* at[kPanelRows];
           for (int64_t r = 0; r < rows; ++r) at[r] = c + (i + r) * stride + j;
-          Tiles<T>::table.kernels[rows - 1][vectors - 1](
-              least(kKBlock, k - p), a + i / kPanelRows * kPanelStride * k + p * kPanelStride, 1, kPanelStride,
-              b + j * k + p * kWidth, kWidth, at, columns, !add && p == 0);
+          Tiles<T>::table.kernels[rows - 1][vectors - 1](end - begin, a.at(i, begin), a.row_step(), a.k_step(),
+                                                         b + j * k + begin * kWidth, kWidth, at, columns,
+                                                         !add && p == 0);
         }
       }
     }
@@ -91,7 +121,7 @@ struct RepeatedRow {
   }
 };
 
-// A block of scores: rows of kKeys elements, one a query.
+// A block of scores: rows kScoreStride apart, one a query.
 struct Block {
   int64_t b, head;
   int64_t t, queries;  // the first query, and how many
@@ -139,7 +169,6 @@ struct Attention {
   // with a mask no block is left out.
   CKERAS_MEMBER bool skipped(int64_t end, int64_t s) const { return causal && mask.data == nullptr && s >= end; }
 
-  CKERAS_MEMBER bool hides() const { return causal || mask.data != nullptr; }
   // The keys that row i of the block sees, from key j of it on.
   CKERAS_MEMBER M seen(const Block& at, int64_t i, int64_t j) const {
     const int64_t t = at.t + i;
@@ -149,27 +178,41 @@ struct Attention {
     return out;
   }
 
-  // Products q.k become logits, and what lies between the last key and a whole vector minus infinity. With a cap,
-  // `capped` gets the logits before bias and mask.
-  void finish(const Block& at, T* scores, T* capped) const noexcept {
+  // How many keys of the block the panel of queries from i on needs: those that it sees, and what a panel of keys that
+  // a query sees in part reaches beyond.
+  CKERAS_MEMBER int64_t reach(const Block& at, int64_t i) const {
+    if (!causal || mask.data != nullptr) return at.keys;
+    const int64_t first = i - i % kPanelRows;
+    return most(0, least(at.keys, at.t + first + 2 * kPanelRows - at.s));
+  }
+  // The first query of the block that sees a key from j on.
+  CKERAS_MEMBER int64_t first_query(const Block& at, int64_t j) const {
+    return causal && mask.data == nullptr ? least(at.queries, most(0, at.s + j - at.t)) : 0;
+  }
+
+  // A row of products q.k becomes logits, and what lies between the last key and a whole vector minus infinity. With a
+  // cap, `capped` gets the logits before bias and mask. Gives the greatest of each lane.
+  CKERAS_MEMBER V finish(const Block& at, int64_t i, T* scores, T* capped) const {
     const V lowest(static_cast<T>(sizeof(T) == 8 ? -0.7 * 1.7e308 : -0.7 * 3.4028234663852886e38));
-    for (int64_t i = 0; i < at.queries; ++i) {
-      const RepeatedRow<T> more(bias, at.b, at.head, at.t + i, at.s);
-      for (int64_t j = 0; j < at.keys; j += V::kLanes) {
-        T* const place = scores + i * kKeys + j;
-        V x = V::load(place) * V(scale);
-        if (cap != 0) {
-          x = V(cap) * tanh(x / V(cap));
-          x.store(capped + i * kKeys + j);
-        }
-        if (bias.data != nullptr) x = x + more.values(j, at.keys);
-        if (hides()) x = select(seen(at, i, j), x, lowest);
-        if (j + V::kLanes > at.keys) {
-          x = select(V::iota(static_cast<T>(j)) < V(static_cast<T>(at.keys)), x, V(-kInfinity));
-        }
-        x.store(place);
+    const RepeatedRow<T> more(bias, at.b, at.head, at.t + i, at.s);
+    const bool hides = mask.data != nullptr || (causal && at.s + at.keys > at.t + i + 1);
+    const int64_t n = reach(at, i);
+    V greatest(-kInfinity);
+    for (int64_t j = 0; j < n; j += V::kLanes) {
+      T* const place = scores + i * kScoreStride + j;
+      V x = V::load(place) * V(scale);
+      if (cap != 0) {
+        x = V(cap) * tanh(x / V(cap));
+        x.store(capped + i * kScoreStride + j);
       }
+      if (bias.data != nullptr) x = x + more.values(j, at.keys);
+      if (hides) x = select(seen(at, i, j), x, lowest);
+      if (j + V::kLanes > at.keys)
+        x = select(V::iota(static_cast<T>(j)) < V(static_cast<T>(at.keys)), x, V(-kInfinity));
+      x.store(place);
+      greatest = max(greatest, x);
     }
+    return greatest;
   }
 };
 
