@@ -10,6 +10,9 @@ namespace ckeras::portable {
 namespace {
 
 constexpr int64_t kPiece = 1 << 12;  // elements that one thread sorts, at least
+constexpr int64_t kStretch = 32;     // keys that are looked at together
+constexpr int64_t kCollected = 64;   // more than the k best, before they are cut
+constexpr int64_t kFewOf = 256;      // shorter rows are sorted whole
 constexpr int64_t kSlots = 32;       // pieces that have memory at a time
 
 // Rows in pieces; those of one round share the workspace of kSlots pieces, two rows each.
@@ -24,28 +27,44 @@ struct Pieces {
   }
 };
 
-// items[0 ... k) = the k least of item(0) ... item(n - 1), sorted: a heap of the best so far, which few get into.
-template <class Item, class Get>
-void select_least(Item* items, int64_t k, int64_t n, const Get& item) {
-  for (int64_t i = 0; i < k; ++i) items[i] = item(i);
-  std::make_heap(items, items + k);
-  for (int64_t i = k; i < n; ++i) {
-    const Item next = item(i);
-    if (!(next < items[0])) continue;
-    std::pop_heap(items, items + k);
-    items[k - 1] = next;
-    std::push_heap(items, items + k);
+// items[0 ... k) = the k least of n, sorted. keys(first, count, to) gives keys. What is below the k-th of those seen is
+// collected without a branch, and from time to time cut to k: few are, so most stretches are passed over as a whole. Of
+// equal keys the later one is not needed.
+template <class Item, class Key, class Keys>
+void select_least(Item* items, int64_t k, int64_t n, const Keys& keys) {
+  Key key[kStretch], worst = 0;
+  int64_t size = 0;
+  bool full = false;
+  for (int64_t first = 0; first < n; first += kStretch) {
+    const int64_t count = std::min(kStretch, n - first);
+    keys(first, count, key);
+    if (full && count == kStretch) {
+      Key below = 0;
+      for (int64_t i = 0; i < kStretch; ++i) below |= static_cast<Key>(key[i] < worst);
+      if (below == 0) continue;
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      items[size] = Item(key[i], static_cast<uint32_t>(first + i));
+      size += !full | (key[i] < worst);
+    }
+    if (size < k + kCollected) continue;
+    std::nth_element(items, items + k - 1, items + size);
+    worst = static_cast<Key>(items[k - 1].sorted_by());
+    size = k;
+    full = true;
   }
-  std::sort_heap(items, items + k);
+  std::nth_element(items, items + k - 1, items + size);
+  std::sort(items, items + k);
 }
 
 // finish(place in the results, row's place in x, place in the row) for each result.
 template <class K, class Finish>
 void sort_rows(const Call& call, K, const Finish& finish) {
-  using Item = ItemOf<typename K::Key>;
+  using Key = typename K::Key;
+  using Item = ItemOf<Key>;
   const Pieces cut(call);
   if (cut.k == 0) return;
-  const auto flip = static_cast<typename K::Key>(call.ints[0] ? ~uint64_t{0} : 0);
+  const auto flip = static_cast<Key>(call.ints[0] ? ~uint64_t{0} : 0);
   const auto* values = call.in[0].as<const typename K::Element>();
   for (int64_t round = 0; round < cut.count; round += cut.slots) {
     cpu::parallel_for(std::min(cut.slots, cut.count - round), 1, [&](int64_t begin, int64_t end) {
@@ -54,14 +73,18 @@ void sort_rows(const Call& call, K, const Finish& finish) {
         const int64_t first = (round + slot) * cut.piece;
         for (int64_t row = first; row < std::min(first + cut.piece, cut.rows); ++row) {
           const auto* from = values + row * cut.n;
-          const auto item = [&](int64_t i) {
-            return Item(static_cast<typename K::Key>(K::of(from[i]) ^ flip), static_cast<uint32_t>(i));
+          const auto keys = [&](int64_t at, int64_t count, Key* to) {
+            for (int64_t i = 0; i < count; ++i) to[i] = static_cast<Key>(K::of(from[at + i]) ^ flip);
           };
           const Item* sorted = items;
-          if (cut.k < cut.n / 8) {
-            select_least(items, cut.k, cut.n, item);
+          if (cut.n >= kFewOf && cut.k < cut.n / 8) {
+            select_least<Item, Key>(items, cut.k, cut.n, keys);
           } else {
-            for (int64_t i = 0; i < cut.n; ++i) items[i] = item(i);
+            for (int64_t i = 0; i < cut.n; ++i) {
+              Key key;
+              keys(i, 1, &key);
+              items[i] = Item(key, static_cast<uint32_t>(i));
+            }
             sorted = radix_sort(items, items + cut.n, cut.n);
           }
           for (int64_t i = 0; i < cut.k; ++i) finish(row * cut.k + i, row * cut.n, sorted[i].place());

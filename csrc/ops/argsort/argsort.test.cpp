@@ -95,6 +95,8 @@ int main() {
       check_dtype(dtype, 2, 9001, 9001, descending, false);
       check_dtype(dtype, 150, 100, 100, descending, true);
       check_dtype(dtype, 3, 500, 7, descending, false);
+      check_dtype(dtype, 2, 5003, 1, descending, false);
+      check_dtype(dtype, 2, 5003, 90, descending, true);
       check_dtype(dtype, 3, 500, 400, descending, false);
     }
   }

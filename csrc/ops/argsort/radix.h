@@ -13,6 +13,7 @@ struct NarrowItem {
   NarrowItem() = default;
   NarrowItem(uint32_t key, uint32_t place) : bits(uint64_t{key} << 32 | place) {}
   uint32_t place() const { return static_cast<uint32_t>(bits); }
+  uint64_t sorted_by() const { return bits >> 32; }
   unsigned digit(int i) const { return bits >> (32 + 8 * i) & 255; }
   bool operator<(const NarrowItem& other) const { return bits < other.bits; }
 };
@@ -22,6 +23,7 @@ struct WideItem {
   WideItem() = default;
   WideItem(uint64_t k, uint32_t place) : key(k), where(place) {}
   uint32_t place() const { return where; }
+  uint64_t sorted_by() const { return key; }
   unsigned digit(int i) const { return key >> (8 * i) & 255; }
   bool operator<(const WideItem& other) const { return key < other.key || (key == other.key && where < other.where); }
 };

@@ -65,8 +65,9 @@ def take_along_axis(x, indices, axis=None):
     if x.size >= 2**31:
         indices = as_dtype(indices, "int64")
     # The place of each line's first element, and how far apart its elements are.
-    starts = np.arange(x.size, dtype=indices.dtype).reshape(x.shape).take([0], axis) if n else np.zeros(line, "int32")
     step = math.prod(x.shape[axis + 1 :])
+    starts = np.arange(math.prod(x.shape[:axis]))[:, None] * (n * step) + np.arange(step)
+    starts = starts.astype(indices.dtype).reshape(line)
     places = checked(indices, n, x.size) * scalar(step, indices.dtype) + from_numpy(starts)
     return gather_p.bind(to_shape(x, (x.size,)), places, axis=0)
 
