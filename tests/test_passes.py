@@ -51,3 +51,39 @@ def test_only_the_clipped_value_is_kept(name):
     listing = str(compile(slope(f), ((12, 12), "float32")))
     forward = listing.split("\n")[1]
     assert forward.count("float32") == 1 and "fused[m" in forward, listing
+
+
+def test_sums_are_read_late_so_that_loops_share_a_reading():
+    def f(x, scale):
+        with keras.GradientTape() as tape:
+            tape.watch([x, scale])
+            mean, variance = ops.moments(x, [0])
+            y = ops.batch_normalization(x, mean, variance, -1, None, scale)
+            loss = ops.sum(ops.square(ops.matmul(ops.relu(y), ops.ones((8, 8)))))
+        return tape.gradient(loss, [x, scale])
+
+    x = ops.convert_to_tensor(np.random.default_rng(0).random((4096, 8), "float32"))
+    scale = ops.ones(8)
+    program = compile(f, (x.shape, x.dtype), (scale.shape, scale.dtype))
+    for got, want in zip(program.run([x, scale]), f(x, scale), strict=True):
+        assert got.numpy().tobytes() == want.numpy().tobytes()
+    assert "-> reduce_sum reduce_sum]" in str(program), str(program)
+
+
+@pytest.mark.parametrize("f", [ops.var, ops.std, lambda x: ops.moments(x, (0, 1))[1]], ids=["var", "std", "moments"])
+def test_derivatives_of_a_spread(f):
+    """Of first and second order, against differences."""
+    x = np.random.default_rng(0).random((3, 4)) + 5
+    v = np.random.default_rng(1).random((3, 4))
+    h = 1e-4
+
+    def value(t):
+        return float(ops.square(f(ops.convert_to_tensor(x + t * v))))
+
+    def along(t):
+        return ops.square(f(ops.convert_to_tensor(x) + t * ops.convert_to_tensor(v)))
+
+    zero = ops.convert_to_tensor(np.float64(0))
+    first, second = keras.grad(along)(zero), keras.grad(keras.grad(along))(zero)
+    np.testing.assert_allclose(first, (value(h) - value(-h)) / (2 * h), rtol=1e-6)
+    np.testing.assert_allclose(second, (value(h) - 2 * value(0) + value(-h)) / h**2, rtol=1e-5)

@@ -6,7 +6,7 @@ from ckeras._core import dtypes, hooks
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive
 from ckeras._core.symbolic import public_op
-from ckeras._core.tape import stop_gradient
+from ckeras._core.tape import custom_gradient, stop_gradient
 from ckeras._core.tensor import convert
 from ckeras.ops._common import as_dtype, axes_tuple, axis_index, cast_p, float_operand, operand
 from ckeras.ops.elementwise import equal, exp, isfinite, log, maximum, minimum, sqrt, square, where
@@ -192,10 +192,24 @@ def mean(x, axis=None, keepdims=False):
     return _mean(x, axes_tuple("mean", axis, x.ndim), keepdims)
 
 
+@custom_gradient
+def spread_about(x, middle, axes, keepdims):
+    """The mean of `(x - middle) ** 2` over sorted `axes`, where `middle` is the mean of `x`, with the reduced dims.
+
+    Around the mean the distances add up to 0, so nothing flows back to `middle`.
+    """
+
+    def rule(g):
+        n = math.prod([x.shape[a] for a in axes])
+        slope = to_shape(g, middle.shape) * (2.0 / (n or 1))
+        return x * slope - middle * slope, None  # x is there for others; x - middle would have to be kept
+
+    return _mean(square(x - middle), axes, keepdims), rule
+
+
 def _var(x, axes, keepdims):
     wide = as_dtype(x, "float32") if x.dtype in _HALVES else x
-    centred = wide - _mean(wide, axes, True)
-    return as_dtype(_mean(square(centred), axes, keepdims), x.dtype)
+    return as_dtype(spread_about(wide, _mean(wide, axes, True), axes=axes, keepdims=keepdims), x.dtype)
 
 
 @public_op

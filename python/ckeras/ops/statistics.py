@@ -18,6 +18,7 @@ from ckeras.ops.reduce import (
     min,
     prod,
     reduce,
+    spread_about,
     sum,
     sum_p,
 )
@@ -102,7 +103,7 @@ def moments(x, axes, keepdims=False, synchronized=False):
     wide = as_dtype(x, "float32") if x.dtype in ("float16", "bfloat16") else x
     axes = axes_tuple("moments", axes, x.ndim)
     middle = mean(wide, axes, True)
-    spread = mean(square(wide - middle), axes, keepdims)
+    spread = spread_about(wide, middle, axes=axes, keepdims=keepdims)
     if not keepdims:
         middle = to_shape(middle, spread.shape)
     if wide is not x:

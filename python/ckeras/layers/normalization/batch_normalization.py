@@ -84,9 +84,7 @@ class BatchNormalization(Affine):
     def _moments(self, x, mask):
         axes = tuple(i for i in range(len(x.shape)) if i != self.axis % len(x.shape))
         if mask is None:
-            mean = ops.mean(x, axis=axes)
-            centered = ops.subtract(x, self._spread(mean, x))
-            return mean, ops.mean(ops.square(centered), axis=axes)
+            return ops.moments(x, axes)
         weight = ops.cast(mask, x.dtype)
         while len(weight.shape) < len(x.shape):
             weight = ops.expand_dims(weight, -1)
