@@ -6,6 +6,9 @@
 
 namespace ckeras::CKERAS_ISA {
 
+// Kernels of up to so many bytes stay in the second-level cache beside the rest of a step.
+inline constexpr int64_t kResidentBytes = int64_t{1} << 19;
+
 // Rows of a panel: few, so that there are panels for several threads.
 inline constexpr int kRnnRows = kPanelRows;
 
@@ -52,9 +55,10 @@ CKERAS_INLINE int64_t row_panel_bytes(int64_t k) {
 
 namespace {
 
-// c[r] += a[r] B for the rows of a panel; `panel` is room for the packed rows of a.
+// c[r] += a[r] B for the rows of a panel, or c[r] = a[r] B when `first`; `panel` is room for the packed rows of a.
 template <class T>
-void add_product(int64_t rows, const T* const* a, const RnnMatrix<T>& b, T* const* c, T* panel) noexcept {
+void add_product(int64_t rows, const T* const* a, const RnnMatrix<T>& b, T* const* c, T* panel,
+                 bool first = false) noexcept {
   constexpr int64_t kLanes = VecOf<T>::kLanes;
   pack_transposed(panel, kPanelStride, rows, least(kPanelStride, round_up(rows, kLanes)), b.k,
                   [&](int64_t r) { return a[r]; });
@@ -65,7 +69,7 @@ void add_product(int64_t rows, const T* const* a, const RnnMatrix<T>& b, T* cons
       for (int64_t r = 0; r < rows; ++r) at[r] = c[r] + j;
       Tiles<T>::table.kernels[rows - 1][ceil_div(columns, kLanes) - 1](
           least(kKBlock, b.k - k), panel + k * kPanelStride, 1, kPanelStride, b.packed + j * b.k + k * b.width, b.width,
-          at, columns, false);
+          at, columns, first && k == 0);
     }
   }
 }

@@ -109,6 +109,10 @@ struct Forward {
   GemmPlan plan;
   RnnCut cut;
   RnnMatrix<T> first, second;  // gru: columns z r, and those of the candidate
+  // Each step multiplies its inputs, too, and the gates go to memory once: with small matrices, and panels enough for
+  // several threads.
+  bool stepwise;
+  RnnMatrix<T> kernel;
 
   Forward(RnnKind kind, const Call& call) noexcept
       : kind(kind),
@@ -118,13 +122,18 @@ struct Forward {
         cut(cut_batch(s)),
         first(f.recurrent, s.columns, false, s.units, split(), cut),
         second(f.recurrent == nullptr ? nullptr : f.recurrent + split(), s.columns, false, s.units, s.columns - split(),
-               cut) {}
+               cut),
+        stepwise(cut.panels >= 4 && s.inputs > 0 &&
+                 (s.inputs + s.units) * s.columns * static_cast<int64_t>(sizeof(T)) <= kResidentBytes),
+        kernel(f.kernel, s.columns, false, s.inputs, stepwise ? s.columns : 0, cut) {}
 
   int64_t split() const { return kind == RnnKind::Gru ? 2 * s.units : s.columns; }
   bool two_biases() const { return kind == RnnKind::Gru && s.reset_after; }
   int64_t bias_bytes() const { return two_biases() ? round_up(s.columns * static_cast<int64_t>(sizeof(T)), 64) : 0; }
+  int64_t panel_bytes() const { return row_panel_bytes<T>(stepwise ? most(s.units, s.inputs) : s.units); }
   int64_t bytes() const {
-    return most(plan.bytes(), first.bytes() + second.bytes() + cut.parts * row_panel_bytes<T>(s.units)) + bias_bytes();
+    const int64_t steps = first.bytes() + second.bytes() + kernel.bytes() + cut.parts * panel_bytes();
+    return most(stepwise ? 0 : plan.bytes(), steps) + bias_bytes();
   }
 
   // The bias of the inputs' product. With two biases the recurrent one of z and r is in it, and that of the candidate
@@ -133,25 +142,46 @@ struct Forward {
     if (!two_biases()) return f.bias;
     const T* recurrent = f.bias + s.columns;
     for (int64_t j = 0; j < s.columns; ++j) sum[j] = j < split() ? f.bias[j] + recurrent[j] : f.bias[j];
-    for (int64_t p = 0; p < s.batch * s.time; ++p) {
-      copy_row(f.gates + p * s.slots + 3 * s.units, recurrent + split(), s.units);
-    }
+    for (int64_t p = 0; p < s.batch * s.time && !stepwise; ++p) place_candidate(f.gates + p * s.slots);
     return sum;
+  }
+  void place_candidate(T* gates) const { copy_row(gates + 3 * s.units, f.bias + s.columns + split(), s.units); }
+
+  // What comes from the inputs of row r of a step, which are x[r].
+  void multiply_inputs(const Step<T>& at, const T* const* x, const T* bias) const {
+    add_product(at.rows, x, kernel, at.z, at.panel, true);
+    for (int64_t r = 0; r < at.rows; ++r) {
+      if (bias != nullptr) {
+        over_columns<T>(s.columns, [&](int64_t j, int64_t n) {
+          (VecOf<T>::load(at.z[r] + j, n) + VecOf<T>::load(bias + j, n)).store(at.z[r] + j, n);
+        });
+      }
+      if (two_biases()) place_candidate(at.z[r]);
+    }
   }
 
   void run(const Call& call, void (*step)(const Step<T>&) noexcept) {
     char* free = static_cast<char*>(call.workspace);
     const T* bias = place_biases(reinterpret_cast<T*>(free));
     free += bias_bytes();
-    multiply_matrices(plan, Matrix<T>{f.x, s.inputs, true}, Matrix<T>{f.kernel, s.columns, false},
-                      Rows<T>{f.gates, s.slots}, Ending<T>{bias, Epilogue::None}, free);
+    if (stepwise) {
+      kernel.pack(&free);
+    } else {
+      multiply_matrices(plan, Matrix<T>{f.x, s.inputs, true}, Matrix<T>{f.kernel, s.columns, false},
+                        Rows<T>{f.gates, s.slots}, Ending<T>{bias, Epilogue::None}, free);
+    }
     first.pack(&free);
     second.pack(&free);
-    for_panels(s, cut, free, row_panel_bytes<T>(s.units), [&](int64_t begin, int64_t rows, char* memory) {
+    for_panels(s, cut, free, panel_bytes(), [&](int64_t begin, int64_t rows, char* memory) {
       Step<T> at{
           .rows = rows, .units = s.units, .panel = reinterpret_cast<T*>(memory), .first = first, .second = second};
       for (int64_t i = 0; i < s.time; ++i) {
-        for (int64_t r = 0; r < rows; ++r) place(at, r, begin + r, s.at(i));
+        const T* x[kRnnRows];
+        for (int64_t r = 0; r < rows; ++r) {
+          place(at, r, begin + r, s.at(i));
+          x[r] = f.x + ((begin + r) * s.time + s.at(i)) * s.inputs;
+        }
+        if (stepwise) multiply_inputs(at, x, bias);
         step(at);
         for (int64_t r = 0; r < rows; ++r) {
           if (!at.live[r]) pass_over(at, r);
