@@ -168,14 +168,15 @@ __global__ void __launch_bounds__(kThreads)
         most = MaxOf()(l[j], most);
       }
       most = fold_row(most, MaxOf());
+      const T base = most == -TraitsOf<One<T>>::kInf ? T{0} : most;  // all hidden so far: no infinity from another
       T more = 0;
       for (int j = 0; j < kScores; ++j) {
         const int column = lane + kLanes * j;
-        const T p = row < rows && column < columns ? exp(One<T>(l[j]) - One<T>(most)).x : T{0};
+        const T p = row < rows && column < columns ? exp(One<T>(l[j]) - One<T>(base)).x : T{0};
         weights.of[row][column] = p;
         more += p;
       }
-      const T factor = exp(One<T>(top) - One<T>(most)).x;
+      const T factor = exp(One<T>(top) - One<T>(base)).x;
       total = lane_fma(total, factor, fold_row(more, SumOf()));
       top = most;
       load_wide(h.v + h.key(at.b, group, s0), h.key_step(), columns, at.d, h.depth, values);
