@@ -4,8 +4,8 @@ import functools
 
 from ckeras.kernels._call import check_rank, check_shape, operands, run_kernel, run_primitive
 from ckeras.kernels.convolution import _SPATIAL, _dims, _documented, _hashable, _shape_argument
+from ckeras.ops import pooling as pooling_ops
 from ckeras.ops._spatial import out_size, padding_of, per_dim
-from ckeras.ops.pooling import max_pool_places_p
 
 
 @functools.lru_cache(1024)
@@ -35,7 +35,8 @@ def _make_pool(kind, n):
         check_rank(gradient_op, "x", x, _dims(n, "batch", "channels"))
         ints, shape = _geometry(gradient_op, x.shape, _hashable(pool_size), _hashable(strides), padding)
         check_shape(gradient_op, "dy", dy, shape)
-        places = run_primitive(max_pool_places_p, (x,), size=ints[:n], strides=ints[n : 2 * n], pads=ints[2 * n :])[1]
+        primitive = pooling_ops.max_pool_places_p
+        places = run_primitive(primitive, (x,), size=ints[:n], strides=ints[n : 2 * n], pads=ints[2 * n :])[1]
         return run_kernel(gradient_op, "max_pool_grad", (dy, places), x.shape, ints, out=out)
 
     def mean_gradient(dy, x_shape, pool_size, strides=None, padding="valid", out=None):
