@@ -13,6 +13,8 @@ struct Dim {
   int64_t stride, dilation, low;
 
   CKERAS_MEMBER int64_t place(int64_t i, int64_t t) const { return i * stride + t * dilation - low; }
+  // Whether result i is made of place i alone.
+  CKERAS_MEMBER bool same() const { return window == 1 && stride == 1 && low == 0 && result == size; }
   // Places [first, end) of the input lie in result i's window, where the dilation is 1.
   CKERAS_MEMBER int64_t first(int64_t i) const { return i * stride - low < 0 ? 0 : i * stride - low; }
   CKERAS_MEMBER int64_t end(int64_t i) const {

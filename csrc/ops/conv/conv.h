@@ -24,6 +24,8 @@ struct ConvShape {
 
   CKERAS_MEMBER int64_t taps() const { return z.window * y.window * x.window; }
   CKERAS_MEMBER int64_t results() const { return n * z.result * y.result * x.result; }
+  // Whether each result is made of one pixel, in order.
+  CKERAS_MEMBER bool pointwise() const { return z.same() && y.same() && x.same(); }
 };
 
 CKERAS_INLINE ConvShape conv_shape(const View& x, const View& w, const View& y, const int64_t* ints) {

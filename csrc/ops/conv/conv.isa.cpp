@@ -47,7 +47,9 @@ struct Convolution {
 
   bool direct() const noexcept { return goes_direct(s.cg, s.og, s.taps(), s.results()); }
   Direct<T> direct_plan() const noexcept {
-    return {{axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.c, s.taps() * s.cg * s.og}, s.groups, s.og};
+    return {{axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.c, s.taps() * s.cg * s.og, kDirectSlots},
+            s.groups,
+            s.og};
   }
   // By a Direct or a Winograd.
   template <class Plan>
@@ -68,11 +70,6 @@ struct Convolution {
       for (int64_t tap = 0; tap < s.taps(); ++tap)
         for (int64_t o = 0; o < s.og; ++o)
           for (int64_t c = 0; c < s.cg; ++c) *to++ = w[(tap * s.cg + c) * s.o + g * s.og + o];
-  }
-
-  // Whether each result is made of one pixel, in order.
-  static bool pointwise(const Dim& d) noexcept {
-    return d.window == 1 && d.stride == 1 && d.low == 0 && d.result == d.size;
   }
 
   void run(const Call& call) const noexcept {
@@ -108,7 +105,7 @@ struct Convolution {
       const Matrix<T> filters{w + g * s.og, s.o, false};
       const Ending<T> ending{bias != nullptr ? bias + g * s.og : nullptr, epilogue};
       const Rows<T> results{y + g * s.og, s.o};
-      if (pointwise(s.z) && pointwise(s.y) && pointwise(s.x)) {
+      if (s.pointwise()) {
         multiply_matrices(plan, Matrix<T>{x + g * s.cg, s.c, true}, filters, results, ending, workspace);
       } else {
         const ImagePixels<T> pixels{{x + g * s.cg, s.c, s.cg, planes, rows, columns}};
@@ -140,7 +137,9 @@ struct InputGradient {
     return goes_direct(s.og, s.cg, phase.taps(), s.n * phase.pixels());
   }
   Direct<T> direct_plan(const Phases& phase) const noexcept {
-    return {{phase.z.axis, phase.y.axis, phase.x.axis, s.n, s.og, s.o, phase.taps() * s.og * s.cg}, s.groups, s.cg};
+    return {{phase.z.axis, phase.y.axis, phase.x.axis, s.n, s.og, s.o, phase.taps() * s.og * s.cg, kDirectSlots},
+            s.groups,
+            s.cg};
   }
   bool winograd(const Phases& phase) const noexcept {
     return goes_winograd(phase.z.axis, phase.y.axis, phase.x.axis, s.n, s.og, s.cg);

@@ -13,6 +13,7 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
+inline constexpr int64_t kDirectFilters = 96;  // that direct_filter.h takes from whatever channels
 inline constexpr int64_t kMaxParts = 32;
 inline constexpr int64_t kPartPixels = 4 * 256;                 // a part has at least so many
 inline constexpr int64_t kPartBytes = int64_t{1} << 20;         // of its packed operands each, about
@@ -59,7 +60,7 @@ struct FilterGradient {
   // Few filters, rows or channels: packing would take as long as the product.
   bool direct() const noexcept {
     const int64_t rows = s.taps() * s.cg;
-    return rows > 0 && s.og > 0 && pixels > 0 && s.cg <= 256 && (s.og <= 32 || rows <= 64 || s.cg <= 16);
+    return rows > 0 && s.og > 0 && pixels > 0 && s.cg <= 256 && (s.og <= kDirectFilters || rows <= 64 || s.cg <= 16);
   }
   DirectFilter<T> direct_plan() const noexcept {
     return {axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.c, s.groups, s.og};
@@ -67,17 +68,6 @@ struct FilterGradient {
 
   Image<T> image(const T* x, int64_t g) const noexcept {
     return {x + g * s.cg, s.c, s.cg, axis_of(s.z), axis_of(s.y), axis_of(s.x)};
-  }
-
-  // dw's rows of `columns` elements, `stride` apart, from the parts' results in rising order.
-  void add_parts(const T* results, T* dw, int64_t columns, int64_t stride) const noexcept {
-    parallel_for(size, 4096, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        T sum = results[i];
-        for (int64_t p = 1; p < parts; ++p) sum += results[p * size + i];
-        dw[i / columns * stride + i % columns] = sum;
-      }
-    });
   }
 
   void run_depthwise(const Call& call) const noexcept {
@@ -89,27 +79,34 @@ struct FilterGradient {
         depthwise_filter_part(whole, dy, p * part, least(pixels, (p + 1) * part), results + p * size);
       }
     });
-    if (parts > 1) add_parts(results, call.out[0].as<T>(), size, size);
+    if (parts > 1) sum_parts(results, parts, size, call.out[0].as<T>(), size, size);
   }
 
   void run_group(const Call& call, int64_t g, void* workspace) const noexcept {
-    const ImageTaps<T> taps{image(call.in[0].as<const T>(), g)};
+    const T* x = call.in[0].as<const T>();
+    if (s.pointwise()) {
+      run_parts(call, g, workspace, [&](int64_t p) { return Matrix<T>{x + g * s.cg + p * part * s.c, s.c, false}; });
+    } else {
+      run_parts(call, g, workspace, [&](int64_t p) { return ImageTaps<T>{image(x, g), p * part}; });
+    }
+  }
+  // taps(p): A of part p.
+  template <class TapsOf>
+  void run_parts(const Call& call, int64_t g, void* workspace, const TapsOf& taps) const noexcept {
     const T* dy = call.in[1].as<const T>() + g * s.og;
     T* dw = call.out[0].as<T>() + g * s.og;
     const Ending<T> ending{nullptr, Epilogue::None};
     if (parts == 1)
-      return multiply_matrices(plan, taps, Matrix<T>{dy, s.o, false}, Rows<T>{dw, s.o}, ending, workspace);
+      return multiply_matrices(plan, taps(0), Matrix<T>{dy, s.o, false}, Rows<T>{dw, s.o}, ending, workspace);
     T* results = static_cast<T*>(workspace);
     char* rest = static_cast<char*>(workspace) + results_bytes();
     parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; ++p) {
-        ImageTaps<T> own = taps;
-        own.first += p * part;
-        multiply_matrices(p + 1 < parts ? plan : last, own, Matrix<T>{dy + p * part * s.o, s.o, false},
+        multiply_matrices(p + 1 < parts ? plan : last, taps(p), Matrix<T>{dy + p * part * s.o, s.o, false},
                           Rows<T>{results + p * size, s.og}, ending, rest + p * part_bytes());
       }
     });
-    add_parts(results, dw, s.og, s.o);
+    sum_parts(results, parts, size, dw, s.og, s.o);
   }
 
   void run(const Call& call) const noexcept {

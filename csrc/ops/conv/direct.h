@@ -4,6 +4,7 @@
 //
 // The order of a sum: taps in rising order of their place in the image and their channels, cut into blocks of whole
 // segments (a row of taps, or one tap's channels) of about kKBlock; a block is one chain, blocks are added in order.
+// Segments that a row of results has wholly above or below its image are left out.
 #pragma once
 #include "gemm/batch.h"
 #include "gemm/epilogue.h"
@@ -33,6 +34,17 @@ struct RisingAxis {
   CKERAS_MEMBER int64_t extent(int64_t count) const {
     return (count - 1) * axis.stride + (axis.taps - 1) * axis.step + 1;
   }
+  // Taps [first, end) of result i are inside.
+  CKERAS_MEMBER int64_t first(int64_t i) const {
+    int64_t t = 0;
+    while (t < axis.taps && axis.at(i, t) < 0) ++t;
+    return t;
+  }
+  CKERAS_MEMBER int64_t end(int64_t i) const {
+    int64_t t = axis.taps;
+    while (t > 0 && axis.at(i, t - 1) >= axis.size) --t;
+    return t;
+  }
   CKERAS_MEMBER bool inside() const { return axis.start >= 0 && axis.start + extent(axis.grid) <= axis.size; }
 };
 
@@ -45,9 +57,9 @@ struct DirectCut {
   int64_t rows, columns;            // of a piece
   int64_t row_pieces, column_pieces;
 
-  // `work`: multiply-adds of one result.
+  // `work`: multiply-adds of one result. `enough`: pieces beyond which they grow, while a copy stays small.
   CKERAS_MEMBER DirectCut(const Axis& z, const Axis& y, const Axis& x, int64_t images, int64_t channels, int64_t pixel,
-                          int64_t work)
+                          int64_t work, int64_t enough = int64_t{1} << 40)
       : z(z), y(y), x(x), images(images), channels(channels), pixel(pixel) {
     copies = !(this->z.inside() && this->y.inside() && this->x.inside());
     joined = this->x.axis.step == 1 && (copies || pixel == channels);
@@ -58,6 +70,11 @@ struct DirectCut {
     }
     rows = most(1, least(y.grid, ceil_div(kPieceWork / 4, most(1, work * columns))));
     while (rows > 1 && deep * this->y.extent(rows) * this->x.extent(columns) > kDirectBuffer) rows = ceil_div(rows, 2);
+    const int64_t bands = images * z.grid * ceil_div(x.grid, columns);
+    while (rows < y.grid && bands * ceil_div(y.grid, rows + 1) >= enough &&
+           deep * this->y.extent(rows + 1) * this->x.extent(columns) <= kDirectBuffer / 4) {
+      ++rows;
+    }
     row_pieces = ceil_div(y.grid, rows);
     column_pieces = ceil_div(x.grid, columns);
   }
@@ -159,12 +176,11 @@ struct Direct {
   DirectCut cut;
   int64_t groups, results;  // of a group
 
-  static constexpr int64_t kWidth = kDirectVectors * VecOf<T>::kLanes;
-
   CKERAS_MEMBER int64_t k() const { return cut.taps() * cut.channels; }
-  CKERAS_MEMBER int64_t panels() const { return ceil_div(results, kWidth); }
+  CKERAS_MEMBER int64_t width() const { return direct_width<T>(results); }
+  CKERAS_MEMBER int64_t panels() const { return ceil_div(results, width()); }
   CKERAS_MEMBER int64_t filter_bytes() const {
-    return round_up(groups * panels() * k() * kWidth * static_cast<int64_t>(sizeof(T)), 64);
+    return round_up(groups * panels() * k() * width() * static_cast<int64_t>(sizeof(T)), 64);
   }
   CKERAS_MEMBER int64_t slots() const { return least(kDirectSlots, most(1, cut.pieces() * groups)); }
   CKERAS_MEMBER int64_t copy_bytes() const {
@@ -178,16 +194,16 @@ struct Direct {
            const EndingOf& ending) const noexcept {
     T* const packed = static_cast<T*>(workspace);
     char* const copies = static_cast<char*>(workspace) + filter_bytes();
-    const int64_t rows = cut.y.axis.taps, columns = cut.x.axis.taps, panel = k() * kWidth;
+    const int64_t rows = cut.y.axis.taps, columns = cut.x.axis.taps, width = this->width(), panel = k() * width;
     parallel_for(groups * panels(), most(1, (int64_t{1} << 16) / most(1, panel)), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const auto from = filters(i / panels());
-        const int64_t column = i % panels() * kWidth;
+        const int64_t column = i % panels() * width;
         T* to = packed + i * panel;
-        for (int64_t tap = 0; tap < cut.taps(); ++tap, to += cut.channels * kWidth) {
+        for (int64_t tap = 0; tap < cut.taps(); ++tap, to += cut.channels * width) {
           const int64_t own = (cut.z.tap(tap / (rows * columns)) * rows + cut.y.tap(tap / columns % rows)) * columns +
                               cut.x.tap(tap % columns);
-          from.pack(to, kWidth, column, least(kWidth, results - column), own * cut.channels, cut.channels);
+          from.pack(to, width, column, least(width, results - column), own * cut.channels, cut.channels);
         }
       }
     });
@@ -205,23 +221,48 @@ struct Direct {
   }
 
  private:
+  // Rows of the piece that have the same taps inside the image.
   void run_piece(const DirectPiece& piece, const DirectImage<T>& from, const T* packed, const DirectGrid<T>& grid,
                  const Ending<T>& ending) const {
-    const int64_t length = cut.segment_length(), segments = cut.segments();
-    const int64_t in_block = most(1, kKBlock / length);
+    const RisingAxis& y = cut.y;
+    for (int64_t i = 0, end; i < piece.rows; i = end) {
+      const int64_t row = piece.i + i;
+      end = i + 1;
+      while (end < piece.rows && y.first(piece.i + end) == y.first(row) && y.end(piece.i + end) == y.end(row)) ++end;
+      DirectPiece own = piece;
+      own.i = row;
+      own.rows = end - i;
+      run_rows(own, {from.data + i * y.axis.stride * from.row, from.plane, from.row, from.pixel}, packed, grid, ending);
+    }
+  }
+
+  void run_rows(const DirectPiece& piece, const DirectImage<T>& from, const T* packed, const DirectGrid<T>& grid,
+                const Ending<T>& ending) const {
+    const int64_t length = cut.segment_length(), segments = cut.segments(), width = this->width();
+    const int64_t in_block = most(1, kKBlock / length), columns = cut.joined ? 1 : cut.x.axis.taps;
+    const int64_t t0 = cut.z.first(piece.h), t1 = cut.z.end(piece.h), u0 = cut.y.first(piece.i),
+                  u1 = cut.y.end(piece.i);
     T* const origin =
         grid.data + piece.n * grid.image + piece.h * grid.plane + piece.i * grid.row + piece.j * grid.pixel;
-    int64_t offsets[kKBlock];
-    for (int64_t column = 0; column < results; column += kWidth, packed += k() * kWidth) {
-      const int64_t count = least(kWidth, results - column);
+    int64_t offsets[kKBlock], b_offsets[kKBlock];
+    for (int64_t column = 0; column < results; column += width, packed += k() * width) {
+      const int64_t count = least(width, results - column);
       const int64_t vectors = ceil_div(count, VecOf<T>::kLanes);
       const Ending<T> own{ending.bias != nullptr ? ending.bias + column : nullptr, ending.epilogue};
+      bool first = true;
       for (int64_t s = 0; s < segments; s += in_block) {
-        const DirectRun run{offsets, least(in_block, segments - s), length, 1, kWidth, length * kWidth};
-        for (int64_t i = 0; i < run.segments; ++i) offsets[i] = offset(s + i, from);
-        const bool last = s + run.segments == segments;
-        run_tiles(piece, from, run, packed + s * length * kWidth, origin + column, grid, vectors, count, s == 0,
+        DirectRun run{offsets, b_offsets, 0, length, 1, width};
+        for (int64_t i = s; i < least(segments, s + in_block); ++i) {
+          const int64_t line = i / columns, t = line / cut.y.axis.taps, u = line % cut.y.axis.taps;
+          if (t < t0 || t >= t1 || u < u0 || u >= u1) continue;
+          offsets[run.segments] = offset(i, from);
+          b_offsets[run.segments++] = i * length * width;
+        }
+        const bool last = s + in_block >= segments;
+        if (run.segments == 0 && !last) continue;
+        run_tiles(piece, from, run, packed, origin + column, grid, vectors, count, first,
                   last && !ending.nothing() ? &own : nullptr);
+        first = false;
       }
     }
   }
@@ -241,8 +282,9 @@ struct Direct {
     const T* a_row = from.data;
     T* c_row = origin;
     int64_t j = 0;
+    const int64_t height = direct_rows(0, vectors);
     for (int64_t left = piece.rows * piece.columns; left > 0;) {
-      const int64_t count = least(left, kTileRows);
+      const int64_t count = least(left, height);
       for (int64_t i = 0; i < count; ++i) {
         a[i] = a_row + j * pixel_step;
         c[i] = c_row + j * grid.pixel;
@@ -252,8 +294,8 @@ struct Direct {
           c_row += grid.row;
         }
       }
-      for (int64_t i = count; i < kTileRows; ++i) a[i] = a[0];
-      DirectTiles<T>::table.kernels[direct_size(count)][vectors - 1](run, a, b, c, count, n, first);
+      for (int64_t i = count; i < height; ++i) a[i] = a[0];
+      DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors - 1](run, a, b, c, count, n, first);
       if (ending != nullptr) end_block(*ending, c, count, n);
       left -= count;
     }

@@ -16,9 +16,9 @@ void direct_tile(const DirectRun& run, const T* const* a, const T* b, T* const* 
 #pragma GCC unroll 4
     for (int j = 0; j < V; ++j) sum[i][j] = Vector(T{0});
   }
-  for (int64_t s = 0; s < run.segments; ++s, b += run.b_segment) {
+  for (int64_t s = 0; s < run.segments; ++s) {
     int64_t at = run.offsets[s];
-    const T* from = b;
+    const T* from = b + run.b_offsets[s];
     for (int64_t p = 0; p < run.length; ++p, at += run.step, from += run.ldb) {
       Vector column[V];
 #pragma GCC unroll 4
@@ -49,8 +49,8 @@ void direct_tile(const DirectRun& run, const T* const* a, const T* b, T* const* 
 
 template <class T, int S, int V>
 constexpr void fill(DirectTable<T>& table) {
-  if constexpr (V <= kDirectVectors) {
-    table.kernels[S][V - 1] = direct_tile<T, kDirectRows[S], V>;
+  if constexpr (V <= kDirectMost) {
+    table.kernels[S][V - 1] = direct_tile<T, direct_rows(S, V), V>;
     fill<T, S, V + 1>(table);
   } else if constexpr (S + 1 < kDirectSizes) {
     fill<T, S + 1, 1>(table);

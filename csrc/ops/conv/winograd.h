@@ -166,7 +166,7 @@ template <class T>
 CKERAS_INLINE void multiply_points(int64_t k, const T* a, int64_t a_row, int64_t a_step, int64_t rows, const T* b,
                                    int64_t ldb, T* c, int64_t c_row, int64_t vectors, bool first) {
   const int64_t zero = 0;
-  const DirectRun run{&zero, 1, k, a_step, ldb, 0};
+  const DirectRun run{&zero, &zero, 1, k, a_step, ldb};
   const int64_t tiles = ceil_div(rows, kTileRows), height = ceil_div(rows, tiles);
   for (int64_t r = 0; r < rows; r += height) {
     const int64_t count = least(height, rows - r);
@@ -176,8 +176,8 @@ CKERAS_INLINE void multiply_points(int64_t k, const T* a, int64_t a_row, int64_t
       from[i] = a + (r + least(i, count - 1)) * a_row;
       to[i] = c + (r + least(i, count - 1)) * c_row;
     }
-    DirectTiles<T>::table.kernels[direct_size(count)][vectors - 1](run, from, b, to, count, vectors * VecOf<T>::kLanes,
-                                                                   first);
+    DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors - 1](run, from, b, to, count,
+                                                                            vectors * VecOf<T>::kLanes, first);
   }
 }
 
