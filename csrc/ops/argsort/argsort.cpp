@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kPiece = 1 << 12;  // elements that one thread sorts, at least
 constexpr int64_t kStretch = 32;     // keys that are looked at together
 constexpr int64_t kCollected = 64;   // more than the k best, before they are cut
-constexpr int64_t kFewOf = 256;      // shorter rows are sorted whole
+constexpr int64_t kShort = 256;      // in shorter rows half of the elements are worth selecting
 constexpr int64_t kSlots = 32;       // pieces that have memory at a time
 
 // Rows in pieces; those of one round share the workspace of kSlots pieces, two rows each.
@@ -77,7 +77,7 @@ void sort_rows(const Call& call, K, const Finish& finish) {
             for (int64_t i = 0; i < count; ++i) to[i] = static_cast<Key>(K::of(from[at + i]) ^ flip);
           };
           const Item* sorted = items;
-          if (cut.n >= kFewOf && cut.k < cut.n / 8) {
+          if (cut.k < cut.n / (cut.n < kShort ? 2 : 8)) {
             select_least<Item, Key>(items, cut.k, cut.n, keys);
           } else {
             for (int64_t i = 0; i < cut.n; ++i) {

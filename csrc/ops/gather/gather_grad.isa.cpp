@@ -11,6 +11,7 @@ constexpr int64_t kPiece = 1 << 15;  // elements a piece of parallel work reads,
 constexpr int64_t kScan = 512;       // indices that are looked at together
 constexpr int64_t kAhead = 8;        // rows between fetching and reading
 constexpr int64_t kFetched = 512;    // bytes of a row that are fetched
+constexpr int64_t kNarrow = 8;       // fewer columns are added one by one
 constexpr int64_t kTile = 256;       // columns of a piece
 constexpr int64_t kRanges = 16;      // most ranges of rows, and pieces of the indices that are sorted into them
 
@@ -105,6 +106,10 @@ void add_found(const Found* found, int64_t n, int64_t inner, int64_t width, cons
     }
     typename S::T* to = sum + found[f].row * inner;
     const typename S::Element* from = g + found[f].from * inner;
+    if (width < kNarrow) {
+      for (int64_t i = 0; i < width; ++i) to[i] = to[i] + S::get(from[i]);
+      continue;
+    }
     for_lanes<V::kLanes>(width, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
       Sum::store(to + i, Sum::load(to + i, k) + S::load(from + i, k), k);
     });

@@ -135,10 +135,14 @@ def _resized(x, axis, size, interpolation, antialias):
     if n == size:
         return x
     if interpolation == "nearest":
-        places = np.floor((np.arange(size) + 0.5) * n / size).astype("int32")
-        return gather_p.bind(x, from_numpy(places), axis=axis)
+        return gather_p.bind(x, from_numpy(_nearest(n, size)), axis=axis)
     weights, taps = _resizing(n, size, interpolation, antialias)
     return _mix(x, axis, weights) if taps is None else _mix_few(x, axis, *taps)
+
+
+@functools.lru_cache(maxsize=16)
+def _nearest(n, size):
+    return np.floor((np.arange(size) + 0.5) * n / size).astype("int32")
 
 
 @functools.lru_cache(maxsize=16)

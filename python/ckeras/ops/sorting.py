@@ -7,7 +7,7 @@ import numpy as np
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive
 from ckeras._core.symbolic import public_op
-from ckeras._core.tensor import Tensor, scalar
+from ckeras._core.tensor import Tensor, from_numpy, scalar
 from ckeras.ops._common import as_dtype, axes_tuple, axis_index, float_operand, operand
 from ckeras.ops.elementwise import ceil, choose, floor, isnan
 from ckeras.ops.lookup import take_along_axis
@@ -37,9 +37,19 @@ argsort_p = Primitive(
 )
 
 
+def _at(x, places):
+    """Of each row of `x` the elements at the same row of `places`, which are inside."""
+    n, size = x.shape[-1], x.size
+    if size >= 2**31:
+        return take_along_axis(x, places, axis=-1)
+    starts = np.arange(0, size, max(n, 1), dtype="int32").reshape(*places.shape[:-1], 1) if size else None
+    flat = places if starts is None else places + from_numpy(starts, copy=False)
+    return gather_p.bind(to_shape(x, (size,)), flat, axis=0)
+
+
 def _sort_vjp(ctx, g):
     order = _order(ctx.inputs[0], **ctx.attrs)
-    return (take_along_axis(g, _order(order), axis=-1),)
+    return (_at(g, _order(order)),)
 
 
 sort_p = Primitive(
@@ -118,7 +128,7 @@ def top_k(x, k, sorted=True):
     if x.ndim < 1 or not 0 <= int(k) <= x.shape[-1]:
         raise ArgumentError(f"[top_k] k={k} does not fit the last dimension of shape {x.shape}")
     places = _order(x, descending=True, k=int(k))
-    return take_along_axis(x, places, axis=-1), places
+    return _at(x, places), places
 
 
 # ---- quantiles
