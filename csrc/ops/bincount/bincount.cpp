@@ -20,7 +20,7 @@ int64_t tables(const Call& call) {
 // False when one of x is no bin.
 template <class T>
 bool count(const T* x, int64_t n, int64_t bins, int32_t* table) {
-  std::memset(table, 0, static_cast<size_t>(bins) * sizeof(int32_t));
+  if (bins > 0) std::memset(table, 0, static_cast<size_t>(bins) * sizeof(int32_t));
   for (int64_t i = 0; i < n; ++i) {
     if (static_cast<uint64_t>(x[i]) >= static_cast<uint64_t>(bins)) return false;
     ++table[x[i]];

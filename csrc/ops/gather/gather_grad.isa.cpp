@@ -47,7 +47,7 @@ class Sorted {
         size_(s.size),
         count_(s.count),
         starts_(static_cast<int64_t*>(memory)),
-        found_(reinterpret_cast<Found*>(starts_ + cut.ranges * kRanges + 1)) {}
+        found_(cut.ranges == 1 ? nullptr : reinterpret_cast<Found*>(starts_ + cut.ranges * kRanges + 1)) {}
 
   void fill(const View& indices) const {
     parallel_for(kRanges, 1, [&](int64_t begin, int64_t end) {

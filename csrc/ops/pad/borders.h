@@ -78,11 +78,11 @@ void write_bordered(const Borders& borders, const T* x, T* y, const T* value) {
       T* const to = y + item / cuts * last.total * inner;
       const auto border = [&](int64_t i, int64_t n) {
         if (value != nullptr) return static_cast<void>(std::fill(to + i * inner, to + n * inner, *value));
-        const int64_t* const places = last.places - (i < last.low ? 0 : last.n);
+        const int64_t skipped = i < last.low ? 0 : last.n;
         if (inner == 1) {
-          for (; i < n; ++i) to[i] = x[from + places[i]];
+          for (; i < n; ++i) to[i] = x[from + last.places[i - skipped]];
         } else {
-          for (; i < n; ++i) copy_some(to + i * inner, x + (from + places[i]) * inner, inner);
+          for (; i < n; ++i) copy_some(to + i * inner, x + (from + last.places[i - skipped]) * inner, inner);
         }
       };
       if (outside) {
@@ -91,7 +91,7 @@ void write_bordered(const Borders& borders, const T* x, T* y, const T* value) {
       }
       const int64_t low = std::clamp(last.low, first, stop), high = std::clamp(last.low + last.n, first, stop);
       border(first, low);
-      copy_some(to + low * inner, x + (from + low - last.low) * inner, (high - low) * inner);
+      if (low < high) copy_some(to + low * inner, x + (from + low - last.low) * inner, (high - low) * inner);
       border(high, stop);
     }
   });

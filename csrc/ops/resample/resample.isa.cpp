@@ -47,7 +47,7 @@ void resample_rows(const Call& call, const GatherShape& s, int64_t m) {
       int64_t i = first;
       if (inner < kFew) {
         // What is written too much is the next element's, which comes next; what is read too much must be there.
-        const int64_t safe = o + 1 < s.outer ? last - kFew : first;
+        const int64_t safe = (s.outer - 1 - o) * s.size * inner >= kFew ? last - kFew : first;
         for (; i < safe; ++i) few_sums(from, weights + i * taps, places + i * taps, taps, inner, 0, to + i * inner);
         for (; i < last; ++i) single_sums(from, weights + i * taps, places + i * taps, taps, inner, to + i * inner);
       } else if (inner < V::kLanes) {

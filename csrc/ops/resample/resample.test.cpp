@@ -20,5 +20,9 @@ int main() {
       }
     }
   }
+  const Array x = sample(DType::F32, {5, 1, 1}, 3), weights = sample(DType::F32, {9, 2}, 4);
+  Array places(DType::I32, {9, 2});
+  std::fill(places.bytes.begin(), places.bytes.end(), '\0');
+  check_kernel("resample", {&x, &weights, &places}, {{DType::F32, {5, 9, 1}}}, {{1}, {}}, {});  // of one element
   return CHECK_RESULT();
 }

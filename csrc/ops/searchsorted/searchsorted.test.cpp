@@ -93,6 +93,8 @@ int main() {
     check_search(dtype, 17, 9000);
     check_search(dtype, 5, 0);
   }
+  const Array none(DType::I32, {0});
+  CHECK_EQ(run(cpu::Isa::Reference, "bincount", {&none}, {{DType::I32, {0}}}, {}).fault.code, 0);
   for (int64_t n : {0, 1, 100, 70000}) {
     for (int64_t bins : {1, 7, 3000}) {
       check_counts<int32_t>(DType::I32, n, bins);
