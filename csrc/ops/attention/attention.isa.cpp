@@ -49,7 +49,7 @@ struct Forward : Attention<T> {
   void exponentiate(const Block& at, const Space& space, T* top, double* total, T* shrink) const noexcept {
     T now[kQueries];
     for (int64_t i = 0; i < at.queries; ++i) {
-      now[i] = reduce_max(max(V(top[i]), this->finish(at, i, space.scores, space.capped)));
+      now[i] = reduce_max(max(V(top[i]), this->finish(at, i, space.scores, space.capped, 1)));
     }
     for (int64_t i = 0; i < at.queries; i += V::kLanes) {
       const int64_t rows = at.queries - i;
@@ -175,7 +175,7 @@ struct Backward : Attention<T> {
   // `scores`, which are q.k, become p, `slopes`, which are dy.v, become dc.
   void differentiate(const Block& at, const Space& space) const noexcept {
     for (int64_t i = 0; i < at.queries; ++i) {
-      this->finish(at, i, space.scores, space.capped);
+      this->finish(at, i, space.scores, space.capped, 2);
       const int64_t place = this->query(at.b, at.head, at.t + i), row = this->row(at.b, at.head, at.t + i);
       V across(T(0));
       for (int64_t h = 0; h < depth; h += V::kLanes) {
@@ -183,7 +183,7 @@ struct Backward : Attention<T> {
       }
       const V shift(reduce_add(across)), top(tops[row]), share = V(T(1)) / V(totals[row]);
       const bool hides = this->mask.data != nullptr || (this->causal && at.s + at.keys > at.t + i + 1);
-      const int64_t n = this->reach(at, i);
+      const int64_t n = this->reach(at, i, 2);
       for (int64_t j = 0; j < n; j += V::kLanes) {
         T *const score = space.scores + i * kScoreStride + j, *const slope = space.slopes + i * kScoreStride + j;
         const V p = exp(V::load(score) - top) * share;

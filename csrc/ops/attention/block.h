@@ -11,6 +11,9 @@ namespace ckeras::CKERAS_ISA {
 namespace {
 
 inline constexpr int64_t kQueries = kAttentionQueries, kKeys = kAttentionKeys;
+// Queries, and keys, that causal blocks leave out together: whole panels of every instruction set.
+inline constexpr int64_t kGroup = 24;
+static_assert(kGroup % kPanelRows == 0);
 // Distance between rows of scores: an odd number of lines, so that a column of them falls into all sets of the cache.
 inline constexpr int64_t kScoreStride = kKeys + 16;
 
@@ -178,25 +181,24 @@ struct Attention {
     return out;
   }
 
-  // How many keys of the block the panel of queries from i on needs: those that it sees, and what a panel of keys that
-  // a query sees in part reaches beyond.
-  CKERAS_MEMBER int64_t reach(const Block& at, int64_t i) const {
+  // How many keys of the block query i needs: those that its group sees, and what groups of keys reach beyond when
+  // these are multiplied, too. Groups and not panels, so that what a hidden NaN meets follows no instruction set.
+  CKERAS_MEMBER int64_t reach(const Block& at, int64_t i, int64_t groups = 1) const {
     if (!causal || mask.data != nullptr) return at.keys;
-    const int64_t first = i - i % kPanelRows;
-    return most(0, least(at.keys, at.t + first + 2 * kPanelRows - at.s));
+    return most(0, least(at.keys, at.t + i - i % kGroup + groups * kGroup - at.s));
   }
-  // The first query of the block that sees a key from j on.
+  // The first query of the block that sees a key of j's group.
   CKERAS_MEMBER int64_t first_query(const Block& at, int64_t j) const {
-    return causal && mask.data == nullptr ? least(at.queries, most(0, at.s + j - at.t)) : 0;
+    return causal && mask.data == nullptr ? least(at.queries, most(0, at.s + j - j % kGroup - at.t)) : 0;
   }
 
   // A row of products q.k becomes logits, and what lies between the last key and a whole vector minus infinity. With a
   // cap, `capped` gets the logits before bias and mask. Gives the greatest of each lane.
-  CKERAS_MEMBER V finish(const Block& at, int64_t i, T* scores, T* capped) const {
+  CKERAS_MEMBER V finish(const Block& at, int64_t i, T* scores, T* capped, int64_t groups) const {
     const V lowest(static_cast<T>(sizeof(T) == 8 ? -0.7 * 1.7e308 : -0.7 * 3.4028234663852886e38));
     const RepeatedRow<T> more(bias, at.b, at.head, at.t + i, at.s);
     const bool hides = mask.data != nullptr || (causal && at.s + at.keys > at.t + i + 1);
-    const int64_t n = reach(at, i);
+    const int64_t n = reach(at, i, groups);
     V greatest(-kInfinity);
     for (int64_t j = 0; j < n; j += V::kLanes) {
       T* const place = scores + i * kScoreStride + j;
