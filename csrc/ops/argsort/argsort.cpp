@@ -57,15 +57,25 @@ void select_least(Item* items, int64_t k, int64_t n, const Keys& keys) {
   std::sort(items, items + k);
 }
 
-// finish(place in the results, row's place in x, place in the row) for each result.
-template <class K, class Finish>
-void sort_rows(const Call& call, K, const Finish& finish) {
-  using Key = typename K::Key;
+// to[i] = the key of element i of x, its bits turned over by `flip`. Elements are as wide as their keys.
+template <class Key>
+using KeysOf = void (*)(const Key* x, int64_t n, Key flip, Key* to);
+template <class K>
+void keys_of(const typename K::Key* x, int64_t n, typename K::Key flip, typename K::Key* to) {
+  using Element = typename K::Element;
+  for (int64_t i = 0; i < n; ++i) {
+    to[i] = static_cast<typename K::Key>(K::of(static_cast<Element>(x[i])) ^ flip);
+  }
+}
+
+// What is sorted for: the places, or else the values.
+template <class Key>
+void sort_rows(const Call& call, KeysOf<Key> keys_of, bool wants_places) {
   using Item = ItemOf<Key>;
   const Pieces cut(call);
   if (cut.k == 0) return;
   const auto flip = static_cast<Key>(call.ints[0] ? ~uint64_t{0} : 0);
-  const auto* values = call.in[0].as<const typename K::Element>();
+  const Key* const values = call.in[0].as<const Key>();
   for (int64_t round = 0; round < cut.count; round += cut.slots) {
     cpu::parallel_for(std::min(cut.slots, cut.count - round), 1, [&](int64_t begin, int64_t end) {
       for (int64_t slot = begin; slot < end; ++slot) {
@@ -73,39 +83,37 @@ void sort_rows(const Call& call, K, const Finish& finish) {
         const int64_t first = (round + slot) * cut.piece;
         for (int64_t row = first; row < std::min(first + cut.piece, cut.rows); ++row) {
           const auto* from = values + row * cut.n;
-          const auto keys = [&](int64_t at, int64_t count, Key* to) {
-            for (int64_t i = 0; i < count; ++i) to[i] = static_cast<Key>(K::of(from[at + i]) ^ flip);
-          };
+          const auto keys = [&](int64_t at, int64_t count, Key* to) { keys_of(from + at, count, flip, to); };
           const Item* sorted = items;
           if (cut.k < cut.n / (cut.n < kShort ? 2 : 8)) {
             select_least<Item, Key>(items, cut.k, cut.n, keys);
           } else {
-            for (int64_t i = 0; i < cut.n; ++i) {
-              Key key;
-              keys(i, 1, &key);
-              items[i] = Item(key, static_cast<uint32_t>(i));
+            Key key[kStretch];
+            for (int64_t at = 0; at < cut.n; at += kStretch) {
+              const int64_t count = std::min(kStretch, cut.n - at);
+              keys(at, count, key);
+              for (int64_t i = 0; i < count; ++i) items[at + i] = Item(key[i], static_cast<uint32_t>(at + i));
             }
             sorted = radix_sort(items, items + cut.n, cut.n);
           }
-          for (int64_t i = 0; i < cut.k; ++i) finish(row * cut.k + i, row * cut.n, sorted[i].place());
+          if (wants_places) {
+            auto* to = call.out[0].as<int32_t>() + row * cut.k;
+            for (int64_t i = 0; i < cut.k; ++i) to[i] = static_cast<int32_t>(sorted[i].place());
+          } else {
+            auto* to = call.out[0].as<Key>() + row * cut.k;
+            for (int64_t i = 0; i < cut.k; ++i) to[i] = from[sorted[i].place()];
+          }
         }
       }
     });
   }
 }
 
-void argsort(const Call& call) noexcept {
-  int32_t* places = call.out[0].as<int32_t>();
+template <bool kPlaces>
+void run(const Call& call) noexcept {
   with_key(call.in[0].dtype, [&](auto key) {
-    sort_rows(call, key, [=](int64_t to, int64_t, uint32_t place) { places[to] = static_cast<int32_t>(place); });
-  });
-}
-void sort(const Call& call) noexcept {
-  with_key(call.in[0].dtype, [&](auto key) {
-    using Element = typename decltype(key)::Element;
-    const auto* from = call.in[0].as<const Element>();
-    auto* values = call.out[0].as<Element>();
-    sort_rows(call, key, [=](int64_t to, int64_t row, uint32_t place) { values[to] = from[row + place]; });
+    using K = decltype(key);
+    sort_rows<typename K::Key>(call, keys_of<K>, kPlaces);
   });
 }
 
@@ -119,7 +127,7 @@ int64_t workspace(const Call& call) noexcept {
 }  // namespace
 
 extern const Kernel kernel_argsort, kernel_sort;
-constinit const Kernel kernel_argsort = {argsort, workspace, nullptr};
-constinit const Kernel kernel_sort = {sort, workspace, nullptr};
+constinit const Kernel kernel_argsort = {run<true>, workspace, nullptr};
+constinit const Kernel kernel_sort = {run<false>, workspace, nullptr};
 
 }  // namespace ckeras::portable
