@@ -41,6 +41,12 @@ __device__ void load_panels(const HalfProduct<S>& p, const uint16_t* x, const ui
   }
 }
 
+// A call: copied for each of a thread's 64 sums, it took nvcc minutes.
+template <class S>
+CKERAS_CALLED void end_element(const HalfProduct<S>& p, float sum, int64_t column, int64_t element) {
+  p.y[element] = p.finish(sum, column, element);
+}
+
 template <class S, bool kTurnedX, bool kTurnedW>
 __global__ void __launch_bounds__(kThreads) tensor_core_kernel(const __grid_constant__ HalfProduct<S> p) {
   CKERAS_DYNAMIC_SHARED(uint16_t, panels);
@@ -110,7 +116,7 @@ __global__ void __launch_bounds__(kThreads) tensor_core_kernel(const __grid_cons
           const int64_t n = n0 + warp_column + 8 * j + 2 * (lane % 4) + e % 2;
           if (m >= p.rows || n >= p.columns) continue;
           const int64_t element = (batch * p.rows + m) * p.columns + n;
-          p.y[element] = p.finish(sum[i][j][e], n, element);
+          end_element(p, sum[i][j][e], n, element);
         }
       }
     }
