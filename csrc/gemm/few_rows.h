@@ -1,100 +1,34 @@
 // Few rows of a product with a B that is stored [N, K]: it is turned over in registers, block by block, and read once.
 // Only for .isa.cpp files.
 #pragma once
-#include "gemm/pack.h"
-#include "gemm/row.h"
+#include "gemm/blocking.h"
 
 namespace ckeras::CKERAS_ISA {
 
 inline constexpr int64_t kFewRows = kPanelRows < 4 ? kPanelRows : 4;
-inline constexpr int64_t kAhead = 1024;  // bytes
 
-namespace {
-
-// A vector of the two halves of its lanes. A register of 64 bytes is not read back from two stores of 32.
-#if defined(CKERAS_ISA_AVX512)
-CKERAS_INLINE V16 join(Raw<float, 8> lo, Raw<float, 8> hi) {
-  return V16::from(__builtin_shufflevector(lo, hi, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
-}
-CKERAS_INLINE V8 join(Raw<double, 4> lo, Raw<double, 4> hi) {
-  return V8::from(__builtin_shufflevector(lo, hi, 0, 1, 2, 3, 4, 5, 6, 7));
-}
-#else
-template <class V, class R>
-CKERAS_INLINE V join_stored(R lo, R hi) {
-  alignas(64) typename V::Lane all[V::kLanes];
-  store_raw(all, lo);
-  store_raw(all + V::kLanes / 2, hi);
-  return V::load(all);
-}
-CKERAS_INLINE V16 join(Raw<float, 8> lo, Raw<float, 8> hi) { return join_stored<V16>(lo, hi); }
-CKERAS_INLINE V8 join(Raw<double, 4> lo, Raw<double, 4> hi) { return join_stored<V8>(lo, hi); }
-#endif
-
-// c[i][j] = (first ? 0 : c[i][j]) + the chain over one K block, as a tile of gemm/tile.h has it, for i < R and the j <
-// n of one vector. b(j) is where column j of B begins.
-template <class T, int R>
-CKERAS_INLINE void multiply_turned(int64_t k, const T* a, int64_t row_step, int64_t k_step, const T* b, int64_t ldb,
-                                   T* const* c, int64_t n, bool first) {
-  using Vector = VecOf<T>;
-  constexpr int64_t kSize = kBlock<T>, kLanes = Vector::kLanes;
-  const T* column[kLanes];
-#pragma GCC unroll 16
-  for (int64_t j = 0; j < kLanes; ++j) column[j] = b + least(j, n - 1) * ldb;
-  Vector sum[R];
-#pragma GCC unroll 4
-  for (int i = 0; i < R; ++i) sum[i] = Vector(T{0});
-  int64_t p = 0;
-  // A line of each column at a time: where they fall into one set of the cache, they do not stay for a second visit.
-  for (; p + kLanes <= k; p += kLanes) {
-    alignas(64) T lines[kLanes * kLanes];
-#pragma GCC unroll 16
-    for (int64_t j = 0; j < kLanes; ++j) {
-      Vector::load(column[j] + p).store(lines + j * kLanes);
-      __builtin_prefetch(column[j] + p + kAhead / sizeof(T), 0, 2);
-    }
-    for (int64_t part = 0; part < kLanes; part += kSize) {
-      Raw<T, kBlock<T>> lo[kSize], hi[kSize];
-#pragma GCC unroll 8
-      for (int64_t j = 0; j < kSize; ++j) {
-        lo[j] = load_raw<T, kBlock<T>>(lines + j * kLanes + part);
-        hi[j] = load_raw<T, kBlock<T>>(lines + (j + kSize) * kLanes + part);
-      }
-      transpose_block(lo);
-      transpose_block(hi);
-#pragma GCC unroll 8
-      for (int64_t q = 0; q < kSize; ++q) {
-        const Vector factors = join(lo[q], hi[q]);
-#pragma GCC unroll 4
-        for (int i = 0; i < R; ++i) sum[i] = fma(Vector(a[i * row_step + (p + part + q) * k_step]), factors, sum[i]);
-      }
-    }
-  }
-  for (; p < k; ++p) {
-    T rest[kLanes];
-    for (int64_t j = 0; j < kLanes; ++j) rest[j] = column[j][p];
-    const Vector factors = Vector::load(rest);
-#pragma GCC unroll 4
-    for (int i = 0; i < R; ++i) sum[i] = fma(Vector(a[i * row_step + p * k_step]), factors, sum[i]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < R; ++i) (first ? sum[i] : Vector::load(c[i], n) + sum[i]).store(c[i], n);
-}
-
+// c[i][j] = (first ? 0 : c[i][j]) + the chain over one K block, as a tile of gemm/tile.h has it, for the j < n of one
+// vector; column j of B begins at b + j * ldb.
 template <class T>
-void multiply_few_rows(int64_t rows, int64_t k, const T* a, int64_t row_step, int64_t k_step, const T* b, int64_t ldb,
-                       T* const* c, int64_t n, bool first) noexcept {
-  switch (rows) {
-    case 1:
-      return multiply_turned<T, 1>(k, a, row_step, k_step, b, ldb, c, n, first);
-    case 2:
-      return multiply_turned<T, 2>(k, a, row_step, k_step, b, ldb, c, n, first);
-    case 3:
-      return multiply_turned<T, 3>(k, a, row_step, k_step, b, ldb, c, n, first);
-    default:
-      return multiply_turned<T, 4>(k, a, row_step, k_step, b, ldb, c, n, first);
-  }
-}
+using FewRowsKernel = void (*)(int64_t k, const T* a, int64_t row_step, int64_t k_step, const T* b, int64_t ldb,
+                               T* const* c, int64_t n, bool first) noexcept;
 
-}  // namespace
+// kernels[rows - 1]
+template <class T>
+struct FewRowsTable {
+  FewRowsKernel<T> kernels[kFewRows];
+};
+
+// Defined in gemm/few_rows.isa.cpp.
+template <class T>
+struct FewRows;
+template <>
+struct FewRows<float> {
+  static const FewRowsTable<float> table;
+};
+template <>
+struct FewRows<double> {
+  static const FewRowsTable<double> table;
+};
+
 }  // namespace ckeras::CKERAS_ISA

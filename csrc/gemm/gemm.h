@@ -234,8 +234,8 @@ struct Gemm {
         for (int64_t i = 0; i < plan.m; ++i) at[i] = c.row(i) + j;
         for (int64_t k = k0; k < k1; k += kKBlock) {
           const Left l = left(0, k);
-          multiply_few_rows(plan.m, least(kKBlock, k1 - k), l.data, l.row_step, l.k_step, b.at(j, k), b.stride, at,
-                            columns, k == 0);
+          FewRows<T>::table.kernels[plan.m - 1](least(kKBlock, k1 - k), l.data, l.row_step, l.k_step, b.at(j, k),
+                                                b.stride, at, columns, k == 0);
         }
         if (k1 == plan.k && !ending.nothing()) end_block(ending.at(0, j), at, plan.m, columns);
       }
