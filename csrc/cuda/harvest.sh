@@ -69,8 +69,8 @@ for name in "$@"; do
     suite)
       stage programs 120 "$python" -m pytest -q -p no:cacheprovider tests/test_gpu_programs.py tests/test_gpu_device.py
       export -f suite; export python; stage suite 420 bash -c suite ;;
-    hashes) stage hashes 120 "$python" bench/cuda.py --hashes ;;
-    bench) stage bench 540 "$python" bench/cuda.py --markdown "$out/bench.md" ;;
+    hashes) stage hashes 120 "$python" bench/gpu.py --hashes ;;
+    bench) stage bench 540 "$python" bench/gpu.py --markdown "$out/bench.md" ;;
     *) echo "unknown stage $name" >&2; exit 2 ;;
   esac
 done

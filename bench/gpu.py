@@ -1,7 +1,7 @@
 """Kernels and models on a GPU beside PyTorch and JAX there, in one run, with the share of the copy bandwidth.
 
-    python bench/cuda.py --markdown bench/results/cuda.md     # the table
-    python bench/cuda.py --hashes                             # two trainings, each in a process: equal bits?
+    python bench/gpu.py --markdown bench/results/gpu.md     # the table
+    python bench/gpu.py --hashes                             # two trainings, each in a process: equal bits?
 
 Operations run eagerly, in a row, and are waited for once; ours on the arrays of `ckeras.device("gpu:0")`. Bytes count
 each array once. `--tiny` takes sizes that the emulated device can do: it checks this file, and measures nothing.
