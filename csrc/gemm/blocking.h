@@ -32,6 +32,14 @@ CKERAS_INLINE constexpr int tile_vectors(int) { return 1; }
 #endif
 inline constexpr int kMaxTileVectors = 4;
 
+// Whether loops of a few known lengths get code of their own. Not on the baseline, where a vector is four: it is for
+// machines that nobody measures, and would take half of the compiler's time.
+#if defined(CKERAS_ISA_AVX512) || defined(CKERAS_ISA_AVX2) || defined(CKERAS_ISA_NEON)
+inline constexpr bool kUnrolls = true;
+#else
+inline constexpr bool kUnrolls = false;
+#endif
+
 // Rows of A that one piece of work keeps in the second-level cache, a K block at a time (about 150 KB of float).
 inline constexpr int64_t kStripRows = 144;
 

@@ -111,7 +111,7 @@ void gradient(const PoolShape& s, const T* dy, const P* places, T* dx) noexcept 
       });
     });
   }
-  gather_windows<VecOf<T>>(s, dx, [=](int64_t at, int64_t number, const auto& lanes) {
+  gather_windows<VecOf<T>, kUnrolled<P>>(s, dx, [=](int64_t at, int64_t number, const auto& lanes) {
     return select(lanes.same(places + at, static_cast<P>(number)), lanes.load(dy + at), splat<VecOf<T>>(0));
   });
 }

@@ -204,7 +204,7 @@ CKERAS_INLINE void for_windows(const PoolShape& s, int64_t n, int64_t h, int64_t
       if (c0 < c1) body(whole.template as<false, 0>(image_pixel + c0, c1 - c0), result + c0);
       continue;
     }
-    if constexpr (kSquares) {
+    if constexpr (kSquares && kUnrolls) {
       if (square && rows == 2) wholes(Side<2>{});
       if (square && rows == 3) wholes(Side<3>{});
     }
@@ -363,25 +363,20 @@ CKERAS_INLINE void add_terms(const PoolRun<T>& run, const PoolTerms& terms, bool
     }
   }
 }
-template <class V, class T, class Term>
-CKERAS_INLINE void add_terms(const PoolRun<T>& run, const PoolTerms& terms, bool first, const Term& term) {
-  switch (terms.count) {
-    case 1:
-      return add_terms<V, 1>(run, terms, first, term);
-    case 2:
-      return add_terms<V, 2>(run, terms, first, term);
-    case 4:
-      return add_terms<V, 4>(run, terms, first, term);
-    case 8:
-      return add_terms<V, 8>(run, terms, first, term);
-    default:
-      return add_terms<V, 0>(run, terms, first, term);
+template <class V, bool kCounts, class T, class Term>
+CKERAS_INLINE void add_any_terms(const PoolRun<T>& run, const PoolTerms& terms, bool first, const Term& term) {
+  if constexpr (kCounts && kUnrolls) {
+    if (first && terms.count == 1) return add_terms<V, 1>(run, terms, true, term);
+    if (first && terms.count == 2) return add_terms<V, 2>(run, terms, true, term);
+    if (first && terms.count == 4) return add_terms<V, 4>(run, terms, true, term);
+    if (first && terms.count == 8) return add_terms<V, 8>(run, terms, true, term);
   }
+  add_terms<V, 0>(run, terms, first, term);
 }
 
 // dx of windows that overlap: each element is the sum of term(element of dy, its number in that window, lanes) over the
-// windows that have it, in row-major order.
-template <class V, class T, class Term>
+// windows that have it, in row-major order. kCounts: few terms come unrolled.
+template <class V, bool kCounts = true, class T, class Term>
 CKERAS_INLINE void gather_windows(const PoolShape& s, T* dx, const Term& term) {
   const int64_t all = s.n * s.z.size * s.y.size, line = s.x.size * s.c;
   parallel_for(all, most(1, kPoolPiece / most(1, line)), [&](int64_t begin, int64_t end) {
@@ -406,7 +401,7 @@ CKERAS_INLINE void gather_windows(const PoolShape& s, T* dx, const Term& term) {
               const int64_t row = ((n * s.z.result + h) * s.y.result + w) * s.x.result;
               for (int64_t k = columns.first; k < columns.end; ++k) {
                 if (terms.count == kPoolTerms) {
-                  add_terms<V>(run, terms, first, term);
+                  add_terms<V, 0>(run, terms, first, term);
                   first = false;
                   terms.count = 0;
                 }
@@ -415,7 +410,7 @@ CKERAS_INLINE void gather_windows(const PoolShape& s, T* dx, const Term& term) {
               }
             }
           }
-          add_terms<V>(run, terms, first, term);
+          add_any_terms<V, kCounts>(run, terms, first, term);
         });
       });
     }
