@@ -53,9 +53,12 @@ sanitize() {
   [ "$failed" = 0 ]
 }
 
-# Tests of the processor alone: its memory, its short ways, its instruction sets, its library.
+beside=()
+"$python" -c "import xdist" 2>/dev/null && beside=(-n 8 --dist loadfile)
+
+# Not those of the processor alone: its memory, its short ways, its instruction sets, its library.
 suite() {
-  CKERAS_DEVICE=gpu "$python" -m pytest -q -p no:cacheprovider -n 8 --dist loadfile \
+  CKERAS_DEVICE=gpu "$python" -m pytest -q -p no:cacheprovider ${beside[@]+"${beside[@]}"} \
     tests/test_ops_*.py tests/test_all_layers.py tests/test_layers*.py tests/test_rnn.py tests/test_losses.py \
     tests/test_metrics.py tests/test_optimizers.py tests/test_models.py tests/test_fit.py tests/test_trainings.py \
     tests/test_random.py tests/test_saving.py tests/test_tape.py tests/test_control_flow.py tests/test_call_arguments.py \
@@ -68,7 +71,7 @@ for name in "$@"; do
     sanitizer) export -f sanitize; export build; stage sanitizer 540 bash -c "tests=(${tests[*]}); sanitize" ;;
     suite)
       stage programs 120 "$python" -m pytest -q -p no:cacheprovider tests/test_gpu_programs.py tests/test_gpu_device.py
-      export -f suite; export python; stage suite 420 bash -c suite ;;
+      export -f suite; export python; stage suite 420 bash -c "beside=(${beside[*]+${beside[*]}}); suite" ;;
     hashes) stage hashes 120 "$python" bench/gpu.py --hashes ;;
     bench) stage bench 540 "$python" bench/gpu.py --markdown "$out/bench.md" ;;
     *) echo "unknown stage $name" >&2; exit 2 ;;
