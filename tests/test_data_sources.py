@@ -545,3 +545,23 @@ def test_an_interruption_while_processes_start_waits_for_them(monkeypatch):
     finally:
         signal.signal(signal.SIGINT, before)
     assert no_worker_is_left()
+
+
+@pytest.mark.parametrize("processes", [False, True])
+def test_an_interruption_while_threads_start_waits_for_them(monkeypatch, processes):
+    from ckeras.trainers import workers
+
+    class Late(threading.Thread):
+        def start(self):
+            super().start()
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(workers.threading, "Thread", Late)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            model().fit(Batches(workers=2, use_multiprocessing=processes), shuffle=False, verbose=0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        monkeypatch.undo()
+    assert no_worker_is_left()

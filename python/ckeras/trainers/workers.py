@@ -20,7 +20,7 @@ PARENT_SECONDS = 1.0  # a worker process that waits looks so often whether its p
 
 @contextlib.contextmanager
 def _interrupts_wait():
-    """Ctrl-C has its effect at the end: one that came in the middle of a fork would lose the child."""
+    """Ctrl-C has its effect at the end: in the middle of a fork or of a thread's start it would lose the child."""
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or handler is None:
         yield
@@ -51,15 +51,15 @@ class Prefetch:
         self._processes = []
         self._threads = []
         try:
-            if processes:  # all of them before the first thread: a fork copies no lock that a thread holds
-                with _interrupts_wait():
+            with _interrupts_wait():
+                if processes:  # all of them before the first thread: a fork copies no lock that a thread holds
                     for _ in range(workers):
                         self._processes.append(_Process(dataset))
-            makers = self._processes or itertools.repeat(lambda index: make_batch(dataset, index), workers)
-            for make in makers:
-                thread = threading.Thread(target=self._work, args=(make,), name="ckeras-batches", daemon=True)
-                thread.start()
-                self._threads.append(thread)
+                makers = self._processes or itertools.repeat(lambda index: make_batch(dataset, index), workers)
+                for make in makers:
+                    thread = threading.Thread(target=self._work, args=(make,), name="ckeras-batches", daemon=True)
+                    thread.start()
+                    self._threads.append(thread)
         except BaseException:
             self.stop_workers(wait=False)
             raise
