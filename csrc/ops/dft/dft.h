@@ -1,4 +1,6 @@
-// dft: the discrete Fourier transform over the last dimension, without scaling, computed in float64.
+// dft: the discrete Fourier transform over the last dimension, without scaling. Four or more float32 rows of up to
+// kDftLaneSize numbers are computed in float32, their turns rounded once from float64; all else in float64
+// (docs/decisions/0015).
 //
 //   in   re, im [..., n] f32 f64
 //   out  re, im [..., n]: out[k] = sum of in[j] exp(sign 2 pi i j k / n)
@@ -9,8 +11,9 @@
 //   in   x [..., n] f32 f64
 //   out  re, im [..., n / 2 + 1]
 //
-// Powers of two by radix 2 or 4 (J. W. Cooley and J. W. Tukey, 1965); other sizes n as a convolution of a power of two
-// m >= 2n - 1 (L. I. Bluestein, 1970). The sums have one order, that of the size.
+// Powers of two, and where rows lie side by side 2^a 3^b 5^c, by small radices (J. W. Cooley and J. W. Tukey, 1965);
+// other sizes n as a convolution of a power of two m >= 2n - 1 (L. I. Bluestein, 1970). The sums have one order, that
+// of the size.
 #pragma once
 #include "runtime/kernel.h"
 

@@ -8,13 +8,14 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-// How a call is computed: by its shapes alone.
+// How a call is computed: by its shapes and dtype alone.
 struct Plan {
-  int64_t rows, n, m;    // transforms, their size, that of the powers of two below them
+  int64_t rows, n, m;    // transforms, their size, that of the transforms below them
   bool half;             // pairs of an even row of real numbers are the complex ones
   bool lanes;            // several rows at a time
+  int64_t size, wide;    // bytes of a number of the work; lanes
   int64_t count, slots;  // pieces of work; how many have memory at a time
-  int64_t table, slot;   // doubles: the tables, one slot
+  int64_t table, slot;   // numbers: the tables, one slot
 
   explicit Plan(const Call& call) {
     const View& x = call.in[0];
@@ -22,17 +23,20 @@ struct Plan {
     rows = n > 0 ? x.size() / n : 0;
     half = call.n_in == 1 && n % 2 == 0;
     if (half) n /= 2;
-    m = dft_size(n);
-    lanes = rows >= 4 && m <= kDftLaneSize;
-    count = lanes ? ceil_div(rows, kLanes) : rows;
-    slot = lanes ? 2 * kPlace * (m + 1) : 2 * m;
-    slots = least(count, lanes ? least(32, (int64_t{1} << 22) / slot) : kDftRows);
-    table = round_up((lanes ? LaneTransform::doubles(n) : Transform::doubles(n)) + (half ? 2 * (n + 1) : 0), 8);
+    lanes = rows >= 4 && lane_size(n) <= kDftLaneSize;
+    m = lanes ? lane_size(n) : dft_size(n);
+    size = lanes && x.dtype == DType::F32 ? 4 : 8;
+    wide = 64 / size;
+    count = lanes ? ceil_div(rows, wide) : rows;
+    slot = lanes ? 4 * wide * (m + 1) : 2 * m;
+    slots = least(count, lanes ? at_least_one(least(32, (int64_t{1} << 25) / (slot * size))) : kDftRows);
+    table = round_up((lanes ? lane_table(n) : Transform::doubles(n)) + (half ? 2 * (n + 1) : 0), wide);
   }
-  int64_t doubles() const { return rows > 0 ? table + slots * slot : 0; }
+  int64_t bytes() const { return rows > 0 ? (table + slots * slot) * size : 0; }
   // exp(-pi i k / n), k <= n, at the end of the tables.
-  Complexes halves(double* memory) const {
-    double* const at = memory + (lanes ? LaneTransform::doubles(n) : Transform::doubles(n));
+  template <class T>
+  Complexes<T> halves(T* memory) const {
+    T* const at = memory + (lanes ? lane_table(n) : Transform::doubles(n));
     return {at, at + n + 1};
   }
 };
@@ -50,14 +54,15 @@ CKERAS_INLINE void unfold(V a_re, V a_im, V b_re, V b_im, V w_re, V w_im, V* re,
   const V half(0.5);
   const V even_re = half * (a_re + b_re), even_im = half * (a_im - b_im);
   const V odd_re = half * (a_im + b_im), odd_im = half * (b_re - a_re);
-  *re = even_re + (w_re * odd_re - w_im * odd_im);
-  *im = even_im + (w_re * odd_im + w_im * odd_re);
+  *re = fma(w_re, odd_re, fma(-w_im, odd_im, even_re));
+  *im = fma(w_re, odd_im, fma(w_im, odd_re, even_im));
 }
 
-// The rows from `first` on as places of a LaneTransform; the place after the last may get something too.
+// The rows from `first` on as places of a LaneTransform; places after the last may get something too.
 template <class T>
-CKERAS_INLINE void read_places(const Plan& plan, Parts<const T> from, int64_t first, int64_t lanes, double sign,
-                               double* x) {
+CKERAS_INLINE void read_places(const Plan& plan, Parts<const T> from, int64_t first, int64_t lanes, T sign, T* x) {
+  using V = VecOf<T>;
+  constexpr int64_t kPlace = LaneTransform<T>::kPlace;
   Tile<T> re, im;
   const T* const at = from.re + first * from.row;
   if (plan.half) {  // pairs lie in the rows as in a place
@@ -65,8 +70,7 @@ CKERAS_INLINE void read_places(const Plan& plan, Parts<const T> from, int64_t fi
       const int64_t n = least(kStretch, 2 * plan.n - i0);
       read_tile(at + i0, from.row, lanes, n, &re);
       for (int64_t i = 0; i < n; i += 2) {
-        const W16 pair = two_columns(re, i);
-        Lanes{pair.lo, V8(sign) * pair.hi}.store(x + (i0 + i) / 2 * kPlace);
+        Lanes<T>{V::load(re.of[i]), V::load(re.of[i + 1])}.store(x + (i0 + i) / 2 * kPlace);
       }
     }
     return;
@@ -75,35 +79,34 @@ CKERAS_INLINE void read_places(const Plan& plan, Parts<const T> from, int64_t fi
     const int64_t n = least(kStretch, plan.n - i0);
     read_tile(at + i0, from.row, lanes, n, &re);
     if (from.im != nullptr) read_tile(from.im + first * from.row + i0, from.row, lanes, n, &im);
-    for (int64_t i = 0; i < n; i += 2) {
-      const W16 a = two_columns(re, i);
-      const W16 b = from.im != nullptr ? two_columns(im, i) : W16{V8(0), V8(0)};
-      Lanes{a.lo, from.im != nullptr ? V8(sign) * b.lo : b.lo}.store(x + (i0 + i) * kPlace);
-      Lanes{a.hi, from.im != nullptr ? V8(sign) * b.hi : b.hi}.store(x + (i0 + i + 1) * kPlace);
+    for (int64_t i = 0; i < n; ++i) {
+      const V b = from.im != nullptr ? V(sign) * V::load(im.of[i]) : V(0);
+      Lanes<T>{V::load(re.of[i]), b}.store(x + (i0 + i) * kPlace);
     }
   }
 }
 
 template <class T>
-CKERAS_INLINE void write_places(const Plan& plan, const double* z, Complexes halves, int64_t first, int64_t lanes,
-                                int64_t results, double sign, Parts<T> to) {
+CKERAS_INLINE void write_places(const Plan& plan, const T* z, Complexes<T> halves, int64_t first, int64_t lanes,
+                                int64_t results, T sign, Parts<T> to) {
+  using V = VecOf<T>;
+  constexpr int64_t kPlace = LaneTransform<T>::kPlace;
   const auto number = [&](int64_t k) __attribute__((always_inline)) {
-    if (!plan.half) return Lanes::load(z + k * kPlace);
-    k = least(k, plan.n);
-    const Lanes a = Lanes::load(z + (k == plan.n ? 0 : k) * kPlace);
-    const Lanes b = Lanes::load(z + (k == 0 ? 0 : plan.n - k) * kPlace), w = all(halves, k);
-    Lanes v;
+    if (!plan.half) return Lanes<T>::load(z + k * kPlace);
+    const Lanes<T> a = Lanes<T>::load(z + (k == plan.n ? 0 : k) * kPlace);
+    const Lanes<T> b = Lanes<T>::load(z + (k == 0 ? 0 : plan.n - k) * kPlace), w = all(halves, k);
+    Lanes<T> v;
     unfold(a.re, a.im, b.re, b.im, w.re, w.im, &v.re, &v.im);
-    if (k == 0 || k == plan.n) v.im = V8(0);
+    if (k == 0 || k == plan.n) v.im = V(0);
     return v;
   };
   Tile<T> re, im;
   for (int64_t k0 = 0; k0 < results; k0 += kStretch) {
     const int64_t n = least(kStretch, results - k0);
-    for (int64_t k = 0; k < n; k += 2) {
-      const Lanes a = number(k0 + k), b = number(k0 + k + 1);
-      put_columns(&re, k, {a.re, b.re});
-      put_columns(&im, k, {V8(sign) * a.im, V8(sign) * b.im});
+    for (int64_t k = 0; k < n; ++k) {
+      const Lanes<T> v = number(k0 + k);
+      v.re.store(re.of[k]);
+      (V(sign) * v.im).store(im.of[k]);
     }
     write_tile(re, n, lanes, to.re + first * to.row + k0, to.row);
     write_tile(im, n, lanes, to.im + first * to.row + k0, to.row);
@@ -112,24 +115,25 @@ CKERAS_INLINE void write_places(const Plan& plan, const double* z, Complexes hal
 
 // `to` has as many numbers as the call's rows of results.
 template <class T>
-void lane_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t results, double sign, double* memory) {
-  const LaneTransform one(plan.n, memory);
-  double* const slots = memory + plan.table;
+void lane_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t results, T sign, T* memory) {
+  const LaneTransform<T> one(plan.n, memory);
+  T* const slots = memory + plan.table;
   one.fill(slots, slots + plan.slot / 2);
-  const Complexes halves = plan.halves(memory);
-  for (int64_t round = 0; round < plan.count; round += plan.slots) {
-    parallel_for(least(plan.slots, plan.count - round), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t slot = begin; slot < end; ++slot) {
-        double* const x = slots + slot * plan.slot;
-        double* const y = x + plan.slot / 2;
-        const int64_t first = (round + slot) * kLanes, lanes = least(kLanes, plan.rows - first);
+  const Complexes<T> halves = plan.halves(memory);
+  if (plan.half) turns(halves, plan.n + 1, plan.n, [](int64_t k) __attribute__((always_inline)) { return k; });
+  parallel_for(plan.slots, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t slot = begin; slot < end; ++slot) {
+      T* const x = slots + slot * plan.slot;
+      T* const y = x + plan.slot / 2;
+      for (int64_t group = slot; group < plan.count; group += plan.slots) {
+        const int64_t first = group * plan.wide, lanes = least(plan.wide, plan.rows - first);
         read_places(plan, from, first, lanes, sign, x);
-        double* z = one.run(x, y);
-        if (from.im == nullptr) V8(0).store(z + kLanes);  // a sum of zeros
+        T* z = one.run(x, y);
+        if (from.im == nullptr) VecOf<T>(0).store(z + plan.wide);  // a sum of zeros
         write_places(plan, z, halves, first, lanes, results, sign, to);
       }
-    });
-  }
+    }
+  });
 }
 
 template <class T>
@@ -137,11 +141,12 @@ void single_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t res
   const Transform one(plan.n, memory);
   one.fill();
   double* const slots = memory + plan.table;
-  const Complexes halves = plan.halves(memory);
+  const Complexes<double> halves = plan.halves(memory);
+  if (plan.half) turns(halves, plan.n + 1, plan.n, [](int64_t k) __attribute__((always_inline)) { return k; });
   for (int64_t round = 0; round < plan.count; round += plan.slots) {
     parallel_for(least(plan.slots, plan.count - round), 1, [&](int64_t begin, int64_t end) {
       for (int64_t slot = begin; slot < end; ++slot) {
-        const Complexes z{slots + slot * plan.slot, slots + slot * plan.slot + plan.m};
+        const Complexes<double> z{slots + slot * plan.slot, slots + slot * plan.slot + plan.m};
         const int64_t row = round + slot;
         const T *re = from.re + row * from.row, *im = from.im != nullptr ? from.im + row * from.row : nullptr;
         for (int64_t i = 0; i < plan.n; ++i) {
@@ -177,18 +182,15 @@ void transform(const Call& call) {
   const Parts<const T> from{re, im, plan.half ? 2 : 1, x.shape[x.rank - 1]};
   const Parts<T> to{y.as<T>(), call.out[1].as<T>(), 1, results};
   const double sign = call.n_ints > 0 && call.ints[0] > 0 ? -1 : 1;  // backward: the conjugate's conjugate
-  auto* memory = static_cast<double*>(call.workspace);
-  if (plan.half)
-    turns(plan.halves(memory), plan.n + 1, plan.n, [](int64_t k) __attribute__((always_inline)) { return k; });
-  if (plan.lanes) return lane_rows(plan, from, to, results, sign, memory);
-  single_rows(plan, from, to, results, sign, memory);
+  if (plan.lanes) return lane_rows(plan, from, to, results, static_cast<T>(sign), static_cast<T*>(call.workspace));
+  single_rows(plan, from, to, results, sign, static_cast<double*>(call.workspace));
 }
 
 void dft(const Call& call) noexcept {
   if (call.in[0].dtype == DType::F64) return transform<double>(call);
   transform<float>(call);
 }
-int64_t dft_workspace(const Call& call) noexcept { return Plan(call).doubles() * 8; }
+int64_t dft_workspace(const Call& call) noexcept { return Plan(call).bytes(); }
 
 }  // namespace
 

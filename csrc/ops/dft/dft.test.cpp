@@ -9,7 +9,8 @@ using namespace ckeras;
 using namespace ckeras::testing;
 
 int main() {
-  for (int64_t n : {1, 2, 3, 4, 5, 8, 12, 15, 16, 17, 31, 32, 64, 97, 100, 128, 255, 256, 360, 509, 512, 1000, 1024}) {
+  for (int64_t n :
+       {1, 2, 3, 4, 5, 8, 12, 15, 16, 17, 31, 32, 64, 97, 100, 128, 225, 240, 255, 256, 360, 509, 512, 1000, 1024}) {
     for (int64_t rows : {1, 19}) {
       if (rows > 1 && n > 256) continue;
       for (DType dtype : {DType::F32, DType::F64}) {

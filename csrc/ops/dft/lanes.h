@@ -1,58 +1,76 @@
-// Transforms of kLanes rows at a time, a row a lane, so that every load, turn and sum is a vector whatever the size.
-// Only for .isa.cpp files.
+// Transforms of as many rows as a vector has lanes, a row a lane, so that every load, turn and sum is a vector whatever
+// the size. Only for .isa.cpp files.
 //
-// Number i of the rows is the 2 kLanes doubles at 2 kLanes i: real parts, imaginary parts. Powers of two by Stockham's
-// passes of radix 4, from one buffer into the other (T. G. Stockham, 1966); other sizes after Bluestein.
+// Number i of the rows is two vectors at 2 kLanes i: real parts, imaginary parts. Sizes 2^a 3^b 5^c by Stockham's
+// passes, from one buffer into the other (T. G. Stockham, 1966): of radix 5 and 3, then 4 in pairs, then 4 or 2. Other
+// sizes after Bluestein.
 #pragma once
 #include "ops/dft/turns.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-inline constexpr int64_t kLanes = 8;
-inline constexpr int64_t kPlace = 2 * kLanes;
-
+template <class T>
 struct Lanes {
-  V8 re, im;
-  static CKERAS_MEMBER Lanes load(const double* p) { return {V8::load(p), V8::load(p + kLanes)}; }
-  CKERAS_MEMBER void store(double* p) const {
+  using V = VecOf<T>;
+  V re, im;
+  static CKERAS_MEMBER Lanes load(const T* p) { return {V::load(p), V::load(p + V::kLanes)}; }
+  CKERAS_MEMBER void store(T* p) const {
     re.store(p);
-    im.store(p + kLanes);
+    im.store(p + V::kLanes);
   }
   friend CKERAS_MEMBER Lanes operator+(Lanes a, Lanes b) { return {a.re + b.re, a.im + b.im}; }
   friend CKERAS_MEMBER Lanes operator-(Lanes a, Lanes b) { return {a.re - b.re, a.im - b.im}; }
   friend CKERAS_MEMBER Lanes operator*(Lanes a, Lanes b) {
     return {fnma(a.im, b.im, a.re * b.re), fma(a.re, b.im, a.im * b.re)};
   }
+  friend CKERAS_MEMBER Lanes fma(T a, Lanes b, Lanes c) { return {fma(V(a), b.re, c.re), fma(V(a), b.im, c.im)}; }
+  CKERAS_MEMBER Lanes times_i() const { return {V(0) - im, re}; }
 };
-CKERAS_INLINE Lanes all(Complexes w, int64_t i) { return {V8(w.re[i]), V8(w.im[i])}; }
+template <class T>
+CKERAS_INLINE Lanes<T> all(Complexes<T> w, int64_t i) {
+  return {VecOf<T>(w.re[i]), VecOf<T>(w.im[i])};
+}
 
-// Any size n, forward. Where `doubles(n)` of memory lie: turns of m, the chirp of n, its transform of m.
+// n without its factors of 2, 3 and 5 is 1.
+CKERAS_INLINE bool is_smooth(int64_t n) {
+  for (int64_t factor = 2; factor <= 5; ++factor) {
+    while (n > 0 && n % factor == 0) n /= factor;
+  }
+  return n == 1;
+}
+CKERAS_INLINE int64_t lane_size(int64_t n) { return is_smooth(n) ? n : dft_size(n); }
+// Numbers of a LaneTransform's tables: turns of m, the chirp of n, its transform of m.
+CKERAS_INLINE int64_t lane_table(int64_t n) { return 4 * lane_size(n) + 2 * n; }
+
+// Any size n, forward, with tables in `lane_table(n)` numbers of memory.
+template <class T>
 class LaneTransform {
  public:
-  static int64_t doubles(int64_t n) { return 4 * dft_size(n) + 2 * n; }
+  using V = VecOf<T>;
+  static constexpr int64_t kLanes = V::kLanes, kPlace = 2 * kLanes;
 
-  LaneTransform(int64_t n, double* memory)
+  LaneTransform(int64_t n, T* memory)
       : n_(n),
-        m_(dft_size(n)),
+        m_(lane_size(n)),
         turns_{memory, memory + m_},
         chirp_{memory + 2 * m_, memory + 2 * m_ + n},
         filter_{memory + 2 * m_ + 2 * n, memory + 3 * m_ + 2 * n} {}
 
   // x, y: two buffers of m places.
-  void fill(double* x, double* y) const {
+  void fill(T* x, T* y) const {
     const int64_t n = n_;
     turns(turns_, m_, m_, [](int64_t k) __attribute__((always_inline)) { return 2 * k; });
     if (n == m_) return;
     turns(chirp_, n, n, [n](int64_t k) __attribute__((always_inline)) { return square_modulo(k, 2 * n); });
-    for (int64_t i = 0; i < m_; ++i) Lanes{V8(0), V8(0)}.store(x + i * kPlace);
+    for (int64_t i = 0; i < m_; ++i) Lanes<T>{V(0), V(0)}.store(x + i * kPlace);
     for (int64_t i = 0; i < n; ++i) {
-      const Lanes c = all(chirp_, i);
-      const Lanes mirrored{c.re, V8(0) - c.im};
+      const Lanes<T> c = all(chirp_, i);
+      const Lanes<T> mirrored{c.re, V(0) - c.im};
       mirrored.store(x + i * kPlace);
       mirrored.store(x + (m_ - i) % m_ * kPlace);
     }
-    const double* found = radix4(x, y);
+    const T* found = passes(x, y);
     for (int64_t i = 0; i < m_; ++i) {
       filter_.re[i] = found[i * kPlace];
       filter_.im[i] = found[i * kPlace + kLanes];
@@ -60,91 +78,111 @@ class LaneTransform {
   }
 
   // Of the n places in x; the result is in x or in y.
-  double* run(double* x, double* y) const {
-    if (n_ == m_) return radix4(x, y);
-    for (int64_t i = 0; i < n_; ++i) (Lanes::load(x + i * kPlace) * all(chirp_, i)).store(x + i * kPlace);
-    for (int64_t i = n_; i < m_; ++i) Lanes{V8(0), V8(0)}.store(x + i * kPlace);
-    double* a = radix4(x, y);
+  T* run(T* x, T* y) const {
+    if (n_ == m_) return passes(x, y);
+    for (int64_t i = 0; i < n_; ++i) (Lanes<T>::load(x + i * kPlace) * all(chirp_, i)).store(x + i * kPlace);
+    for (int64_t i = n_; i < m_; ++i) Lanes<T>{V(0), V(0)}.store(x + i * kPlace);
+    T* a = passes(x, y);
     for (int64_t i = 0; i < m_; ++i) {  // the inverse by the conjugate
-      const Lanes v = Lanes::load(a + i * kPlace) * all(filter_, i);
-      Lanes{v.re, V8(0) - v.im}.store(a + i * kPlace);
+      const Lanes<T> v = Lanes<T>::load(a + i * kPlace) * all(filter_, i);
+      Lanes<T>{v.re, V(0) - v.im}.store(a + i * kPlace);
     }
-    a = radix4(a, a == x ? y : x);
-    const V8 scale(1 / static_cast<double>(m_));
+    a = passes(a, a == x ? y : x);
+    const V scale(1 / static_cast<T>(m_));
     for (int64_t i = 0; i < n_; ++i) {
-      const Lanes v = Lanes::load(a + i * kPlace);
-      (Lanes{v.re * scale, V8(0) - v.im * scale} * all(chirp_, i)).store(a + i * kPlace);
+      const Lanes<T> v = Lanes<T>::load(a + i * kPlace);
+      (Lanes<T>{v.re * scale, V(0) - v.im * scale} * all(chirp_, i)).store(a + i * kPlace);
     }
     return a;
   }
 
  private:
-  double* radix4(double* x, double* y) const {
+  T* passes(T* x, T* y) const {
     int64_t length = m_, apart = 1;
-    const auto swap = [&]() __attribute__((always_inline)) {
-      double* const other = x;
+    const auto passed = [&](int64_t radix) __attribute__((always_inline)) {
+      T* const other = x;
       x = y;
       y = other;
+      length /= radix;
+      apart *= radix;
     };
-    for (; length >= 16; length /= 16, apart *= 16) {
-      two_passes(x, y, length / 4, apart);
-      swap();
-    }
-    if (length >= 4) {
-      pass(x, y, length / 4, apart);
-      swap();
-      length /= 4;
-      apart *= 4;
-    }
-    if (length < 2) return x;
-    for (int64_t q = 0; q < apart; ++q) {
-      const Lanes a = Lanes::load(x + q * kPlace), b = Lanes::load(x + (q + apart) * kPlace);
-      (a + b).store(y + q * kPlace);
-      (a - b).store(y + (q + apart) * kPlace);
-    }
-    return y;
+    while (length % 5 == 0) pass<5>(x, y, length / 5, apart), passed(5);
+    while (length % 3 == 0) pass<3>(x, y, length / 3, apart), passed(3);
+    while (length >= 16) two_passes(x, y, length / 4, apart), passed(16);
+    if (length >= 4) pass<4>(x, y, length / 4, apart), passed(4);
+    if (length == 2) pass<2>(x, y, 1, apart), passed(2);
+    return x;
   }
-  // v[0 ... 3] become the four sums of a butterfly, turned.
-  static CKERAS_MEMBER void butterfly(Lanes* v, const Lanes* w) {
-    const Lanes even = v[0] + v[2], odd = v[0] - v[2], sum = v[1] + v[3], rest = v[1] - v[3];
-    const Lanes turned{V8(0) - rest.im, rest.re};  // i times it
+  // v[0 ... radix - 1] become the sums of a butterfly, all but the first turned by w.
+  static CKERAS_MEMBER void butterfly(Lanes<T> (&v)[2], const Lanes<T>* w) {
+    const Lanes<T> a = v[0];
+    v[0] = a + v[1];
+    v[1] = (a - v[1]) * w[0];
+  }
+  static CKERAS_MEMBER void butterfly(Lanes<T> (&v)[3], const Lanes<T>* w) {
+    const Lanes<T> sum = v[1] + v[2], rest = v[1] - v[2];
+    const Lanes<T> even = fma(T(-0.5), sum, v[0]);
+    const V sine(static_cast<T>(0.86602540378443864676));
+    const Lanes<T> odd = Lanes<T>{sine * rest.re, sine * rest.im}.times_i();
+    v[0] = v[0] + sum;
+    v[1] = (even - odd) * w[0];
+    v[2] = (even + odd) * w[1];
+  }
+  static CKERAS_MEMBER void butterfly(Lanes<T> (&v)[4], const Lanes<T>* w) {
+    const Lanes<T> even = v[0] + v[2], odd = v[0] - v[2], sum = v[1] + v[3], turned = (v[1] - v[3]).times_i();
     v[0] = even + sum;
     v[1] = (odd - turned) * w[0];
     v[2] = (even - sum) * w[1];
     v[3] = (odd + turned) * w[2];
   }
-  CKERAS_MEMBER void turns_of(int64_t p, Lanes* w) const {
-    for (int64_t i = 0; i < 3; ++i) w[i] = all(turns_, (i + 1) * p);
+  static CKERAS_MEMBER void butterfly(Lanes<T> (&v)[5], const Lanes<T>* w) {
+    constexpr T kCos1 = static_cast<T>(0.30901699437494742410), kCos2 = static_cast<T>(-0.80901699437494742410);
+    constexpr T kSin1 = static_cast<T>(0.95105651629515357212), kSin2 = static_cast<T>(0.58778525229247312917);
+    const Lanes<T> a = v[1] + v[4], b = v[2] + v[3], c = v[1] - v[4], d = v[2] - v[3];
+    const Lanes<T> even1 = fma(kCos1, a, fma(kCos2, b, v[0])), even2 = fma(kCos2, a, fma(kCos1, b, v[0]));
+    const Lanes<T> none{V(0), V(0)};
+    const Lanes<T> odd1 = fma(kSin1, c, fma(kSin2, d, none)).times_i();
+    const Lanes<T> odd2 = fma(kSin2, c, fma(-kSin1, d, none)).times_i();
+    v[0] = v[0] + (a + b);
+    v[1] = (even1 - odd1) * w[0];
+    v[2] = (even2 - odd2) * w[1];
+    v[3] = (even2 + odd2) * w[2];
+    v[4] = (even1 + odd1) * w[3];
   }
-  void pass(const double* x, double* y, int64_t quarter, int64_t apart) const {
-    for (int64_t p = 0; p < quarter; ++p) {
-      Lanes w[3];
-      turns_of(p * apart, w);
+  template <int kRadix>
+  CKERAS_MEMBER void turns_of(int64_t p, Lanes<T>* w) const {
+    for (int64_t i = 1; i < kRadix; ++i) w[i - 1] = all(turns_, i * p);
+  }
+  template <int kRadix>
+  void pass(const T* x, T* y, int64_t part, int64_t apart) const {
+    for (int64_t p = 0; p < part; ++p) {
+      Lanes<T> w[kRadix - 1];
+      turns_of<kRadix>(p * apart, w);
       for (int64_t q = 0; q < apart; ++q) {
-        Lanes v[4];
-        for (int64_t i = 0; i < 4; ++i) v[i] = Lanes::load(x + (q + apart * (p + i * quarter)) * kPlace);
+        Lanes<T> v[kRadix];
+        for (int64_t i = 0; i < kRadix; ++i) v[i] = Lanes<T>::load(x + (q + apart * (p + i * part)) * kPlace);
         butterfly(v, w);
-        for (int64_t i = 0; i < 4; ++i) v[i].store(y + (q + apart * (4 * p + i)) * kPlace);
+        for (int64_t i = 0; i < kRadix; ++i) v[i].store(y + (q + apart * (kRadix * p + i)) * kPlace);
       }
     }
   }
   // A pass and the next, whose butterflies have the results of four of this one's: numbers are read and written once.
-  void two_passes(const double* x, double* y, int64_t quarter, int64_t apart) const {
+  void two_passes(const T* x, T* y, int64_t quarter, int64_t apart) const {
     const int64_t next = quarter / 4;
     for (int64_t p = 0; p < next; ++p) {
       for (int64_t q = 0; q < apart; ++q) {
-        Lanes v[4][4], w[3];
+        Lanes<T> v[4][4], w[3];
 #pragma GCC unroll 4
         for (int64_t k = 0; k < 4; ++k) {
-          turns_of((p + k * next) * apart, w);
+          turns_of<4>((p + k * next) * apart, w);
           for (int64_t i = 0; i < 4; ++i)
-            v[k][i] = Lanes::load(x + (q + apart * (p + k * next + i * quarter)) * kPlace);
+            v[k][i] = Lanes<T>::load(x + (q + apart * (p + k * next + i * quarter)) * kPlace);
           butterfly(v[k], w);
         }
-        turns_of(4 * p * apart, w);
+        turns_of<4>(4 * p * apart, w);
 #pragma GCC unroll 4
         for (int64_t i = 0; i < 4; ++i) {
-          Lanes u[4] = {v[0][i], v[1][i], v[2][i], v[3][i]};
+          Lanes<T> u[4] = {v[0][i], v[1][i], v[2][i], v[3][i]};
           butterfly(u, w);
           for (int64_t k = 0; k < 4; ++k) u[k].store(y + (q + apart * (i + 4 * (4 * p + k))) * kPlace);
         }
@@ -153,7 +191,7 @@ class LaneTransform {
   }
 
   int64_t n_, m_;
-  Complexes turns_, chirp_, filter_;
+  Complexes<T> turns_, chirp_, filter_;
 };
 
 }  // namespace

@@ -8,14 +8,15 @@ namespace {
 // Sizes of a power of two, forward. Twiddles of the stage of butterflies `half` apart lie at half ... 2 half - 1.
 class Radix2 {
  public:
-  Radix2(int64_t n, Complexes twiddles) : n_(n), w_(twiddles) {}
+  Radix2(int64_t n, Complexes<double> twiddles) : n_(n), w_(twiddles) {}
 
   void fill() const {
     for (int64_t half = 1; half < n_; half *= 2) {
-      turns({w_.re + half, w_.im + half}, half, half, [](int64_t k) __attribute__((always_inline)) { return k; });
+      turns(Complexes<double>{w_.re + half, w_.im + half}, half, half,
+            [](int64_t k) __attribute__((always_inline)) { return k; });
     }
   }
-  void run(Complexes x) const {
+  void run(Complexes<double> x) const {
     for (int64_t i = 1, j = 0; i < n_; ++i) {  // j: the bits of i in reverse
       int64_t bit = n_ / 2;
       for (; j & bit; bit /= 2) j ^= bit;
@@ -51,7 +52,7 @@ class Radix2 {
     b = c;
   }
   template <class V, class M>
-  CKERAS_MEMBER void butterfly(Complexes x, int64_t at, int64_t half, int64_t twiddle) const {
+  CKERAS_MEMBER void butterfly(Complexes<double> x, int64_t at, int64_t half, int64_t twiddle) const {
     const V wr = M::load(w_.re + twiddle), wi = M::load(w_.im + twiddle);
     const V br = M::load(x.re + at + half), bi = M::load(x.im + at + half);
     const V tr = br * wr - bi * wi, ti = br * wi + bi * wr;
@@ -63,11 +64,11 @@ class Radix2 {
   }
 
   int64_t n_;
-  Complexes w_;
+  Complexes<double> w_;
 };
 
 // a *= b
-void multiply(Complexes a, Complexes b, int64_t n) {
+void multiply(Complexes<double> a, Complexes<double> b, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
     const double re = a.re[i] * b.re[i] - a.im[i] * b.im[i];
     a.im[i] = a.re[i] * b.im[i] + a.im[i] * b.re[i];
@@ -97,7 +98,7 @@ class Transform {
     }
     radix2_.run(filter_);
   }
-  void run(Complexes x) const {
+  void run(Complexes<double> x) const {
     if (n_ == m_) return radix2_.run(x);
     multiply(x, chirp_, n_);
     for (int64_t i = n_; i < m_; ++i) x.re[i] = x.im[i] = 0;
@@ -116,7 +117,7 @@ class Transform {
  private:
   int64_t n_, m_;
   Radix2 radix2_;
-  Complexes chirp_, filter_;
+  Complexes<double> chirp_, filter_;
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Between rows and lanes: kLanes rows read or written side by side through a tile in which each column is kLanes
-// numbers. Only for .isa.cpp files.
+// Between rows and lanes: rows read or written side by side through a tile in which each column is as many numbers as a
+// vector has lanes. Only for .isa.cpp files.
 #pragma once
 #include "ops/dft/lanes.h"
 
@@ -10,6 +10,7 @@ constexpr int64_t kStretch = 16;  // columns of a tile: whole lines of the cache
 
 template <class T>
 struct Tile {
+  static constexpr int64_t kLanes = VecOf<T>::kLanes;
   T of[kStretch][kLanes];
 };
 
@@ -34,18 +35,20 @@ CKERAS_INLINE void turn4(const float* const* from, float* to, int64_t to_step) {
 // n <= kStretch columns of rows that are `step` apart; for lanes beyond `lanes` the last of them stands in.
 template <class T>
 CKERAS_INLINE void read_tile(const T* rows, int64_t step, int64_t lanes, int64_t n, Tile<T>* tile) {
+  constexpr int64_t kLanes = Tile<T>::kLanes;
   const T* row[kLanes];
   for (int64_t lane = 0; lane < kLanes; ++lane) row[lane] = rows + least(lane, lanes - 1) * step;
-  int64_t i = 0;
+  int64_t first = 0;
   if constexpr (sizeof(T) == 4) {
-    for (; i + 4 <= n; i += 4) {
-      for (int64_t half = 0; half < kLanes; half += 4) {
-        const float* const four[] = {row[half] + i, row[half + 1] + i, row[half + 2] + i, row[half + 3] + i};
-        turn4(four, &tile->of[i][half], kLanes);
+    first = n - n % 4;
+    for (int64_t lane = 0; lane < kLanes; lane += 4) {  // few rows at a time: their lines may share places in a cache
+      for (int64_t i = 0; i < first; i += 4) {
+        const float* const four[] = {row[lane] + i, row[lane + 1] + i, row[lane + 2] + i, row[lane + 3] + i};
+        turn4(four, &tile->of[i][lane], kLanes);
       }
     }
   }
-  for (; i < n; ++i) {
+  for (int64_t i = first; i < n; ++i) {
     for (int64_t lane = 0; lane < kLanes; ++lane) tile->of[i][lane] = row[lane][i];
   }
 }
@@ -68,17 +71,6 @@ CKERAS_INLINE void write_tile(const Tile<T>& tile, int64_t n, int64_t lanes, T* 
   for (int64_t lane = first; lane < lanes; ++lane) {
     for (int64_t i = 0; i < n; ++i) rows[lane * step + i] = tile.of[i][lane];
   }
-}
-
-// Columns i and i + 1, an even i.
-CKERAS_INLINE W16 two_columns(const Tile<float>& tile, int64_t i) { return to_double(V16::load(tile.of[i])); }
-CKERAS_INLINE W16 two_columns(const Tile<double>& tile, int64_t i) {
-  return {V8::load(tile.of[i]), V8::load(tile.of[i + 1])};
-}
-CKERAS_INLINE void put_columns(Tile<float>* tile, int64_t i, W16 v) { to_single(v).store(tile->of[i]); }
-CKERAS_INLINE void put_columns(Tile<double>* tile, int64_t i, W16 v) {
-  v.lo.store(tile->of[i]);
-  v.hi.store(tile->of[i + 1]);
 }
 
 }  // namespace

@@ -9,21 +9,25 @@ namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 
+template <class T>
 struct Complexes {
-  double *re, *im;
+  T *re, *im;
 };
 
-// to[k] = exp(-i pi number(k) / half) for k < n.
-template <class Number>
-void turns(Complexes to, int64_t n, int64_t half, const Number& number) {
+CKERAS_INLINE void put_turns(double* to, V8 v, int64_t n) { v.store(to, n); }
+CKERAS_INLINE void put_turns(float* to, V8 v, int64_t n) { to_single(W16(v, V8(0))).store(to, least(n, 8)); }
+
+// to[k] = exp(-i pi number(k) / half) for k < n, rounded once from float64.
+template <class T, class Number>
+void turns(Complexes<T> to, int64_t n, int64_t half, const Number& number) {
   for (int64_t k = 0; k < n; k += 8) {
     double angle[8] = {};
     for (int64_t j = 0; j < 8 && k + j < n; ++j) {
       angle[j] = kPi * (static_cast<double>(number(k + j)) / static_cast<double>(half));
     }
     const V8 a = V8::load(angle);
-    cos(a).store(to.re + k, n - k);
-    (V8(0) - sin(a)).store(to.im + k, n - k);
+    put_turns(to.re + k, cos(a), n - k);
+    put_turns(to.im + k, V8(0) - sin(a), n - k);
   }
 }
 

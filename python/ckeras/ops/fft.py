@@ -1,7 +1,7 @@
 """Discrete Fourier transforms of pairs (real, imaginary), and what signals need of them: short-time transforms.
 
-J. W. Cooley and J. W. Tukey, "An algorithm for the machine calculation of complex Fourier series", 1965; sizes that are
-no power of two after L. I. Bluestein, 1970. Sums run in float64.
+J. W. Cooley and J. W. Tukey, "An algorithm for the machine calculation of complex Fourier series", 1965; sizes with
+prime factors beyond 5 after L. I. Bluestein, 1970. Several float32 rows are computed in float32, one in float64.
 """
 
 import numpy as np
