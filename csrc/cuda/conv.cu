@@ -1,8 +1,7 @@
 // Convolution and its gradients as products whose operands are read where they lie (implicit GEMM), in one to three
-// dimensions with strides, dilations, padding and groups; a group is a product of the batch.
-#include "ops/conv/conv.h"
-
-#include "cuda/tile.h"
+// dimensions with strides, dilations, padding and groups; a group is a product of the batch. Halves on tensor cores
+// where channels and filters are whole vectors.
+#include "cuda/conv_halves.h"
 
 namespace ckeras::cuda {
 namespace {
@@ -43,31 +42,26 @@ template <class S>
 struct Operands {
   using T = typename S::T;
   using E = typename S::Element;
+  static constexpr bool kAcross = false;
   int64_t rows, columns, depth, batch;
   ConvShape s;
+  const E *left, *right;
+  ResultOf<S> to;
+
+  CKERAS_MEMBER void end(int64_t group, int64_t m, int64_t n, T sum) const { to.put(group, m, n, sum); }
 };
 
 // [results, taps * channels] x [taps * channels, filters]
 template <class S>
 struct Forward : Operands<S> {
   using T = typename S::T;
-  using E = typename S::Element;
-  static constexpr bool kAcross = false;
-  const E *x, *w;
-  E* y;
-  EndOf<S> finish;
-
   CKERAS_MEMBER T a(int64_t group, int64_t m, int64_t k) const {
     const ConvShape& s = this->s;
     const int64_t pixel = pixel_under(s, m, k / s.cg);
-    return pixel < 0 ? T{0} : S::get(x[pixel * s.c + group * s.cg + k % s.cg]);
+    return pixel < 0 ? T{0} : S::get(this->left[pixel * s.c + group * s.cg + k % s.cg]);
   }
   CKERAS_MEMBER T b(int64_t group, int64_t k, int64_t n) const {
-    return S::get(w[k * this->s.o + group * this->s.og + n]);
-  }
-  CKERAS_MEMBER void end(int64_t group, int64_t m, int64_t n, T sum) const {
-    const int64_t filter = group * this->s.og + n;
-    y[m * this->s.o + filter] = finish(sum, filter, m * this->s.o + filter);
+    return S::get(this->right[k * this->s.o + group * this->s.og + n]);
   }
 };
 
@@ -75,11 +69,6 @@ struct Forward : Operands<S> {
 template <class S>
 struct ToInput : Operands<S> {
   using T = typename S::T;
-  using E = typename S::Element;
-  static constexpr bool kAcross = false;
-  const E *dy, *w;
-  E* dx;
-
   CKERAS_MEMBER T a(int64_t group, int64_t m, int64_t k) const {
     const ConvShape& s = this->s;
     int64_t image;
@@ -87,36 +76,60 @@ struct ToInput : Operands<S> {
     const Point r = {result_over(s.z, at.z, t.z), result_over(s.y, at.y, t.y), result_over(s.x, at.x, t.x)};
     if (r.z < 0 || r.y < 0 || r.x < 0) return T{0};
     const int64_t result = ((image * s.z.result + r.z) * s.y.result + r.y) * s.x.result + r.x;
-    return S::get(dy[result * s.o + group * s.og + k % s.og]);
+    return S::get(this->left[result * s.o + group * s.og + k % s.og]);
   }
   CKERAS_MEMBER T b(int64_t group, int64_t k, int64_t n) const {
     const ConvShape& s = this->s;
-    return S::get(w[(k / s.og * s.cg + n) * s.o + group * s.og + k % s.og]);
-  }
-  CKERAS_MEMBER void end(int64_t group, int64_t m, int64_t n, T sum) const {
-    dx[m * this->s.c + group * this->s.cg + n] = S::put(sum);
+    return S::get(this->right[(k / s.og * s.cg + n) * s.o + group * s.og + k % s.og]);
   }
 };
 
-// [taps * channels, results] x [results, filters]
+// [taps * channels, results] x [results, filters], in slices of `depth` results; the batch counts groups in slices
 template <class S>
 struct ToFilter : Operands<S> {
   using T = typename S::T;
-  using E = typename S::Element;
   static constexpr bool kAcross = true;
-  const E *x, *dy;
-  E* dw;
+  Slices<T> slices;
 
-  CKERAS_MEMBER T a(int64_t group, int64_t m, int64_t k) const {
+  CKERAS_MEMBER T a(int64_t i, int64_t m, int64_t k) const {
     const ConvShape& s = this->s;
-    const int64_t pixel = pixel_under(s, k, m / s.cg);
-    return pixel < 0 ? T{0} : S::get(x[pixel * s.c + group * s.cg + m % s.cg]);
+    const int64_t result = i / s.groups * this->depth + k;
+    const int64_t pixel = result < s.results() ? pixel_under(s, result, m / s.cg) : -1;
+    return pixel < 0 ? T{0} : S::get(this->left[pixel * s.c + i % s.groups * s.cg + m % s.cg]);
   }
-  CKERAS_MEMBER T b(int64_t group, int64_t k, int64_t n) const {
-    return S::get(dy[k * this->s.o + group * this->s.og + n]);
+  CKERAS_MEMBER T b(int64_t i, int64_t k, int64_t n) const {
+    const ConvShape& s = this->s;
+    const int64_t result = i / s.groups * this->depth + k;
+    return result < s.results() ? S::get(this->right[result * s.o + i % s.groups * s.og + n]) : T{0};
   }
-  CKERAS_MEMBER void end(int64_t group, int64_t m, int64_t n, T sum) const {
-    dw[m * this->s.o + group * this->s.og + n] = S::put(sum);
+  CKERAS_MEMBER void end(int64_t i, int64_t m, int64_t n, T sum) const {
+    const int64_t groups = this->s.groups;
+    slices.count > 1 ? void(*slices.at(i / groups, i % groups, m, n) = sum) : this->to.put(i % groups, m, n, sum);
+  }
+};
+template <class T>
+Slices<T> slices_for(const ConvShape& s, void* workspace) {
+  const int64_t rows = s.taps() * s.cg, tiles = ceil_div(rows, kTile) * ceil_div(s.og, kTile) * s.groups;
+  return {static_cast<T*>(workspace), slices_of(tiles, s.results()), s.groups, rows, s.og};
+}
+
+// What the three have in common.
+template <class S>
+struct Task {
+  using E = typename S::Element;
+  ConvShape s;
+  const E *left, *right;
+  ResultOf<S> to;
+  bool halves;  // on tensor cores
+
+  Task(const Call& call, const ConvShape& shape, int64_t batch_step, int64_t row_step, const EndOf<S>& finish = {})
+      : s(shape),
+        left(call.in[0].as<const E>()),
+        right(call.in[1].as<const E>()),
+        to{call.out[0].as<E>(), batch_step, row_step, batch_step, finish},
+        halves(S::kHalf && conv_fits_tensor_cores(s) && on_vectors(left, right)) {}
+  Operands<S> operands(int64_t rows, int64_t columns, int64_t depth, int64_t batch) const {
+    return {rows, columns, depth, batch, s, left, right, to};
   }
 };
 
@@ -125,42 +138,63 @@ Status run_conv(const Call& call, Queue& queue) {
   return with_floats(call.out[0].dtype, [&](auto storage) {
     using S = decltype(storage);
     using E = typename S::Element;
-    launch_tiles(queue,
-                 Forward<S>{{s.results(), s.og, s.taps() * s.cg, s.groups, s},
-                            call.in[0].as<const E>(),
-                            call.in[1].as<const E>(),
-                            call.out[0].as<E>(),
-                            {call.n_in > 2 ? call.in[2].as<const E>() : nullptr, static_cast<Epilogue>(s.activation)}});
+    const EndOf<S> finish = {call.n_in > 2 ? call.in[2].as<const E>() : nullptr, static_cast<Epilogue>(s.activation)};
+    const Task<S> t(call, s, s.og, s.o, finish);
+    if constexpr (S::kHalf) {
+      if (t.halves) return conv_halves(queue, s, t.left, t.right, t.to, call.workspace);
+    }
+    launch_tiles(queue, Forward<S>{t.operands(s.results(), s.og, s.taps() * s.cg, s.groups)});
   });
 }
 Status run_conv_grad_input(const Call& call, Queue& queue) {
   const ConvShape s = conv_shape(call.out[0], call.in[1], call.in[0], call.ints);
   return with_floats(call.out[0].dtype, [&](auto storage) {
     using S = decltype(storage);
-    using E = typename S::Element;
-    launch_tiles(queue, ToInput<S>{{s.n * s.z.size * s.y.size * s.x.size, s.cg, s.taps() * s.og, s.groups, s},
-                                   call.in[0].as<const E>(),
-                                   call.in[1].as<const E>(),
-                                   call.out[0].as<E>()});
+    const Task<S> t(call, s, s.cg, s.c);
+    if constexpr (S::kHalf) {
+      if (t.halves) return conv_halves_to_input(queue, s, t.left, t.right, t.to, call.workspace);
+    }
+    const int64_t pixels = s.n * s.z.size * s.y.size * s.x.size;
+    launch_tiles(queue, ToInput<S>{t.operands(pixels, s.cg, s.taps() * s.og, s.groups)});
   });
 }
 Status run_conv_grad_filter(const Call& call, Queue& queue) {
   const ConvShape s = conv_shape(call.in[0], call.out[0], call.in[1], call.ints);
   return with_floats(call.out[0].dtype, [&](auto storage) {
     using S = decltype(storage);
-    using E = typename S::Element;
-    launch_tiles(queue, ToFilter<S>{{s.taps() * s.cg, s.og, s.results(), s.groups, s},
-                                    call.in[0].as<const E>(),
-                                    call.in[1].as<const E>(),
-                                    call.out[0].as<E>()});
+    const Task<S> t(call, s, s.og, s.o);
+    if constexpr (S::kHalf) {
+      if (t.halves) return conv_halves_to_filter(queue, s, t.left, t.right, t.to, call.workspace);
+    }
+    const Slices<typename S::T> slices = slices_for<typename S::T>(s, call.workspace);
+    const int64_t depth = ceil_div(s.results(), slices.count);
+    launch_tiles(queue, ToFilter<S>{t.operands(slices.rows, slices.columns, depth, s.groups * slices.count), slices});
+    add_slices(queue, slices, t.to);
   });
+}
+
+// With arrays of halves where vectors may be read, and where not.
+int64_t workspace_for(const ConvShape& s, DType dtype, ConvWay way) {
+  const int64_t filters =
+      dtype == DType::F64 ? slices_for<double>(s, nullptr).bytes() : slices_for<float>(s, nullptr).bytes();
+  return most(size_of(dtype) == 2 ? conv_halves_workspace(s, way) : 0, way == ConvWay::ToFilter ? filters : 0);
+}
+int64_t conv_workspace(const Call& call) noexcept {
+  return workspace_for(conv_shape(call.in[0], call.in[1], call.out[0], call.ints), call.out[0].dtype, ConvWay::Forward);
+}
+int64_t conv_grad_input_workspace(const Call& call) noexcept {
+  return workspace_for(conv_shape(call.out[0], call.in[1], call.in[0], call.ints), call.out[0].dtype, ConvWay::ToInput);
+}
+int64_t conv_grad_filter_workspace(const Call& call) noexcept {
+  return workspace_for(conv_shape(call.in[0], call.out[0], call.in[1], call.ints), call.out[0].dtype,
+                       ConvWay::ToFilter);
 }
 
 }  // namespace
 
 extern const DeviceKernel kernel_conv, kernel_conv_grad_input, kernel_conv_grad_filter;
-const DeviceKernel kernel_conv = {"conv", run_conv, nullptr};
-const DeviceKernel kernel_conv_grad_input = {"conv_grad_input", run_conv_grad_input, nullptr};
-const DeviceKernel kernel_conv_grad_filter = {"conv_grad_filter", run_conv_grad_filter, nullptr};
+const DeviceKernel kernel_conv = {"conv", run_conv, conv_workspace};
+const DeviceKernel kernel_conv_grad_input = {"conv_grad_input", run_conv_grad_input, conv_grad_input_workspace};
+const DeviceKernel kernel_conv_grad_filter = {"conv_grad_filter", run_conv_grad_filter, conv_grad_filter_workspace};
 
 }  // namespace ckeras::cuda

@@ -3,6 +3,7 @@
 #pragma once
 #include <type_traits>
 
+#include "base/with_size.h"
 #include "cuda/device.h"
 #include "ops/elementwise/convert.h"
 
@@ -83,21 +84,6 @@ void with_wide(DType dtype, const F& f) {
     f(int64_t{});
   } else {
     f(uint64_t{});
-  }
-}
-
-// f(U{}) with the unsigned integer of so many bytes.
-template <class F>
-void with_size(int64_t itemsize, const F& f) {
-  switch (itemsize) {
-    case 1:
-      return f(uint8_t{});
-    case 2:
-      return f(uint16_t{});
-    case 4:
-      return f(uint32_t{});
-    default:
-      return f(uint64_t{});
   }
 }
 

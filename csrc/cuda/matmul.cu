@@ -4,7 +4,7 @@
 
 #include <type_traits>
 
-#include "cuda/tensor_core.h"
+#include "cuda/matmul_halves.h"
 
 namespace ckeras::cuda {
 namespace {
@@ -16,9 +16,8 @@ struct Product {
   static constexpr bool kAcross = kTransposeA;
   int64_t rows, columns, depth, batch;
   const E *x, *w;
-  E* y;
   bool transpose_b;
-  EndOf<S> finish;
+  ResultOf<S> to;
 
   CKERAS_MEMBER T a(int64_t i, int64_t m, int64_t k) const {
     return S::get(x[i * rows * depth + (kTransposeA ? k * rows + m : m * depth + k)]);
@@ -26,52 +25,45 @@ struct Product {
   CKERAS_MEMBER T b(int64_t i, int64_t k, int64_t n) const {
     return S::get(w[i * depth * columns + (transpose_b ? n * depth + k : k * columns + n)]);
   }
-  CKERAS_MEMBER void end(int64_t i, int64_t m, int64_t n, T sum) const {
-    const int64_t element = (i * rows + m) * columns + n;
-    y[element] = finish(sum, n, element);
-  }
+  CKERAS_MEMBER void end(int64_t i, int64_t m, int64_t n, T sum) const { to.put(i, m, n, sum); }
 };
+
+HalfMatmul halves_of(const Call& call, const MatmulShape& s) {
+  return {s.m,           s.n,          s.k, s.batch, call.in[0].as<const uint16_t>(), call.in[1].as<const uint16_t>(),
+          s.transpose_a, s.transpose_b};
+}
+
+template <class S>
+void run(const Call& call, Queue& queue, const MatmulShape& s) {
+  using E = typename S::Element;
+  const ResultOf<S> to = {call.out[0].as<E>(),
+                          s.m * s.n,
+                          s.n,
+                          0,
+                          {s.bias != nullptr ? s.bias->as<const E>() : nullptr, static_cast<Epilogue>(s.activation),
+                           s.residual != nullptr ? s.residual->as<const E>() : nullptr, true}};
+  if constexpr (S::kHalf) {
+    const HalfMatmul p = halves_of(call, s);
+    if (p.fits() && on_vectors(p.x, p.w)) return matmul_halves(queue, p, to, call.workspace);
+  }
+  const auto start = [&](auto transposed) {
+    launch_tiles(queue, Product<S, decltype(transposed)::value>{s.m, s.n, s.k, s.batch, call.in[0].as<const E>(),
+                                                                call.in[1].as<const E>(), s.transpose_b, to});
+  };
+  s.transpose_a ? start(std::true_type()) : start(std::false_type());
+}
 
 Status run_matmul(const Call& call, Queue& queue) {
   const MatmulShape s = matmul_shape(call);
-  const auto start = [&](auto storage, auto transposed) {
-    using S = decltype(storage);
-    using E = typename S::Element;
-    if constexpr (S::kHalf) {
-      if (fits_tensor_cores(s.transpose_a ? s.m : s.k, s.transpose_b ? s.k : s.n, call.in[0].data, call.in[1].data)) {
-        const HalfProduct<S> p = {
-            s.m,
-            s.n,
-            s.k,
-            s.batch,
-            call.in[0].as<const E>(),
-            call.in[1].as<const E>(),
-            call.out[0].as<E>(),
-            {s.bias != nullptr ? s.bias->as<const E>() : nullptr, static_cast<Epilogue>(s.activation),
-             s.residual != nullptr ? s.residual->as<const E>() : nullptr, true}};
-        return launch_tensor_cores(queue, p, s.transpose_a, s.transpose_b);
-      }
-    }
-    launch_tiles(queue, Product<S, decltype(transposed)::value>{
-                            s.m,
-                            s.n,
-                            s.k,
-                            s.batch,
-                            call.in[0].as<const E>(),
-                            call.in[1].as<const E>(),
-                            call.out[0].as<E>(),
-                            s.transpose_b,
-                            {s.bias != nullptr ? s.bias->as<const E>() : nullptr, static_cast<Epilogue>(s.activation),
-                             s.residual != nullptr ? s.residual->as<const E>() : nullptr, true}});
-  };
-  return with_floats(call.out[0].dtype, [&](auto storage) {
-    s.transpose_a ? start(storage, std::true_type()) : start(storage, std::false_type());
-  });
+  return with_floats(call.out[0].dtype, [&](auto storage) { run<decltype(storage)>(call, queue, s); });
+}
+int64_t matmul_workspace(const Call& call) noexcept {
+  return size_of(call.out[0].dtype) == 2 ? matmul_halves_workspace(halves_of(call, matmul_shape(call))) : 0;
 }
 
 }  // namespace
 
 extern const DeviceKernel kernel_matmul;
-const DeviceKernel kernel_matmul = {"matmul", run_matmul, nullptr};
+const DeviceKernel kernel_matmul = {"matmul", run_matmul, matmul_workspace};
 
 }  // namespace ckeras::cuda

@@ -83,19 +83,14 @@ __device__ inline void copy_async(uint16_t* shared, const uint16_t* global, bool
       "l"(global), "r"(there ? 16 : 0)
       : "memory");
 #elif !defined(__CUDACC__)
-  if (reinterpret_cast<uintptr_t>(shared) % 16 != 0) std::abort();
-  if (!there) {
-    std::memset(shared, 0, 16);
-  } else if (reinterpret_cast<uintptr_t>(global) % 16 != 0) {
-    std::abort();
-  } else {
-    std::memcpy(shared, global, 16);
-  }
+  emulate::copy_async(shared, there ? global : nullptr);
 #endif
 }
 __device__ inline void end_group() {
 #if defined(__CUDA_ARCH__)
   asm volatile("cp.async.commit_group;" ::: "memory");
+#elif !defined(__CUDACC__)
+  emulate::end_copies();
 #endif
 }
 // All but the last kLeft groups of this thread are there.
@@ -103,6 +98,8 @@ template <int kLeft>
 __device__ void wait_for_groups() {
 #if defined(__CUDA_ARCH__)
   asm volatile("cp.async.wait_group %0;" ::"n"(kLeft) : "memory");
+#elif !defined(__CUDACC__)
+  emulate::wait_for_copies(kLeft);
 #endif
 }
 

@@ -83,6 +83,7 @@ int main() {
     }
     check_matmul(dtype, 0, 5, 264, 40, false, false, true, 1);
     check_matmul(dtype, 0, 130, 7, 72, false, true, true, 0);
+    check_matmul(dtype, 2, 16, 24, 1160, dtype == DType::F16, false, true, 2);  // slices of the depth
     check_matmul(dtype, 0, 16, 8, 0, false, false, true, 0);
     check_matmul(dtype, 0, 0, 8, 8, false, false, false, 0);
   }
@@ -105,6 +106,14 @@ int main() {
     check_conv(DType::F32, w, 1, 4, 6, 2, true, 3);
     check_conv(DType::F32, w, 1, 3, 6, 3, true, 2);  // depthwise
   }
+  for (DType dtype : {DType::F16, DType::BF16}) {  // whole vectors: tensor cores
+    for (const Window& w : windows) check_conv(dtype, w, 2, 8, 24, 1, true, 1);
+    check_conv(dtype, windows[0], 2, 32, 16, 2, true, 3);
+    check_conv(dtype, windows[1], 3, 40, 72, 1, false, 0);
+    check_conv(dtype, windows[0], 0, 8, 8, 1, true, 0);
+  }
+  check_conv(DType::BF16, {{25, 26}, {1, 2}, {1, 1}, {1, 1}, {0, 0, 0, 0}}, 2, 8, 136, 1, false, 0);  // slices
+  check_conv(DType::F32, {{25, 26}, {1, 2}, {1, 1}, {1, 1}, {0, 0, 0, 0}}, 2, 4, 6, 2, false, 0);
   check_conv(DType::F32, windows[0], 0, 3, 5, 1, true, 1);
   check_conv(DType::F32, windows[0], 2, 2, 0, 1, false, 0);
   return CHECK_RESULT();

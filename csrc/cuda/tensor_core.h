@@ -1,22 +1,198 @@
-// Products of halves on tensor cores: a block has 128 x 128 results, its eight warps 64 x 32 each; panels of 32 of the
-// depth come three ahead (cp.async). Each result is one chain over the depth: the same bits from run to run.
+// Products of halves on tensor cores (mma.sync): a block has 128 rows and 128 or 64 columns of the result, each of its
+// eight warps a part 32 columns wide; panels of 32 of the depth come three ahead (cp.async), wherever their vectors of
+// eight halves lie. Each sum is one chain over its slice of the depth: the same bits from run to run. Only for .cu
+// files.
+//
+// An operand O has its own index i (a row of the left one, a column of the right one) and the depth k:
+//   kDeep                  whether its vectors lie along k; else along i
+//   Place place(batch, i)  what addresses of i have in common, kept in registers; any i
+//   at(place, k)           the vector that begins there; null: zeros, also beyond the sizes
+//   base                   any address of it
 #pragma once
+#include "cuda/mma.h"
 #include "cuda/tile.h"
 
 namespace ckeras::cuda {
 
-template <class S>
-struct HalfProduct {
-  int64_t rows, columns, depth, batch;
-  const uint16_t *x, *w;  // [batch, rows, depth] or turned, [batch, depth, columns] or turned
-  uint16_t* y;
-  EndOf<S> finish;
+inline constexpr int kSide = 128, kPanelDepth = 32, kWarps = 8, kStages = 3;
+inline constexpr int kPad = 8;  // halves after a row of a panel: rows eight apart lie in different banks
+inline constexpr int kWarpColumns = 32;
+
+// An array of `size` rows (or columns) by `depth`, with `step` halves from row to row.
+template <bool kIsDeep>
+struct Matrix {
+  static constexpr bool kDeep = kIsDeep;
+  const uint16_t* base;
+  int64_t batch_step, step, size, depth;
+
+  using Place = const uint16_t*;
+  CKERAS_MEMBER Place place(int64_t batch, int64_t i) const {
+    return i < size ? base + batch * batch_step + i * (kDeep ? step : 1) : nullptr;
+  }
+  CKERAS_MEMBER const uint16_t* at(Place p, int64_t k) const {
+    return p != nullptr && k < depth ? p + k * (kDeep ? 1 : step) : nullptr;
+  }
 };
 
-// Whether the tensor cores' kernel takes it: whole vectors of eight along what is contiguous.
-bool fits_tensor_cores(int64_t x_contiguous, int64_t w_contiguous, const void* x, const void* w);
+inline Slices<float> slices_of_halves(int64_t rows, int64_t columns, int64_t depth, int64_t batch, void* workspace) {
+  const int64_t tiles = ceil_div(rows, kSide) * ceil_div(columns, kSide) * batch;
+  return {static_cast<float*>(workspace), slices_of(tiles, depth), batch, rows, columns};
+}
 
-template <class S>
-void launch_tensor_cores(Queue& queue, const HalfProduct<S>& p, bool turned_x, bool turned_w);
+template <class S, class LeftOperand, class RightOperand>
+struct HalfProduct {
+  using Storage = S;
+  using Left = LeftOperand;
+  using Right = RightOperand;
+  Left left;
+  Right right;
+  ResultOf<S> to;
+  int64_t depth;
+  Slices<float> slices;
+};
+
+// The part of an operand that a block needs at a time: kLong of its own index by kPanelDepth of the depth.
+template <class O, int kLong>
+struct Panel {
+  static constexpr int kRows = O::kDeep ? kLong : kPanelDepth, kRow = O::kDeep ? kPanelDepth : kLong;
+  static constexpr int kStep = kRow + kPad, kHalves = kRows * kStep;
+  static constexpr int kVectors = kRow / 8, kApart = kWarps * kWarp / kVectors, kEach = kRows / kApart;
+  static_assert(kRows % kApart == 0);
+
+  typename O::Place places[O::kDeep ? kEach : 1];
+
+  // This thread's first vector; its others lie kApart rows apart.
+  static __device__ int row() { return static_cast<int>(threadIdx.x) / kVectors; }
+  static __device__ int column() { return static_cast<int>(threadIdx.x) % kVectors * 8; }
+
+  __device__ void start(const O& o, int64_t batch, int64_t i0) {
+    if constexpr (O::kDeep) {
+      CKERAS_UNROLL
+      for (int e = 0; e < kEach; ++e) places[e] = o.place(batch, i0 + row() + e * kApart);
+    } else {
+      places[0] = o.place(batch, i0 + column());
+    }
+  }
+  __device__ void load(const O& o, int64_t k0, uint16_t* to) const {
+    CKERAS_UNROLL
+    for (int e = 0; e < kEach; ++e) {
+      const int r = row() + e * kApart;
+      const uint16_t* from = O::kDeep ? o.at(places[O::kDeep ? e : 0], k0 + column()) : o.at(places[0], k0 + r);
+      copy_async(to + r * kStep + column(), from != nullptr ? from : o.base, from != nullptr);
+    }
+  }
+  // Four 8 x 8 matrices from (i, k) on, in the order of mma's a, or of two b side by side.
+  template <bool kLeft>
+  static __device__ void read(uint32_t (&r)[4], const uint16_t* from, int i, int k) {
+    const int lane = static_cast<int>(threadIdx.x) % kWarp, matrix = lane / 8, line = lane % 8;
+    i += (kLeft ? matrix % 2 : matrix / 2) * 8;
+    k += (kLeft ? matrix / 2 : matrix % 2) * 8;
+    load_matrices<!O::kDeep>(r, from + (O::kDeep ? (i + line) * kStep + k : (k + line) * kStep + i));
+  }
+};
+
+// Two results side by side. A call: copied for each of a thread's sums, it took nvcc minutes.
+template <class P>
+CKERAS_CALLED void end_pair(const P& p, int64_t slice, int64_t batch, int64_t m, int64_t n, float first, float second) {
+  const bool both = n + 1 < p.slices.columns;
+  if (p.slices.count > 1) {
+    float* to = p.slices.at(slice, batch, m, n);
+    to[0] = first;
+    if (both) to[1] = second;
+  } else {
+    p.to.put(batch, m, n, first);
+    if (both) p.to.put(batch, m, n + 1, second);
+  }
+}
+
+template <class P, int kWide>
+struct Stage {
+  using Left = Panel<typename P::Left, kSide>;
+  using Right = Panel<typename P::Right, kWide>;
+  static constexpr int kHalves = Left::kHalves + Right::kHalves;
+  static constexpr int64_t kBytes = int64_t{2} * kStages * kHalves;
+};
+
+template <class P, int kWide>
+__global__ void __launch_bounds__(kWarps* kWarp) half_product_kernel(const __grid_constant__ P p) {
+  using Panels = Stage<P, kWide>;
+  using Left = typename Panels::Left;
+  using Right = typename Panels::Right;
+  constexpr int kWarpsAcross = kWide / kWarpColumns, kWarpRows = kSide * kWarpsAcross / kWarps;
+  constexpr int kDown = kWarpRows / 16, kAcross = kWarpColumns / 8;
+  CKERAS_DYNAMIC_SHARED(uint16_t, panels);
+  const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
+  const int warp_row = warp / kWarpsAcross * kWarpRows, warp_column = warp % kWarpsAcross * kWarpColumns;
+  const Slices<float>& s = p.slices;
+  const int64_t down = ceil_div(s.rows, kSide), across = ceil_div(s.columns, kWide);
+  const int64_t all_pieces = ceil_div(p.depth, kPanelDepth), slice_pieces = ceil_div(all_pieces, s.count);
+  for (int64_t tile = blockIdx.x; tile < down * across * s.batch * s.count; tile += gridDim.x) {
+    const int64_t m0 = tile / across % down * kSide, n0 = tile % across * kWide;
+    const int64_t batch = tile / (down * across) % s.batch, slice = tile / (down * across) / s.batch;
+    const int64_t begin = slice * slice_pieces, pieces = least(slice_pieces, all_pieces - begin);
+    Left left;
+    Right right;
+    left.start(p.left, batch, m0);
+    right.start(p.right, batch, n0);
+    const auto load = [&](int64_t piece) {
+      if (piece < pieces) {
+        uint16_t* to = panels + piece % kStages * Panels::kHalves;
+        left.load(p.left, (begin + piece) * kPanelDepth, to);
+        right.load(p.right, (begin + piece) * kPanelDepth, to + Left::kHalves);
+      }
+      end_group();  // also an empty one: the count of groups is that of pieces
+    };
+    float sum[kDown][kAcross][4] = {};
+    for (int64_t piece = 0; piece < kStages - 1; ++piece) load(piece);
+    for (int64_t piece = 0; piece < pieces; ++piece) {
+      wait_for_groups<kStages - 2>();
+      __syncthreads();  // everybody's part of this piece is there, and nobody reads the one before any more
+      load(piece + kStages - 1);
+      const uint16_t* from = panels + piece % kStages * Panels::kHalves;
+      CKERAS_UNROLL
+      for (int k = 0; k < kPanelDepth; k += 16) {
+        uint32_t a[kDown][4], b[kAcross][2];
+        CKERAS_UNROLL
+        for (int i = 0; i < kDown; ++i) Left::template read<true>(a[i], from, warp_row + 16 * i, k);
+        CKERAS_UNROLL
+        for (int j = 0; j < kAcross; j += 2) {
+          uint32_t both[4];
+          Right::template read<false>(both, from + Left::kHalves, warp_column + 8 * j, k);
+          b[j][0] = both[0];
+          b[j][1] = both[1];
+          b[j + 1][0] = both[2];
+          b[j + 1][1] = both[3];
+        }
+        CKERAS_UNROLL
+        for (int i = 0; i < kDown; ++i) {
+          CKERAS_UNROLL
+          for (int j = 0; j < kAcross; ++j) multiply_add<typename P::Storage>(sum[i][j], a[i], b[j]);
+        }
+      }
+    }
+    wait_for_groups<0>();
+    __syncthreads();  // the next tile
+    CKERAS_UNROLL
+    for (int i = 0; i < kDown; ++i) {
+      CKERAS_UNROLL
+      for (int j = 0; j < kAcross; ++j) {
+        CKERAS_UNROLL
+        for (int e = 0; e < 4; e += 2) {
+          const int64_t m = m0 + warp_row + 16 * i + lane / 4 + 4 * e, n = n0 + warp_column + 8 * j + 2 * (lane % 4);
+          if (m < s.rows && n < s.columns) end_pair(p, slice, batch, m, n, sum[i][j][e], sum[i][j][e + 1]);
+        }
+      }
+    }
+  }
+}
+
+template <int kWide, class P>
+void launch_half_product(Queue& queue, const P& p) {
+  const Slices<float>& s = p.slices;
+  const int64_t tiles = ceil_div(s.rows, kSide) * ceil_div(s.columns, kWide) * s.batch * s.count;
+  if (tiles == 0) return;
+  launch(queue, {blocks_for(tiles, 1)}, {kWarps * kWarp}, Stage<P, kWide>::kBytes, half_product_kernel<P, kWide>, p);
+  add_slices(queue, s, p.to);
+}
 
 }  // namespace ckeras::cuda

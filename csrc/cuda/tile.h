@@ -102,4 +102,62 @@ struct EndOf {
   }
 };
 
+// Where a product's results lie: element (batch, m, n) at these steps, ended.
+template <class S>
+struct ResultOf {
+  typename S::Element* y;
+  int64_t batch_step, row_step, bias_step;  // bias_step: columns of one batch to those of the next
+  EndOf<S> finish;
+
+  CKERAS_MEMBER int64_t place(int64_t batch, int64_t m, int64_t n) const {
+    return batch * batch_step + m * row_step + n;
+  }
+  CKERAS_MEMBER void put(int64_t batch, int64_t m, int64_t n, typename S::T sum) const {
+    const int64_t element = place(batch, m, n);
+    y[element] = finish(sum, batch * bias_step + n, element);
+  }
+};
+
+// Whether arrays lie where vectors of eight halves may be read.
+inline bool on_vectors(const void* x, const void* w) {
+  return (reinterpret_cast<uintptr_t>(x) | reinterpret_cast<uintptr_t>(w)) % 16 == 0;
+}
+
+// ---- long sums: slices of the depth are products of their own, added in rising order
+
+// How many, by the shape alone: enough blocks for any device, and long ones.
+inline int64_t slices_of(int64_t tiles, int64_t depth) {
+  constexpr int64_t kBlocks = 256, kShortest = 512;
+  return tiles == 0 ? 1 : at_least_one(least(ceil_div(kBlocks, tiles), depth / kShortest));
+}
+
+// The sums of the slices, [slices, batch, rows, columns].
+template <class T>
+struct Slices {
+  T* sums;
+  int64_t count, batch, rows, columns;
+
+  CKERAS_MEMBER int64_t size() const { return batch * rows * columns; }
+  int64_t bytes() const { return count > 1 ? count * size() * static_cast<int64_t>(sizeof(T)) : 0; }
+  CKERAS_MEMBER T* at(int64_t slice, int64_t i, int64_t m, int64_t n) const {
+    return sums + ((slice * batch + i) * rows + m) * columns + n;
+  }
+};
+
+template <class S>
+__global__ void __launch_bounds__(kTileThreads)
+    add_slices_kernel(const Slices<typename S::T> slices, const __grid_constant__ ResultOf<S> to) {
+  for (int64_t i = first_element(); i < slices.size(); i += all_threads()) {
+    typename S::T sum = slices.sums[i];
+    for (int64_t s = 1; s < slices.count; ++s) sum += slices.sums[s * slices.size() + i];
+    to.put(i / slices.columns / slices.rows, i / slices.columns % slices.rows, i % slices.columns, sum);
+  }
+}
+template <class S>
+void add_slices(Queue& queue, const Slices<typename S::T>& slices, const ResultOf<S>& to) {
+  if (slices.count > 1 && slices.size() > 0) {
+    launch(queue, {blocks_for(slices.size(), kTileThreads)}, {kTileThreads}, 0, add_slices_kernel<S>, slices, to);
+  }
+}
+
 }  // namespace ckeras::cuda

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <memory>
 #include <vector>
@@ -47,8 +48,8 @@ namespace {
 
 constexpr int kWarp = 32;
 constexpr int64_t kStackBytes = 128 * 1024;
-constexpr int64_t kStaticShared = 48 * 1024;    // of a block, on every device
-constexpr int64_t kDynamicShared = 160 * 1024;  // of a block on sm_80
+constexpr int64_t kStaticShared = 48 * 1024;   // of a block, on every device
+constexpr int64_t kDynamicShared = 99 * 1024;  // of a block on sm_86 and sm_89, which run what is built for sm_80
 
 [[noreturn]] void refuse(const char* what) {
   std::fprintf(stderr, "cuda emulation: %s (block %u %u %u, thread %d)\n", what, here.block.x, here.block.y,
@@ -118,10 +119,25 @@ struct Warp {
   uint64_t values[2][kWarp];  // of this exchange and the one before, which slow lanes still read
 };
 
+struct Copies {
+  struct Vector {
+    void* to;
+    const void* from;
+    int64_t group;
+  };
+  std::deque<Vector> waiting;
+  int64_t groups = 0;
+};
+void copy_vector(void* to, const void* from) { from != nullptr ? std::memcpy(to, from, 16) : std::memset(to, 0, 16); }
+
 class Block {
  public:
   Block(int threads, int64_t dynamic_bytes, const std::function<void()>& body)
-      : threads_(threads), body_(body), warps_((threads + kWarp - 1) / kWarp), dynamic_bytes_(dynamic_bytes) {
+      : threads_(threads),
+        body_(body),
+        warps_((threads + kWarp - 1) / kWarp),
+        copies_(threads),
+        dynamic_bytes_(dynamic_bytes) {
     if (dynamic_bytes > 0) dynamic_ = garbage(dynamic_bytes);
   }
 
@@ -129,6 +145,7 @@ class Block {
   void run();
   void barrier();
   const uint64_t* exchange(uint64_t value);
+  Copies& copies() { return copies_[here.linear]; }
   void* shared(const void* tag, int64_t bytes);
   void* dynamic() { return dynamic_bytes_ > 0 ? dynamic_.get() : nullptr; }
 
@@ -144,6 +161,7 @@ class Block {
   int started_ = 0, ended_ = 0, arrived_ = 0;
   uint64_t barriers_ = 0;
   std::vector<Warp> warps_;
+  std::vector<Copies> copies_;  // of each thread
   std::map<const void*, std::pair<int64_t, Bytes>> shared_;
   int64_t shared_bytes_ = 0, dynamic_bytes_;
   Bytes dynamic_;
@@ -311,6 +329,20 @@ void launch(Grid grid, Grid size, int64_t dynamic_bytes, const std::function<voi
 
 void barrier() { block->barrier(); }
 const uint64_t* exchange(uint64_t value) { return block->exchange(value); }
+void copy_async(void* to, const void* from) {
+  if (reinterpret_cast<uintptr_t>(to) % 16 != 0 || reinterpret_cast<uintptr_t>(from) % 16 != 0) {
+    refuse("an asynchronous copy that is not aligned");
+  }
+  if (falling) return copy_vector(to, from);
+  block->copies().waiting.push_back({to, from, block->copies().groups});
+}
+void end_copies() { ++block->copies().groups; }
+void wait_for_copies(int left) {
+  auto& [waiting, groups] = block->copies();
+  for (; !waiting.empty() && waiting.front().group < groups - left; waiting.pop_front()) {
+    copy_vector(waiting.front().to, waiting.front().from);
+  }
+}
 void* shared(const void* tag, int64_t bytes) { return block->shared(tag, bytes); }
 void* dynamic_shared() { return block->dynamic(); }
 

@@ -41,6 +41,12 @@ void barrier();
 // next exchange.
 const uint64_t* exchange(uint64_t value);
 
+// 16 bytes to shared memory, or zeros when `from` is null: at once in falling order, as late as the waits allow in
+// rising. `wait_for_copies`: all but the last `left` groups of the calling thread are there.
+void copy_async(void* to, const void* from);
+void end_copies();
+void wait_for_copies(int left);
+
 // Memory of the block that runs, one piece a tag, the same for all its threads.
 void* shared(const void* tag, int64_t bytes);
 void* dynamic_shared();

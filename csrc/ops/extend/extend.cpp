@@ -1,5 +1,6 @@
 #include "ops/extend/extend.h"
 
+#include "base/with_size.h"
 #include "ops/pad/borders.h"
 
 namespace ckeras::portable {
@@ -18,7 +19,7 @@ void extend(const Call& call) noexcept {
       *places++ = extended_place(i - dim.low, dim.n, call.ints[x.rank]);
     }
   }
-  move::with_size(size_of(y.dtype), [&](auto u) {
+  with_size(size_of(y.dtype), [&](auto u) {
     using U = decltype(u);
     write_bordered<U>(borders, x.as<const U>(), y.as<U>(), nullptr);
   });

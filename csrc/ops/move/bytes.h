@@ -1,4 +1,4 @@
-// Short runs of bytes, and elements by their size. For .cpp files.
+// Short runs of bytes. For .cpp files.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -31,23 +31,6 @@ CKERAS_INLINE void copy_bytes(void* dst, const void* src, size_t bytes) {
   if (bytes >= 4) return copy_ends<4>(dst, src, bytes);
   if (bytes >= 2) return copy_ends<2>(dst, src, bytes);
   *static_cast<char*>(dst) = *static_cast<const char*>(src);
-}
-
-// f with the unsigned integer of that many bytes, or Wide.
-template <class F>
-void with_size(int64_t itemsize, const F& f) {
-  switch (itemsize) {
-    case 1:
-      return f(uint8_t{});
-    case 2:
-      return f(uint16_t{});
-    case 4:
-      return f(uint32_t{});
-    case 8:
-      return f(uint64_t{});
-    default:
-      return f(Wide{});
-  }
 }
 
 }  // namespace ckeras::move

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/with_size.h"
 #include "cpu/parallel.h"
 #include "ops/move/bytes.h"
 #include "ops/move/turn.h"
@@ -203,8 +204,8 @@ void strided_copy(void* dst, const void* src, int64_t itemsize, const Dim* dims,
   Plan plan;
   if (!simplify(dims, rank, &plan)) return;
   widen(&plan, &itemsize, dst, src);
-  with_size(itemsize,
-            [&](auto t) { copy(static_cast<decltype(t)*>(dst), static_cast<const decltype(t)*>(src), plan); });
+  const auto run = [&](auto t) { copy(static_cast<decltype(t)*>(dst), static_cast<const decltype(t)*>(src), plan); };
+  itemsize == sizeof(Wide) ? run(Wide{}) : with_size(itemsize, run);
 }
 
 void copy_input(const Call& call, int which, const Copy& copy) noexcept {

@@ -1,5 +1,6 @@
 #include "ops/pad/pad.h"
 
+#include "base/with_size.h"
 #include "ops/pad/borders.h"
 
 namespace ckeras::portable {
@@ -21,7 +22,7 @@ void pad(const Call& call) noexcept {
     return move::copy_input(call, 0, move::pad_copy(call));
   }
   if (y.size() == 0) return;
-  move::with_size(size_of(y.dtype), [&](auto u) {
+  with_size(size_of(y.dtype), [&](auto u) {
     using U = decltype(u);
     write_bordered<U>(Borders(call.in[0], y, call.ints), call.in[0].as<const U>(), y.as<U>(), call.in[1].as<const U>());
   });
