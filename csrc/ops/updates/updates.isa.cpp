@@ -8,21 +8,79 @@ namespace ckeras::CKERAS_ISA {
 namespace {
 
 constexpr int64_t kPiece = 1 << 14;  // elements a piece of parallel work updates
+constexpr int64_t kFew = 1024;       // so many of each array are widened at once: they stay in the first-level cache
+constexpr int kMaxSlots = 3, kMaxConstants = 8;
 
-// step(storage, variable, first, n) over all variables laid end to end, cut every kPiece elements; the first output of
-// each variable is `stride` apart. So many small variables are one piece.
-template <class Step>
-void for_pieces(const Call& call, int stride, const Step& step) {
-  int64_t total = 0;
-  for (int i = 0; i < call.n_out; i += stride) total += call.out[i].size();
-  parallel_for(total, kPiece, [&](int64_t begin, int64_t end) {
-    for (int i = 0; i < call.n_out && end > 0; i += stride) {  // begin and end count from the start of variable i
-      const int64_t size = call.out[i].size(), first = begin > 0 ? begin : 0, last = least(end, size);
-      if (first < last) with_storage(call.out[i].dtype, [&](auto s) { step(s, i / stride, first, last - first); });
-      begin -= size;
-      end -= size;
+// A rule over n elements: in p, g, slots, out p', slots'; `constants`: what rules.h calls k.
+using Apply = void (*)(const void* const* in, void* const* out, int64_t n, const double* constants);
+
+template <class Rule, class T>
+void apply(const void* const* in, void* const* out, int64_t n, const double* constants) {
+  using S = Plain<T>;
+  using V = typename S::V;
+  constexpr int kSlots = Rule::kSlots, kConstants = Rule::kScalars + Rule::kFloats;
+  static_assert(kSlots <= kMaxSlots && kConstants <= kMaxConstants);
+  const T* from[kSlots + 2];
+  T* to[kSlots + 1];
+  V k[kConstants];
+  for (int j = 0; j < kSlots + 2; ++j) from[j] = static_cast<const T*>(in[j]);
+  for (int j = 0; j < kSlots + 1; ++j) to[j] = static_cast<T*>(out[j]);
+  for (int j = 0; j < kConstants; ++j) k[j] = V(static_cast<T>(constants[j]));
+  for (int64_t i = 0; i < n; i += V::kLanes) {
+    V slots[kSlots + 1];
+    for (int j = 0; j < kSlots; ++j) slots[j] = S::load(from[2 + j] + i, n - i);
+    S::store(to[0] + i, Rule::step(S::load(from[0] + i, n - i), S::load(from[1] + i, n - i), slots, k), n - i);
+    for (int j = 0; j < kSlots; ++j) S::store(to[1 + j] + i, slots[j], n - i);
+  }
+}
+
+struct Update {
+  int scalars, slots, floats;
+  Apply of_float, of_double;
+};
+
+bool half(const View& view) { return view.dtype == DType::F16 || view.dtype == DType::BF16; }
+
+// f(half's storage) for each vector's worth of elements [first, first + n) of a half's array.
+template <class F>
+void each_half(const View& view, int64_t first, int64_t n, const F& f) {
+  with_storage(view.dtype, [&](auto s) {
+    if constexpr (decltype(s)::kHalf) {
+      for (int64_t i = 0; i < n; i += V16::kLanes) f(s, view.as<uint16_t>() + first + i, i);
     }
   });
+}
+void widen(const View& from, int64_t first, int64_t n, float* to) {
+  each_half(from, first, n, [&](auto s, const uint16_t* at, int64_t i) { s.load(at, n - i).store(to + i); });
+}
+void narrow(const float* from, const View& to, int64_t first, int64_t n) {
+  each_half(to, first, n, [&](auto s, uint16_t* at, int64_t i) { s.store(at, V16::load(from + i), n - i); });
+}
+
+// Elements [first, first + n) of one variable: `in` are its p, g and slots, `out` what becomes of p and the slots.
+// Halves go through float32.
+void update_run(const Update& update, const View* in, const View* out, int64_t first, int64_t n,
+                const double* constants) {
+  alignas(64) float wide[kMaxSlots + 2][kFew];
+  const int inputs = update.slots + 2, outputs = update.slots + 1;
+  const bool doubles = out[0].dtype == DType::F64, some_half = half(out[0]) || half(in[1]);
+  const int64_t size = doubles ? 8 : 4, step = some_half ? kFew : n;
+  for (int64_t i = first; i < first + n; i += step) {
+    const int64_t count = least(step, first + n - i);
+    const void* from[kMaxSlots + 2];
+    void* to[kMaxSlots + 1];
+    for (int j = 0; j < inputs; ++j) {
+      from[j] = half(in[j]) ? static_cast<const void*>(wide[j]) : static_cast<const char*>(in[j].data) + i * size;
+      if (half(in[j])) widen(in[j], i, count, wide[j]);
+    }
+    for (int j = 0; j < outputs; ++j) {
+      to[j] = half(out[j]) ? static_cast<void*>(wide[j + (j > 0)]) : static_cast<char*>(out[j].data) + i * size;
+    }
+    (doubles ? update.of_double : update.of_float)(from, to, count, constants);
+    for (int j = 0; j < outputs; ++j) {
+      if (half(out[j])) narrow(wide[j + (j > 0)], out[j], i, count);
+    }
+  }
 }
 
 double scalar(const View& view) {
@@ -31,66 +89,32 @@ double scalar(const View& view) {
   return x;
 }
 
-// A run of n elements of one variable, whose gradients are at `g`. `constants`: what rules.h calls k.
-template <class Rule, class S>
-void piece(const Call& call, S, int64_t variable, int64_t first, int64_t n, const typename S::Element* g,
-           const double* constants) {
-  using V = typename S::V;
-  using Element = typename S::Element;
-  constexpr int kSlots = Rule::kSlots, kConstants = Rule::kScalars + Rule::kFloats;
-  const View* in = call.in + Rule::kScalars + variable * (kSlots + 2);
-  const View* out = call.out + variable * (kSlots + 1);
-  const Element *p = in[0].as<Element>() + first, *old[kSlots + 1];
-  Element *moved = out[0].as<Element>() + first, *fresh[kSlots + 1];
-  for (int j = 0; j < kSlots; ++j) {
-    old[j] = in[2 + j].as<Element>() + first;
-    fresh[j] = out[1 + j].as<Element>() + first;
-  }
-  V k[kConstants];
-  for (int j = 0; j < kConstants; ++j) k[j] = V(static_cast<typename S::T>(constants[j]));
-  for (int64_t i = 0; i < n; i += V::kLanes) {
-    V slots[kSlots + 1];
-    for (int j = 0; j < kSlots; ++j) slots[j] = S::load(old[j] + i, n - i);
-    S::store(moved + i, Rule::step(S::load(p + i, n - i), S::load(g + i, n - i), slots, k), n - i);
-    for (int j = 0; j < kSlots; ++j) S::store(fresh[j] + i, slots[j], n - i);
-  }
-}
-
-// body(i, n, g) for n elements from i on, with their gradients as float32.
-template <class Body>
-void with_widened(const View& gradient, int64_t first, int64_t last, const Body& body) {
-  constexpr int64_t kFew = 1024;  // they stay in the first-level cache
-  alignas(64) float wide[kFew];
-  with_storage(gradient.dtype, [&](auto s) {
-    if constexpr (decltype(s)::kHalf) {
-      for (int64_t i = first; i < last; i += kFew) {
-        const int64_t n = least(kFew, last - i);
-        const uint16_t* from = gradient.as<const uint16_t>() + i;
-        for (int64_t j = 0; j < n; j += V16::kLanes) s.load(from + j, n - j).store(wide + j);
-        body(i, n, static_cast<const float*>(wide));
+// All variables laid end to end are cut every kPiece elements, so many small ones are one piece.
+void run_update(const Update& update, const Call& call) {
+  double constants[kMaxConstants];
+  for (int j = 0; j < update.scalars; ++j) constants[j] = scalar(call.in[j]);
+  for (int j = 0; j < update.floats; ++j) constants[update.scalars + j] = call.floats[j];
+  const int inputs = update.slots + 2, outputs = update.slots + 1;
+  int64_t total = 0;
+  for (int i = 0; i < call.n_out; i += outputs) total += call.out[i].size();
+  parallel_for(total, kPiece, [&](int64_t begin, int64_t end) {
+    for (int i = 0; i * outputs < call.n_out && end > 0; ++i) {  // begin and end count from the start of variable i
+      const View* out = call.out + i * outputs;
+      const int64_t size = out->size(), first = begin > 0 ? begin : 0, last = least(end, size);
+      if (first < last) {
+        update_run(update, call.in + update.scalars + i * inputs, out, first, last - first, constants);
       }
+      begin -= size;
+      end -= size;
     }
   });
 }
 
 template <class Rule>
 void run(const Call& call) {
-  double constants[Rule::kScalars + Rule::kFloats];
-  for (int j = 0; j < Rule::kScalars; ++j) constants[j] = scalar(call.in[j]);
-  for (int j = 0; j < Rule::kFloats; ++j) constants[Rule::kScalars + j] = call.floats[j];
-  for_pieces(call, Rule::kSlots + 1, [&](auto s, int64_t variable, int64_t first, int64_t n) {
-    using Element = typename decltype(s)::Element;
-    const View& gradient = call.in[Rule::kScalars + variable * (Rule::kSlots + 2) + 1];
-    if constexpr (__is_same(Element, float)) {
-      if (gradient.dtype != DType::F32) {
-        with_widened(gradient, first, first + n, [&](int64_t i, int64_t count, const float* g) {
-          piece<Rule>(call, s, variable, i, count, g, constants);
-        });
-        return;
-      }
-    }
-    piece<Rule>(call, s, variable, first, n, gradient.as<const Element>() + first, constants);
-  });
+  static constexpr Update kUpdate = {Rule::kScalars, Rule::kSlots, Rule::kFloats, apply<Rule, float>,
+                                     apply<Rule, double>};
+  run_update(kUpdate, call);
 }
 
 }  // namespace
