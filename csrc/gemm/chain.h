@@ -16,7 +16,7 @@ struct Chain {
 
 template <class P, int R, int V>
 void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb, Sum<P>* const* c,
-                   int64_t n, bool first) noexcept {
+                   int64_t n, bool first, Ahead ahead) noexcept {
   using T = Sum<P>;
   using Vector = VecOf<T>;
   using Factors = typename Chain<P>::Factors;
@@ -27,7 +27,9 @@ void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, cons
 #pragma GCC unroll 4
     for (int j = 0; j < V; ++j) sum[i][j] = Vector(T{0});
   }
-  for (int64_t p = 0; p < k; ++p, a += k_step, b += ldb) {
+  const char* fetched = static_cast<const char*>(ahead.from);
+  for (int64_t p = 0; p < k; ++p, a += k_step, b += ldb, fetched += ahead.step) {
+    __builtin_prefetch(fetched, 0, 2);
     Factors column[V];
 #pragma GCC unroll 4
     for (int j = 0; j < V; ++j) column[j] = Chain<P>::load(b + j * kLanes);

@@ -105,6 +105,7 @@ struct Gemm {
   using T = Sum<P>;
   static constexpr int64_t kBlock = kPanelBlock<P>;
   static constexpr int64_t kLanes = VecOf<T>::kLanes;
+  static constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(P));
 
   const GemmPlan& plan;
   const A& a;
@@ -169,12 +170,17 @@ struct Gemm {
     if (plan.fused) {
       for (int64_t i = first_row; i < end_row; ++i) pack_a(i);
     }
-    const auto multiply_panels = [&](int64_t j, int64_t k, Right right) {
-      for (int64_t i = first_row; i < end_row; ++i) multiply(i, j, k, right);
-    };
+    const int64_t column = n0 + first_column * plan.width, width = least(n1, n0 + end_column * plan.width) - column;
+    const int64_t row = m0 + first_row * plan.rows, height = least(m1, m0 + end_row * plan.rows) - row;
     if (!plan.near) {
       for (int64_t k = k0; k < k1; k += kBlock) {
-        for (int64_t j = first_column; j < end_column; ++j) multiply_panels(j, k, right(j, k));
+        int64_t tile = 0;
+        for (int64_t j = first_column; j < end_column; ++j) {
+          const Right r = right(j, k);
+          for (int64_t i = first_row; i < end_row; ++i, ++tile) {
+            multiply(i, j, k, r, ahead(tile, k + kBlock, row, height, column, width, r));
+          }
+        }
       }
       return;
     }
@@ -182,9 +188,25 @@ struct Gemm {
     for (int64_t k = k0; k < k1; k += kBlock) {
       for (int64_t j = first_column; j < end_column; ++j) {
         b.pack(panel, plan.width, n0 + j * plan.width, columns(j), k, least(kBlock, k1 - k));
-        multiply_panels(j, k, {panel, plan.width});
+        const Right r{panel, plan.width};
+        for (int64_t i = first_row; i < end_row; ++i) multiply(i, j, k, r, {panel, 0});
       }
     }
+  }
+
+  // What a piece's tile fetches of the block from k on, where operands are read in rows that lie apart: one line of
+  // each row of B and then of A. The processor foresees rows that follow each other, but not these.
+  Ahead ahead(int64_t tile, int64_t k, int64_t row, int64_t height, int64_t column, int64_t width, Right r) const {
+    if (k < k1 && plan.direct) {
+      if (tile * kLine < width) return {b.at(column + tile * kLine, k), b.stride * static_cast<int64_t>(sizeof(P))};
+      tile -= ceil_div(width, kLine);
+    }
+    if constexpr (requires { a.row_step(); }) {
+      if (k < k1 && plan.direct_a && a.row_step() == 1 && tile * kLine < height) {
+        return {a.at(row + tile * kLine, k), a.k_step() * static_cast<int64_t>(sizeof(P))};
+      }
+    }
+    return {r.data, 0};
   }
 
   bool passes() const {
@@ -192,7 +214,7 @@ struct Gemm {
     return false;
   }
 
-  void multiply(int64_t i, int64_t j, int64_t k, Right right) const {
+  void multiply(int64_t i, int64_t j, int64_t k, Right right, Ahead ahead) const {
     const int64_t row = m0 + i * plan.rows, column = n0 + j * plan.width;
     const int64_t rows = least(plan.rows, m1 - row), columns = this->columns(j);
     const int64_t length = least(kBlock, k1 - k);
@@ -206,7 +228,7 @@ struct Gemm {
     const int64_t vectors = ceil_div(columns, kLanes);
     const Left l = left(i, k);
     Tiles<P>::table.kernels[rows - 1][vectors - 1](length, l.data, l.row_step, l.k_step, right.data, right.stride, at,
-                                                   columns, k == 0);
+                                                   columns, k == 0, ahead);
     if (k + length == plan.k) {
       if (!ending.nothing()) end_block(ending.at(row, column), at, rows, columns);
       if constexpr (requires { c.done(at, row, column, rows, columns); }) c.done(at, row, column, rows, columns);

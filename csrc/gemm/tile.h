@@ -36,9 +36,15 @@ inline constexpr int64_t kPanelBlock = kKBlock;
 template <>
 inline constexpr int64_t kPanelBlock<HalfPair> = kKBlock / 2;
 
+// What a tile fetches into the second-level cache for a later one: a line each step along K, `step` bytes apart.
+struct Ahead {
+  const void* from;
+  int64_t step;
+};
+
 template <class P>
 using TileKernel = void (*)(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb,
-                            Sum<P>* const* c, int64_t n, bool first) noexcept;
+                            Sum<P>* const* c, int64_t n, bool first, Ahead ahead) noexcept;
 
 // kernels[rows - 1][vectors - 1]; null where the tile does not fit the registers.
 template <class P>

@@ -74,7 +74,7 @@ struct Tiled {
           for (int64_t r = 0; r < rows; ++r) at[r] = c + (i + r) * stride + j;
           Tiles<T>::table.kernels[rows - 1][vectors - 1](end - begin, a.at(i, begin), a.row_step(), a.k_step(),
                                                          b + j * k + begin * kWidth, kWidth, at, columns,
-                                                         !add && p == 0);
+                                                         !add && p == 0, {b, 0});
         }
       }
     }

@@ -69,7 +69,7 @@ void add_product(int64_t rows, const T* const* a, const RnnMatrix<T>& b, T* cons
       for (int64_t r = 0; r < rows; ++r) at[r] = c[r] + j;
       Tiles<T>::table.kernels[rows - 1][ceil_div(columns, kLanes) - 1](
           least(kKBlock, b.k - k), panel + k * kPanelStride, 1, kPanelStride, b.packed + j * b.k + k * b.width, b.width,
-          at, columns, first && k == 0);
+          at, columns, first && k == 0, {panel, 0});
     }
   }
 }
