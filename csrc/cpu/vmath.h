@@ -34,6 +34,7 @@ struct FloatTraits<float> {
   static constexpr float kInf = __builtin_inff(), kNan = __builtin_nanf("");
   static constexpr float kSmallest = 0x1p-126f, kBelowOne = 0x1.fffffcp-1f;
   static constexpr Int kSqrtHalf = 0x3f3504f3;
+  static constexpr float kExpLeast = -104, kExpMost = 89;  // beyond them e^x is 0 and infinite
   static constexpr float kQuarterPi = 0x1.921fb6p-1f, kQuarterPiLow = -0x1.777a5cp-26f;
 };
 template <>
@@ -45,6 +46,7 @@ struct FloatTraits<double> {
   static constexpr double kInf = __builtin_inf(), kNan = __builtin_nan("");
   static constexpr double kSmallest = 0x1p-1022, kBelowOne = 0x1.ffffffffffffep-1;
   static constexpr Int kSqrtHalf = 0x3fe6a09e667f3bcd;
+  static constexpr double kExpLeast = -750, kExpMost = 710;
   static constexpr double kQuarterPi = 0x1.921fb54442d18p-1, kQuarterPiLow = 0x1.1a62633145c07p-55;
 };
 template <class V>
@@ -94,15 +96,29 @@ CKERAS_INLINE ExpParts<V> split_exp(V x) {
   const V high = fnma(n, V(F::kLn2Low), near);
   return {n, high, fnma(n, V(F::kLn2Low), near - high)};
 }
-template <class V>
-CKERAS_INLINE V exp_between(V x, typename V::Lane least, typename V::Lane most) {
-  const ExpParts<V> s = split_exp(smaller(V(most), larger(V(least), x)));
-  const V p = fma(s.high * s.high, exp_tail(s.high), s.low) + s.high + V(1);
-  return scale(p, s.n);
+// e^x for x between FloatTraits' limits.
+CKERAS_INLINE V16 exp_between(V16 x) {
+  using F = FloatTraits<float>;
+  const V16 n = round(x * V16(1.4426950408889634f));
+  const V16 r = fnma(n, V16(F::kLn2Low), fnma(n, V16(F::kLn2High), x));
+  const V16 slope = polynomial(r, {1.f, 5.e-01f, 1.6666576e-01f, 4.1666556e-02f, 8.363179e-03f, 1.3926184e-03f});
+  return scale(fma(slope, r, V16(1)), n);
+}
+CKERAS_INLINE V8 exp_between(V8 x) {
+  const ExpParts<V8> s = split_exp(x);
+  return scale(fma(s.high * s.high, exp_tail(s.high), s.low) + s.high + V8(1), s.n);
 }
 // Max 1 / 1 ULP.
-CKERAS_INLINE V16 exp(V16 x) { return exp_between(x, -104.0f, 89.0f); }
-CKERAS_INLINE V8 exp(V8 x) { return exp_between(x, -750.0, 710.0); }
+template <class V>
+CKERAS_INLINE V exp(V x) {
+  using F = TraitsOf<V>;
+  return exp_between(smaller(V(F::kExpMost), larger(V(F::kExpLeast), x)));
+}
+// The same for x <= 0 or NaN.
+template <class V>
+CKERAS_INLINE V exp_falling(V x) {
+  return exp_between(larger(V(TraitsOf<V>::kExpLeast), x));
+}
 
 template <class V>
 CKERAS_INLINE V expm1_between(V x, typename V::Lane least, typename V::Lane most) {
@@ -119,7 +135,7 @@ CKERAS_INLINE V8 expm1(V8 x) { return expm1_between(x, -80.0, 710.0); }
 // 1 / (1 + e^-x). Max 2.5 / 3 ULP.
 template <class V>
 CKERAS_INLINE V sigmoid(V x) {
-  const V z = exp(-abs(x));
+  const V z = exp_falling(-abs(x));
   return select(x < V(0), z, V(1)) / (V(1) + z);
 }
 
@@ -204,7 +220,7 @@ CKERAS_INLINE V log1p(V x) {
 // log(1 + e^x). Max 2 / 2 ULP.
 template <class V>
 CKERAS_INLINE V softplus(V x) {
-  return max(x, V(0)) + log1p(exp(-abs(x)));
+  return max(x, V(0)) + log1p(exp_falling(-abs(x)));
 }
 
 // ---- sine and cosine

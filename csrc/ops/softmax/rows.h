@@ -19,12 +19,12 @@ struct Exponentials {
   V top;
   Keep keep;
   CKERAS_MEMBER V operator()(int64_t i) const {
-    const V e = exp(at(i) - top);
+    const V e = exp_falling(at(i) - top);
     keep(i, V::kLanes, e);
     return e;
   }
   CKERAS_MEMBER V operator()(int64_t i, int64_t n) const {
-    const V e = exp(at(i, n) - top);
+    const V e = exp_falling(at(i, n) - top);
     keep(i, n, e);
     return e;
   }
@@ -84,7 +84,7 @@ struct RowSums {
       top[r] = reduce(v, [](auto a, auto b) __attribute__((always_inline)) { return larger(a, b); });
     }
     for (int64_t r = 0; r < rows; ++r) {
-      const V e = exp(S::load(x + r * n, n) - V(top[r]));
+      const V e = exp_falling(S::load(x + r * n, n) - V(top[r]));
       keep(r, 0, n, e);
       sum[r] = reduce_add(select(filled, e, V(0)));
     }

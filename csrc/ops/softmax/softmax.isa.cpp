@@ -26,7 +26,7 @@ void softmax_rows(const typename S::Element* x, typename S::Element* y, int64_t 
     for_lanes<V::kLanes>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
       V e;
       if constexpr (S::kHalf) {
-        e = exp(S::load(from + i, k) - top);
+        e = exp_falling(S::load(from + i, k) - top);
       } else {
         e = S::load(to + i, k);
       }

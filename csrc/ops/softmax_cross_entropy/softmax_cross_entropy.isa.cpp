@@ -58,7 +58,7 @@ struct Rows {
     for_lanes<V::kLanes>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
       V e;
       if constexpr (S::kHalf) {
-        e = exp(S::load(x + i, k) - top);
+        e = exp_falling(S::load(x + i, k) - top);
       } else {
         e = S::load(dx + i, k);
       }
