@@ -80,10 +80,17 @@ struct Convolution {
     const auto epilogue = static_cast<Epilogue>(s.activation);
     const Axis planes = axis_of(s.z), rows = axis_of(s.y), columns = axis_of(s.x);
     if (depthwise(s)) {
-      return depthwise_apply(
-          Image<T>{x, s.c, s.c, planes, rows, columns}, plan.m,
-          [&](int64_t t, int64_t u, int64_t v) { return w + ((t * rows.taps + u) * columns.taps + v) * s.c; },
-          Rows<T>{y, s.o}, Ending<T>{bias, epilogue});
+      const int64_t row = s.x.result * s.o, plane = s.y.result * row;
+      return Depthwise<T>{DepthAxis(planes),
+                          DepthAxis(rows),
+                          DepthAxis(columns),
+                          s.n,
+                          s.c,
+                          x,
+                          {w, rows.taps * columns.taps * s.c, columns.taps * s.c, s.c},
+                          {y, s.z.result * plane, plane, row, s.o},
+                          {bias, epilogue}}
+          .run();
     }
     if (few()) {
       T* turned = static_cast<T*>(call.workspace);
@@ -189,10 +196,17 @@ struct InputGradient {
     if (depthwise(s)) {
       for (int64_t number = 0; number < phases; ++number) {
         const Phases phase(number, s);
-        depthwise_apply(
-            Image<T>{dy, s.o, s.o, phase.z.axis, phase.y.axis, phase.x.axis}, s.n * phase.pixels(),
-            [&](int64_t t, int64_t u, int64_t v) { return w + phase.tap(t, u, v) * s.c; }, PhaseRows<T>{dx, s.c, phase},
-            nothing);
+        const int64_t line = s.x.window * s.c, step_z = phase.z.step * s.y.window * line, step_y = phase.y.step * line;
+        Depthwise<T>{DepthAxis(phase.z.axis),
+                     DepthAxis(phase.y.axis),
+                     DepthAxis(phase.x.axis),
+                     s.n,
+                     s.c,
+                     dy,
+                     {w + phase.tap(0, 0, 0) * s.c, step_z, step_y, phase.x.step * s.c},
+                     grid(dx, phase),
+                     nothing}
+            .run();
       }
       return;
     }

@@ -1,171 +1,158 @@
-// Depthwise convolution, one filter a channel: direct loops, vectors along the channels. Only for .isa.cpp files.
+// Depthwise convolution, one filter a channel: vectors along the channels. Only for .isa.cpp files.
 #pragma once
+#include "cpu/stream_vec.h"
 #include "gemm/epilogue.h"
-#include "ops/conv/panels.h"
+#include "ops/conv/depthwise_tile.h"
+#include "ops/conv/direct.h"
+#include "ops/conv/phases.h"
 
 namespace ckeras::CKERAS_ISA {
 
 CKERAS_INLINE bool depthwise(const ConvShape& s) { return s.groups > 1 && s.cg == 1 && s.og == 1; }
 
-namespace {
-
 inline constexpr int kDepthVectors = tile_vectors(kTileRows);
 
-// What neighbouring pixels of a tile share of their taps along a row: `kTaps` neighbours, `kStride` from a pixel to the
-// next, in falling order when kTurned. kTaps = 0: nothing known.
-template <int kTapsNow, int kStrideNow, bool kTurnedNow>
-struct DepthRow {
-  static constexpr int kTaps = kTapsNow, kStride = kStrideNow;
-  static constexpr bool kTurned = kTurnedNow;
+// An axis whose results and taps rise in the image; when turned, all of them are counted from the image's end. Results
+// `phases` apart are a whole number of taps apart: `shift`.
+struct DepthAxis {
+  Axis axis;
+  bool turned;
+  int64_t shift, phases;
+
+  CKERAS_MEMBER explicit DepthAxis(const Axis& a) : axis(a), turned(a.step < 0) {
+    if (turned) {
+      axis.start = axis.size - 1 - axis.at(axis.grid - 1, 0);
+      axis.step = -axis.step;
+    }
+    const int64_t common = greatest_divisor(axis.stride, axis.step);
+    shift = axis.stride / common;
+    phases = axis.step / common;
+  }
+
+  CKERAS_MEMBER int64_t sign() const { return turned ? -1 : 1; }
+  CKERAS_MEMBER int64_t count(int64_t phase) const {
+    return phase < axis.grid ? ceil_div(axis.grid - phase, phases) : 0;
+  }
+  // As the image and the results number them.
+  CKERAS_MEMBER int64_t place(int64_t at) const { return turned ? axis.size - 1 - at : at; }
+  CKERAS_MEMBER int64_t result(int64_t i) const { return turned ? axis.grid - 1 - i : i; }
 };
 
-// Channels [c, c + count) of P neighbouring pixels of a row, `apart` from one result to the next, all of whose taps
-// along it are inside the image when P > 1. `count` is V vectors when kWhole, else less than one.
-template <class Row, int P, int V, bool kWhole, class T, class Weights>
-CKERAS_INLINE void depthwise_tile(const Image<T>& image, const typename Image<T>::Place& place, const Weights& weights,
-                                  T* to, int64_t apart, int64_t c, int64_t count) {
-  using Vector = VecOf<T>;
-  constexpr int64_t kLanes = Vector::kLanes;
-  const int64_t pixel = image.pixel, stride = image.x.stride * pixel, step = image.x.step * pixel;
-  const auto load = [=](const T* p)
-                        __attribute__((always_inline)) { return kWhole ? Vector::load(p) : Vector::load(p, count); };
-  Vector sum[P][V];
-#pragma GCC unroll 8
-  for (int k = 0; k < P; ++k) {
-#pragma GCC unroll 4
-    for (int j = 0; j < V; ++j) sum[k][j] = Vector(T{0});
+// Taps [begin, end) of `taps` ones, the first at place `at`, are inside.
+struct TapsInside {
+  int64_t begin, end;
+
+  CKERAS_MEMBER TapsInside(const Axis& axis, int64_t at, int64_t taps)
+      : begin(at < 0 ? ceil_div(-at, axis.step) : 0), end(at < axis.size ? (axis.size - 1 - at) / axis.step + 1 : 0) {
+    begin = least(begin, taps);
+    end = most(begin, least(end, taps));
   }
-  for (int64_t t = 0; t < image.z.taps; ++t) {
-    for (int64_t u = 0; u < image.y.taps; ++u) {
-      const Tap first = image.tap(t, u, 0);
-      if (!image.z.inside(place.z + first.z) || !image.y.inside(place.y + first.y)) continue;
-      const T* from = image.data + place.offset + first.offset + c;
-      if constexpr (P > 1 && Row::kTaps > 0) {
-        constexpr int N = Row::kTaps, S = Row::kStride;
-        if constexpr (Row::kTurned) from -= (N - 1) * pixel;
-        Vector w[N][V];
-#pragma GCC unroll 8
-        for (int v = 0; v < N; ++v) {
-          const T* const weight = weights(t, u, v) + c;
-#pragma GCC unroll 4
-          for (int j = 0; j < V; ++j) w[v][j] = load(weight + j * kLanes);
-        }
-        // Pixel by pixel of the image: it meets its taps of all results, the last ones first, so that a result's taps
-        // come in rising order (kTurned: the results in order, and the image from its end).
-#pragma GCC unroll 16
-        for (int n = 0; n < (P - 1) * S + N; ++n) {
-          const int i = Row::kTurned ? (P - 1) * S + N - 1 - n : n;
-#pragma GCC unroll 4
-          for (int j = 0; j < V; ++j) {
-            const Vector x = load(from + i * pixel + j * kLanes);
-#pragma GCC unroll 8
-            for (int k = 0; k < P; ++k) {
-              const int place_in = i - k * S;
-              if (place_in < 0 || place_in >= N) continue;
-              sum[k][j] = fma(x, w[Row::kTurned ? N - 1 - place_in : place_in][j], sum[k][j]);
-            }
-          }
-        }
-      } else {
-        for (int64_t v = 0; v < image.x.taps; ++v, from += step) {
-          if (P == 1 && !image.x.inside(place.x + v * image.x.step)) continue;
-          const T* const weight = weights(t, u, v) + c;
-#pragma GCC unroll 4
-          for (int j = 0; j < V; ++j) {
-            const Vector w = load(weight + j * kLanes);
-#pragma GCC unroll 8
-            for (int k = 0; k < P; ++k) sum[k][j] = fma(load(from + k * stride + j * kLanes), w, sum[k][j]);
-          }
-        }
+};
+
+// Tap (t, u, v) has its weights at data + t * plane + u * row + v * pixel.
+template <class T>
+struct DepthWeights {
+  const T* data;
+  int64_t plane, row, pixel;
+};
+
+namespace {
+
+// conv, and conv_grad_input a phase at a time; the image's pixel is all its channels. The order of a sum:
+// ops/conv/depthwise_tile.h.
+template <class T>
+struct Depthwise {
+  DepthAxis z, y, x;
+  int64_t images, channels;
+  const T* image;
+  DepthWeights<T> weights;
+  DirectGrid<T> grid;
+  Ending<T> ending;
+
+  void run() const noexcept {
+    const int64_t line_work = most(1, channels * z.axis.taps * y.axis.taps * x.axis.taps * x.axis.grid);
+    const bool known = kind() < kDepthKindCount;
+    const int64_t height = known ? kDepthRows : 1, bands = y.phases * ceil_div(y.count(0), height);
+    const bool in_tile = ending.epilogue == Epilogue::None || ending.epilogue == Epilogue::Relu;
+    const bool streamed = in_tile && streams(grid.data, images * grid.image, channels);
+    DepthTile<T> tile{};
+    tile.plane = z.sign() * z.axis.step * y.axis.size * x.axis.size * channels;
+    tile.row = y.sign() * y.axis.step * x.axis.size * channels;
+    tile.pixel = x.sign() * x.axis.step * channels;
+    tile.w_plane = weights.plane;
+    tile.w_row = weights.row;
+    tile.w_pixel = weights.pixel;
+    tile.y_row = y.sign() * y.phases * grid.row;
+    tile.y_pixel = x.sign() * x.phases * grid.pixel;
+    tile.w = weights.data;
+    tile.taps_y = y.axis.taps;
+    tile.taps_x = x.axis.taps;
+    tile.shift_y = y.shift;
+    tile.shift_x = x.shift;
+    tile.channels = channels;
+    tile.bias = in_tile ? ending.bias : nullptr;
+    tile.relu = ending.epilogue == Epilogue::Relu;
+    tile.streamed = streamed;
+    const DepthKernel<T> kernel = known ? DepthTiles<T>::table.kinds[kind()] : DepthTiles<T>::table.any;
+    parallel_for(images * z.axis.grid * bands, most(1, (int64_t{1} << 18) / (line_work * height)),
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t i = begin; i < end; ++i) {
+                     run_band(i / bands / z.axis.grid, i / bands % z.axis.grid, i % bands, height, kernel, tile,
+                              in_tile);
+                   }
+                   if (streamed) end_stream();
+                 });
+  }
+
+ private:
+  CKERAS_MEMBER int kind() const {
+    int i = 0;
+    while (i < kDepthKindCount && (kDepthKinds[i].taps != x.axis.taps || kDepthKinds[i].shift != x.shift)) ++i;
+    return kUnrolls && channels >= VecOf<T>::kLanes ? i : kDepthKindCount;
+  }
+
+  // Result plane h of image n: `height` results of one phase down a column of them.
+  void run_band(int64_t n, int64_t h, int64_t band, int64_t height, DepthKernel<T> kernel, DepthTile<T> tile,
+                bool in_tile) const {
+    const int64_t phase = band % y.phases, skip = band / y.phases * height, i = phase + skip * y.phases;
+    tile.rows = least(height, y.count(phase) - skip);
+    if (tile.rows <= 0) return;
+    const int64_t front = z.axis.at(h, 0), top = y.axis.at(i, 0);
+    const TapsInside planes(z.axis, front, z.axis.taps);
+    const TapsInside rows(y.axis, top, y.axis.taps + (tile.rows - 1) * y.shift);
+    tile.plane0 = planes.begin;
+    tile.plane1 = planes.end;
+    tile.ahead = i + height * y.phases < y.axis.grid ? height * y.shift * tile.row : 0;
+    tile.row0 = rows.begin;
+    tile.row1 = rows.end;
+    const int64_t line = (n * z.axis.size + z.place(front)) * y.axis.size + y.place(top);
+    T* const to = grid.data + n * grid.image + z.result(h) * grid.plane + y.result(i) * grid.row;
+    for (int64_t f = 0; f < x.phases; ++f) {
+      const int64_t count = x.count(f);
+      tile.pixels = least(count, kDepthPixels);
+      for (int64_t k = 0; k < count; k += kDepthPixels) {
+        // The last tile has some results of the one before again.
+        const int64_t j = f + least(k, count - tile.pixels) * x.phases, left = x.axis.at(j, 0);
+        const TapsInside columns(x.axis, left, x.axis.taps + (kDepthPixels - 1) * x.shift);
+        tile.column0 = columns.begin;
+        tile.column1 = columns.end;
+        tile.x = image + (line * x.axis.size + x.place(left)) * channels;
+        tile.y = to + x.result(j) * grid.pixel;
+        kernel(tile);
+        if (!in_tile) end_tile(tile);
       }
     }
   }
-#pragma GCC unroll 8
-  for (int k = 0; k < P; ++k) {
-#pragma GCC unroll 4
-    for (int j = 0; j < V; ++j) {
-      if (kWhole) {
-        sum[k][j].store(to + k * apart + c + j * kLanes);
-      } else {
-        sum[k][j].store(to + k * apart + c, count);
-      }
-    }
-  }
-}
 
-template <class Row, int P, class T, class Weights>
-void depthwise_pixels(const Image<T>& image, const typename Image<T>::Place& place, const Weights& weights, T* to,
-                      int64_t apart) noexcept {
-  constexpr int64_t kLanes = VecOf<T>::kLanes;
-  constexpr int V = P == 1 || Row::kTaps == 0 ? kDepthVectors : 1;
-  int64_t c = 0;
-  if constexpr (V > 1) {
-    for (; c + V * kLanes <= image.pixel; c += V * kLanes) {
-      depthwise_tile<Row, P, V, true>(image, place, weights, to, apart, c, V * kLanes);
+  void end_tile(const DepthTile<T>& tile) const {
+    T* rows[kDepthRows * kDepthPixels];
+    int64_t n = 0;
+    for (int64_t r = 0; r < tile.rows; ++r) {
+      for (int64_t k = 0; k < tile.pixels; ++k) rows[n++] = tile.y + r * tile.y_row + k * tile.y_pixel;
     }
+    end_block(ending, rows, n, channels);
   }
-  for (; c + kLanes <= image.pixel; c += kLanes) {
-    depthwise_tile<Row, P, 1, true>(image, place, weights, to, apart, c, kLanes);
-  }
-  if (c < image.pixel) depthwise_tile<Row, P, 1, false>(image, place, weights, to, apart, c, image.pixel - c);
-}
-
-// out.row(n)[c] = ending(sum over taps t, u, v of image * weights(t, u, v)[c]) for `pixels` pixels of the image's
-// grids. Each element is one chain of fused multiply-adds over the taps inside the image, in rising t, u, v. The
-// image's pixel is all its channels.
-template <class Row, int P, class T, class Weights, class Out>
-void depthwise_lines(const Image<T>& image, int64_t pixels, const Weights& weights, const Out& out,
-                     Ending<T> ending) noexcept {
-  const Axis& x = image.x;
-  const int64_t channels = image.pixel, line_work = most(1, channels * image.taps() * x.grid);
-  if (pixels == 0) return;
-  parallel_for(pixels / x.grid, most(1, (int64_t{1} << 18) / line_work), [&](int64_t begin, int64_t end) {
-    for (int64_t line = begin; line < end; ++line) {
-      auto place = image.place(line * x.grid);
-      T* const to = out.row(line * x.grid);
-      const int64_t apart = x.grid > 1 ? out.row(line * x.grid + 1) - to : 0;
-      for (int64_t j = 0; j < x.grid;) {
-        auto last = place;
-        last.x += (P - 1) * x.stride;
-        const bool tile = j + P <= x.grid && image.row_inside(place) && image.row_inside(last);
-        if (tile) {
-          depthwise_pixels<Row, P>(image, place, weights, to + j * apart, apart);
-        } else {
-          depthwise_pixels<Row, 1>(image, place, weights, to + j * apart, apart);
-        }
-        const int64_t count = tile ? P : 1;
-        if (!ending.nothing()) {
-          T* rows[P];
-          for (int64_t k = 0; k < count; ++k) rows[k] = to + (j + k) * apart;
-          end_block(ending, rows, count, channels);
-        }
-        j += count;
-        place.j += count;
-        place.x += count * x.stride;
-        place.offset += count * x.stride * channels;
-      }
-    }
-  });
-}
-
-template <class T, class Weights, class Out>
-void depthwise_apply(const Image<T>& image, int64_t pixels, const Weights& weights, const Out& out,
-                     Ending<T> ending) noexcept {
-  const Axis& x = image.x;
-  if (x.taps == 3 && x.stride == 1 && x.step == 1) {
-    depthwise_lines<DepthRow<3, 1, false>, 6>(image, pixels, weights, out, ending);
-  } else if (x.taps == 3 && x.stride == 1 && x.step == -1) {
-    depthwise_lines<DepthRow<3, 1, true>, 6>(image, pixels, weights, out, ending);
-  } else if (x.taps == 3 && x.stride == 2 && x.step == 1) {
-    depthwise_lines<DepthRow<3, 2, false>, 4>(image, pixels, weights, out, ending);
-  } else if (x.taps == 5 && x.stride == 1 && x.step == 1) {
-    depthwise_lines<DepthRow<5, 1, false>, 6>(image, pixels, weights, out, ending);
-  } else if (x.taps == 5 && x.stride == 1 && x.step == -1) {
-    depthwise_lines<DepthRow<5, 1, true>, 6>(image, pixels, weights, out, ending);
-  } else {
-    depthwise_lines<DepthRow<0, 0, false>, 4>(image, pixels, weights, out, ending);
-  }
-}
+};
 
 // sum[v * apart], v < N: chains that go on over `pixels` pixels of a row. x: the first pixel's first tap.
 template <int N, int V, bool kWhole, class T>
