@@ -11,6 +11,9 @@
 
 namespace ckeras::cuda {
 
+// Halves after a row of a panel in shared memory: eight rows then lie in different banks.
+inline constexpr int kPad = 8;
+
 // c += a b in float32. Half: of ops/storage.h.
 template <class S>
 __device__ void multiply_add(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
@@ -72,6 +75,33 @@ __device__ void load_matrices(uint32_t (&r)[4], const uint16_t* row) {
     }
     r[i] = static_cast<uint32_t>(pair[1]) << 16 | pair[0];
   }
+#endif
+}
+
+// Four 8 x 8 matrices of a panel in shared memory, from its own index i and depth k on: in the order of an a (kLeft),
+// or of two b side by side. kDeep: a row of the panel, `step` halves after the one before, is one of i and lies along
+// k; else it is one of k.
+template <bool kDeep, bool kLeft>
+__device__ void load_square(uint32_t (&r)[4], const uint16_t* panel, int step, int i, int k) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp, matrix = lane / 8, line = lane % 8;
+  i += (kLeft ? matrix % 2 : matrix / 2) * 8;
+  k += (kLeft ? matrix / 2 : matrix % 2) * 8;
+  load_matrices<!kDeep>(r, panel + (kDeep ? (i + line) * step + k : (k + line) * step + i));
+}
+
+// Two numbers as halves in a register.
+template <class S>
+__device__ uint32_t pack(float low, float high) {
+#if defined(__CUDA_ARCH__)
+  uint32_t r;
+  if constexpr (__is_same(S, Half<BF16Bits>)) {
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
+  } else {
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
+  }
+  return r;
+#else
+  return static_cast<uint32_t>(S::put(high)) << 16 | S::put(low);
 #endif
 }
 

@@ -15,7 +15,6 @@
 namespace ckeras::cuda {
 
 inline constexpr int kSide = 128, kPanelDepth = 32, kWarps = 8, kStages = 3;
-inline constexpr int kPad = 8;  // halves after a row of a panel: rows eight apart lie in different banks
 inline constexpr int kWarpColumns = 32;
 
 // An array of `size` rows (or columns) by `depth`, with `step` halves from row to row.
@@ -81,13 +80,9 @@ struct Panel {
       copy_async(to + r * kStep + column(), from != nullptr ? from : o.base, from != nullptr);
     }
   }
-  // Four 8 x 8 matrices from (i, k) on, in the order of mma's a, or of two b side by side.
   template <bool kLeft>
   static __device__ void read(uint32_t (&r)[4], const uint16_t* from, int i, int k) {
-    const int lane = static_cast<int>(threadIdx.x) % kWarp, matrix = lane / 8, line = lane % 8;
-    i += (kLeft ? matrix % 2 : matrix / 2) * 8;
-    k += (kLeft ? matrix / 2 : matrix % 2) * 8;
-    load_matrices<!O::kDeep>(r, from + (O::kDeep ? (i + line) * kStep + k : (k + line) * kStep + i));
+    load_square<O::kDeep, kLeft>(r, from, kStep, i, k);
   }
 };
 

@@ -3,6 +3,7 @@
 #include "ops/attention/attention.h"
 
 #include "ops/attention/block.h"
+#include "ops/attention/widened.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
@@ -255,12 +256,22 @@ CKERAS_INLINE void with_way(const Call& call, const F& f) {
 }
 template <template <class> class Way>
 void run(const Call& call) noexcept {
+  if (is_half(call.in[0])) {
+    const Widened widened(call);
+    widened.read_inputs();
+    run<Way>(widened.call);
+    return widened.write_outputs();
+  }
   with_way<Way>(call, [&](const auto& way) {
     way.runs().run(call.workspace, [&](int64_t piece, void* workspace) { way.run(piece, workspace); });
   });
 }
 template <template <class> class Way>
 int64_t bytes(const Call& call) noexcept {
+  if (is_half(call.in[0])) {
+    const Widened widened(call);
+    return widened.bytes + bytes<Way>(widened.call);
+  }
   int64_t out = 0;
   with_way<Way>(call, [&](const auto& way) { out = way.runs().parts() * way.runs().bytes; });
   return out;

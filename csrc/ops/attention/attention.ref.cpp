@@ -2,12 +2,17 @@
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "gemm/reference.h"
 
 namespace ckeras::reference {
 namespace {
+
+// Of bias, maxima, sums and the gradient of all scores.
+template <class T>
+using Wide = std::conditional_t<sizeof(T) == 2, Real<float>, T>;
 
 template <class T>
 double at(const View& view, int64_t i) {
@@ -64,7 +69,7 @@ void logits(const Call& call, const Shape& shape, int64_t b, int64_t n, int64_t 
   for (int64_t s = 0; s < shape.keys; ++s) {
     c[s] = shape.scale * dot<T>(call.in[0], shape.query(b, n, t), call.in[1], shape.key(b, n, s), shape.depth);
     if (shape.cap != 0) c[s] = shape.cap * std::tanh(c[s] / shape.cap);
-    l[s] = c[s] + (shape.bias ? at<T>(*shape.bias, Shape::place(*shape.bias, b, n, t, s)) : 0);
+    l[s] = c[s] + (shape.bias ? at<Wide<T>>(*shape.bias, Shape::place(*shape.bias, b, n, t, s)) : 0);
     if (shape.hidden(b, n, t, s)) l[s] = least;
   }
 }
@@ -88,8 +93,8 @@ void attention(const Call& call) noexcept {
       double top = -std::numeric_limits<double>::infinity(), total = 0;
       for (double x : l) top = x > top || std::isnan(x) ? x : top;
       for (double x : l) total += std::exp(x - top);
-      call.out[1].as<T>()[row].set(top);
-      call.out[2].as<T>()[row].set(total);
+      call.out[1].as<Wide<T>>()[row].set(top);
+      call.out[2].as<Wide<T>>()[row].set(total);
       for (int64_t h = 0; h < shape.depth; ++h) {
         double y = 0;
         for (int64_t s = 0; s < shape.keys; ++s) {
@@ -113,11 +118,11 @@ void attention_grad(const Call& call) noexcept {
       const double shift = dot<T>(call.in[3], query, call.in[4], query, shape.depth);
       for (int64_t s = 0; s < shape.keys; ++s) {
         const int64_t key = shape.key(b, n, s);
-        const double p = std::exp(l[s] - at<T>(call.in[5], row)) / at<T>(call.in[6], row);
+        const double p = std::exp(l[s] - at<Wide<T>>(call.in[5], row)) / at<Wide<T>>(call.in[6], row);
         const double across = dot<T>(call.in[4], query, call.in[2], key, shape.depth) - shift;
         const double dl = shape.hidden(b, n, t, s) ? 0 : p * across;
         const double slope = shape.cap != 0 ? 1 - c[s] / shape.cap * (c[s] / shape.cap) : 1;
-        if (call.n_out == 4) call.out[3].as<T>()[row * shape.keys + s].set(dl);
+        if (call.n_out == 4) call.out[3].as<Wide<T>>()[row * shape.keys + s].set(dl);
         for (int64_t h = 0; h < shape.depth; ++h) {
           dv[key + h] += p * at<T>(call.in[4], query + h);
           dq[query + h] += dl * slope * shape.scale * at<T>(call.in[1], key + h);

@@ -27,21 +27,23 @@ const Case kCases[] = {
 }  // namespace
 
 int main() {
-  for (DType dtype : {DType::F32, DType::F64}) {
-    const double rounding = dtype == DType::F64 ? 0x1p-52 : 0x1p-23;
+  for (DType dtype : kFloats) {
+    const bool half = size_of(dtype) == 2;
+    const DType wide = half ? DType::F32 : dtype;
+    const double rounding = dtype == DType::F64 ? 0x1p-52 : 0x1p-23, once = half ? epsilon(dtype) : 0;
     for (const Case& c : kCases) {
       const Shape queries = {c.batch, c.queries, c.heads, c.depth}, keys = {c.batch, c.keys, c.groups, c.depth};
       const Shape rows = {c.batch, c.heads, c.queries};
       const Array q = random_array(dtype, queries, 1), k = random_array(dtype, keys, 2);
       const Array v = random_array(dtype, keys, 3), dy = random_array(dtype, queries, 4);
       std::vector<Array> more;
-      if (!c.bias.empty()) more.push_back(random_array(dtype, c.bias, 5));
+      if (!c.bias.empty()) more.push_back(random_array(wide, c.bias, 5));
       if (!c.mask.empty()) more.push_back(sample(DType::Bool, c.mask, 6));
       Attributes attributes{{c.causal, !c.bias.empty(), !c.mask.empty()}, {0.5, c.cap}};
       std::vector<const Array*> in = {&q, &k, &v};
       for (const Array& a : more) in.push_back(&a);
-      const std::vector<Out> outs = {{dtype, queries}, {dtype, rows}, {dtype, rows}};
-      check_kernel("attention", in, outs, attributes, {256 * rounding, 64 * rounding});
+      const std::vector<Out> outs = {{dtype, queries}, {wide, rows}, {wide, rows}};
+      check_kernel("attention", in, outs, attributes, {256 * rounding + once, 64 * rounding});
 
       const Outcome forward = run(cpu::Isa::Reference, "attention", in, outs, attributes);
       in = {&q, &k, &v, &forward.out[0], &dy, &forward.out[1], &forward.out[2]};
@@ -49,8 +51,8 @@ int main() {
       for (bool wants_bias : {false, !c.bias.empty()}) {
         attributes.ints = {c.causal, !c.bias.empty(), !c.mask.empty(), wants_bias};
         std::vector<Out> grads = {{dtype, queries}, {dtype, keys}, {dtype, keys}};
-        if (wants_bias) grads.push_back({dtype, {c.batch, c.heads, c.queries, c.keys}});
-        check_kernel("attention_grad", in, grads, attributes, {1024 * rounding, 1024 * rounding});
+        if (wants_bias) grads.push_back({wide, {c.batch, c.heads, c.queries, c.keys}});
+        check_kernel("attention_grad", in, grads, attributes, {1024 * rounding + once, 1024 * rounding});
       }
     }
   }

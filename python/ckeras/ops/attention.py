@@ -6,7 +6,7 @@ from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.settings import is_flash_attention_enabled
 from ckeras._core.symbolic import public_op
 from ckeras.ops._common import as_dtype, check_float, operand, promote
-from ckeras.ops.attention_kernels import attention_p, composed
+from ckeras.ops.attention_kernels import attention_p, composed, wide_dtype
 from ckeras.ops.shape import to_shape
 
 __all__ = ["dot_product_attention"]
@@ -74,9 +74,6 @@ def _spread(op, name, t, scores):
 
 
 def _in_one_kernel(q, k, v, bias, mask, causal, scale, cap):
-    dtype = q.dtype
-    if dtype in ("float16", "bfloat16"):
-        q, k, v = (as_dtype(x, "float32") for x in (q, k, v))
-    extras = ([] if bias is None else [as_dtype(bias, q.dtype)]) + ([] if mask is None else [mask])
+    extras = ([] if bias is None else [as_dtype(bias, wide_dtype(q.dtype))]) + ([] if mask is None else [mask])
     flags = {"causal": causal, "bias": bias is not None, "mask": mask is not None}
-    return as_dtype(attention_p.bind(q, k, v, *extras, **flags, scale=scale, cap=cap)[0], dtype)
+    return attention_p.bind(q, k, v, *extras, **flags, scale=scale, cap=cap)[0]

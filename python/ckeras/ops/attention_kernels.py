@@ -1,6 +1,7 @@
 """Records of attention and attention_grad: softmax(scores) value in one kernel each way, without the scores in memory.
 
-All of them take q [B, T, N, H], k and v [B, S, K, H], and a bias and a mask of rank 4.
+All of them take q [B, T, N, H], k and v [B, S, K, H], and a bias and a mask of rank 4. Beside halves the bias, what is
+kept of the rows, and the gradient of all scores are float32.
 """
 
 from ckeras._core import hooks
@@ -18,13 +19,18 @@ from ckeras.ops.shape import broadcast_to, permute, repeat
 __all__ = []
 
 
+def wide_dtype(dtype):
+    """That of bias and scores."""
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
 def composed(q, k, v, bias, mask, causal, scale, cap):
     """The same of other ops, through the scores: what `flash_attention=False` runs, and what second derivatives use."""
     if q.shape[2] != k.shape[2]:
         times = q.shape[2] // k.shape[2]
         k, v = repeat(k, times, axis=2), repeat(v, times, axis=2)
     q, k, v = permute(q, (0, 2, 1, 3)), permute(k, (0, 2, 3, 1)), permute(v, (0, 2, 1, 3))
-    wide = "float32" if q.dtype in ("float16", "bfloat16") else q.dtype
+    wide = wide_dtype(q.dtype)
     logits = as_dtype(matmul(q, k), wide) * scale
     if cap:
         logits = cap * tanh(logits / cap)
@@ -46,7 +52,8 @@ def _extras(args, bias, mask):
 
 def _spec(q, k, v, *extras, causal, bias, mask, scale, cap):
     rows = (q.shape[0], q.shape[2], q.shape[1])
-    return [(q.shape, q.dtype), (rows, q.dtype), (rows, q.dtype)]
+    wide = wide_dtype(q.dtype)
+    return [(q.shape, q.dtype), (rows, wide), (rows, wide)]
 
 
 def _pack(*args, causal, bias, mask, scale, cap):
@@ -67,7 +74,7 @@ def _vjp(ctx, g, *unused):
 def _grad_spec(q, k, v, *rest, causal, bias, mask, scale, cap, wants_bias):
     outs = [(x.shape, x.dtype) for x in (q, k, v)]
     scores = (q.shape[0], q.shape[2], q.shape[1], k.shape[1])
-    return [*outs, (scores, q.dtype)] if wants_bias else outs
+    return [*outs, (scores, wide_dtype(q.dtype))] if wants_bias else outs
 
 
 def _grad_pack(*args, causal, bias, mask, scale, cap, wants_bias):
