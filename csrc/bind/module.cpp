@@ -9,6 +9,7 @@
 #include "bind/cell.h"
 #include "bind/convert.h"
 #include "bind/errors.h"
+#include "bind/linalg.h"
 #include "bind/program.h"
 #include "bind/quick.h"
 #include "bind/run.h"
@@ -63,6 +64,7 @@ PYBIND11_MODULE(_engine, module) {
   bind_run(module);
   bind_quick(module);
   bind_program(module);
+  bind_linalg(module);
 
   module.def("op_table", op_table,
              "One dict a primitive, in the order of op ids: name, kind, arity (-1: not elementwise), dtypes (codes), "

@@ -1,9 +1,14 @@
-"""Hosted: a primitive that NumPy computes. A program calls back into Python for it; shapes are known beforehand."""
+"""Primitives computed on the host, by NumPy or by kernels of csrc/ops/linalg.
+
+A program calls back into Python for them; shapes are known beforehand.
+"""
 
 import numpy as np
 
+from ckeras import _engine
 from ckeras._core import hooks
-from ckeras._core.dtypes import numpy_dtype
+from ckeras._core.dtypes import CODES, numpy_dtype
+from ckeras._core.errors import DataError
 from ckeras._core.primitive import Primitive
 from ckeras._core.tensor import Tensor, from_numpy
 
@@ -50,3 +55,29 @@ class Hosted(Primitive):
                 raise RuntimeError(f"[{self.name}] computed shape {np.shape(result)} where {tuple(shape)} was expected")
             outs.append(from_numpy(np.asarray(result, numpy_dtype(dtype)), copy=False))
         return tuple(outs)
+
+
+def _no_ints(**attrs):
+    return ()
+
+
+class Native(Hosted):
+    """A hosted primitive that the kernel of its name in csrc/ops/linalg/linalg.h computes, on the processor.
+
+    `ints(**attrs)` gives the kernel's integers and `failure(**attrs)` the text of the `DataError` for matrices that it
+    refuses.
+    """
+
+    def __init__(self, name, spec, vjp=None, doc="", multi=False, ints=_no_ints, failure=None):
+        super().__init__(name, spec, None, vjp, doc, multi)
+        self.ints = ints
+        self.failure = failure
+
+    def _call(self, values, attrs, specs):
+        arrays = tuple([from_numpy(v, copy=False)._array for v in values])
+        outs = tuple([(tuple(shape), CODES[dtype]) for shape, dtype in specs])
+        try:
+            made = _engine.linalg(self.name, arrays, outs, self.ints(**attrs))
+        except _engine.Fault:
+            raise DataError(self.failure(**attrs)) from None
+        return tuple([Tensor(a, shape, dtype) for a, (shape, dtype) in zip(made, specs)])

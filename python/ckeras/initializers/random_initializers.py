@@ -223,7 +223,8 @@ class Orthogonal(RandomInitializer):
             raise ValueError(f"[Orthogonal] expected a shape of rank 2 or more, got {shape}")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         tall = (max(rows, columns), min(rows, columns))
-        q, r = np.linalg.qr(random.normal(tall, dtype="float32", seed=self._stream()).numpy().astype("float64"))
+        draw = random.normal(tall, dtype="float32", seed=self._stream())
+        q, r = [x.numpy() for x in ops.qr(ops.cast(draw, "float64"))]
         q = q * np.sign(np.diag(r))  # makes the matrix a uniform draw, and unique
         q = q.T if rows < columns else q
         return ops.convert_to_tensor(self.gain * q.reshape(shape), dtypes.standardize(dtype))

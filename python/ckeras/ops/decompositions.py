@@ -1,14 +1,14 @@
 """Matrix decompositions: Cholesky, QR, singular values, eigenvalues.
 
-LAPACK computes them, through NumPy. A derivative that a decomposition does not have (equal singular values, equal
-eigenvalues) counts as zero, which is right for what does not depend on the choice of vectors. Leading dimensions are
-batches.
+Kernels of csrc/ops/linalg compute them; of matrices that are not symmetric, eigenvalues are LAPACK's, through NumPy. A
+derivative that a decomposition does not have (equal singular values, equal eigenvalues) counts as zero, which is right
+for what does not depend on the choice of vectors. Leading dimensions are batches.
 """
 
 import numpy as np
 
 from ckeras._core.errors import ArgumentError, DataError, GradientError
-from ckeras._core.host import Hosted
+from ckeras._core.host import Hosted, Native
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import scalar
 from ckeras.ops._common import as_dtype
@@ -52,13 +52,6 @@ def _converged(op, fn, *args, **kwargs):
 # ---- Cholesky
 
 
-def _cholesky(x):
-    try:
-        return np.linalg.cholesky(x)
-    except np.linalg.LinAlgError:
-        raise DataError("[cholesky] a matrix is not positive definite") from None
-
-
 def _cholesky_vjp(ctx, g):
     # I. Murray, "Differentiation of the Cholesky decomposition", 2016.
     root = ctx.outputs[0]
@@ -68,8 +61,12 @@ def _cholesky_vjp(ctx, g):
     return (_halved_sum(turned(solve_triangular_p.bind(turned(root), turned(left), lower=False))),)
 
 
-cholesky_p = Hosted(
-    "cholesky", lambda x: (x.shape, x.dtype), _cholesky, _cholesky_vjp, "L, lower, of symmetric x[..., n, n] = L L^T"
+cholesky_p = Native(
+    "cholesky",
+    lambda x: (x.shape, x.dtype),
+    _cholesky_vjp,
+    "L, lower, of the mean L L^T of x[..., n, n] and its transpose",
+    failure=lambda: "[cholesky] a matrix is not positive definite",
 )
 
 
@@ -85,7 +82,7 @@ def cholesky(x, upper=False):
            [0., 3.]], dtype=float32)
     """
     x, dtype = matrices("cholesky", x, True)
-    root = cholesky_p.bind(_halved_sum(x))
+    root = cholesky_p.bind(x)
     return as_dtype(turned(root) if upper else root, dtype)
 
 
@@ -174,10 +171,9 @@ def _qr_vjp(ctx, gq, gr):
     return (head if rest is None else concatenate([head, rest], axis=-1),)
 
 
-qr_p = Hosted(
+qr_p = Native(
     "qr",
     _qr_spec,
-    lambda x, mode: np.linalg.qr(x, mode),
     _qr_vjp,
     "x[..., m, n] = Q R, Q of orthonormal columns, R upper triangular",
     multi=True,

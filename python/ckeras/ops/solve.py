@@ -1,14 +1,15 @@
 """Systems of linear equations, inverses and determinants.
 
-LAPACK computes them, through NumPy; their derivatives are compositions of themselves (M. B. Giles, "Collected matrix
-derivative results for forward and reverse mode algorithmic differentiation", 2008). Leading dimensions are batches.
+Kernels of csrc/ops/linalg compute them; their derivatives are compositions of themselves (M. B. Giles, "Collected
+matrix derivative results for forward and reverse mode algorithmic differentiation", 2008). Leading dimensions are
+batches.
 """
 
 import numpy as np
 
 from ckeras._core import dtypes
 from ckeras._core.errors import DataError, ShapeError
-from ckeras._core.host import Hosted
+from ckeras._core.host import Hosted, Native
 from ckeras._core.primitive import broadcast_shapes
 from ckeras._core.symbolic import public_op
 from ckeras.ops._common import as_dtype, float_operand, promote
@@ -60,41 +61,23 @@ def scaled(g, x):
 # ---- solving
 
 
-def _solve(a, b, op):
-    try:
-        return np.linalg.solve(a, b)
-    except np.linalg.LinAlgError:
-        raise DataError(f"[{op}] a matrix is singular; ops.pinv and ops.lstsq take such matrices too") from None
-
-
 def _solve_vjp(ctx, g):
     a, _ = ctx.inputs
     gb = solve_p.bind(turned(a), g, op=ctx.attrs["op"])
     return -matmul(gb, turned(ctx.outputs[0])) if ctx.needs[0] else None, gb
 
 
-solve_p = Hosted(
+solve_p = Native(
     "solve",
     lambda a, b, op: (b.shape, b.dtype),
-    _solve,
     _solve_vjp,
     "x of a[..., n, n] x = b[..., n, k]",
+    failure=lambda op: f"[{op}] a matrix is singular; ops.pinv and ops.lstsq take such matrices too",
 )
 
 
 def _triangle(a, lower):
     return tril(a) if lower else triu(a)
-
-
-def _solve_triangular(a, b, lower):
-    out = np.array(b)
-    n = a.shape[-1]
-    with np.errstate(all="ignore"):
-        for i in range(n) if lower else range(n - 1, -1, -1):  # substitution, one row at a time
-            known = slice(0, i) if lower else slice(i + 1, n)
-            rest = a[..., i : i + 1, known] @ out[..., known, :]
-            out[..., i : i + 1, :] = (out[..., i : i + 1, :] - rest) / a[..., i : i + 1, i : i + 1]
-    return out
 
 
 def _solve_triangular_vjp(ctx, g):
@@ -104,12 +87,12 @@ def _solve_triangular_vjp(ctx, g):
     return ga, gb
 
 
-solve_triangular_p = Hosted(
+solve_triangular_p = Native(
     "solve_triangular",
     lambda a, b, lower: (b.shape, b.dtype),
-    _solve_triangular,
     _solve_triangular_vjp,
     "x of a[..., n, n] x = b[..., n, k], a one triangle; a zero on the diagonal gives infinities or NaN",
+    ints=lambda lower: (int(lower),),
 )
 
 
@@ -186,11 +169,10 @@ def _det_vjp(ctx, g):
     return (scaled(g * ctx.outputs[0], turned(_inverse(x, "the derivative of det"))),)
 
 
-det_p = Hosted("det", lambda x: (x.shape[:-2], x.dtype), np.linalg.det, _det_vjp, "the determinant of x[..., n, n]")
-slogdet_p = Hosted(
+det_p = Native("det", lambda x: (x.shape[:-2], x.dtype), _det_vjp, "the determinant of x[..., n, n]")
+slogdet_p = Native(
     "slogdet",
     lambda x: [(x.shape[:-2], x.dtype)] * 2,
-    np.linalg.slogdet,
     lambda ctx, g_sign, g: (scaled(g, turned(_inverse(ctx.inputs[0], "the derivative of slogdet"))),),
     "the sign and the logarithm of the size of the determinant of x[..., n, n]",
     multi=True,
@@ -300,22 +282,6 @@ def matrix_rank(x, tol=None):
 # ---- LU
 
 
-def _lu_factor(x):
-    lu = x.reshape(-1, *x.shape[-2:]).copy()
-    n = min(x.shape[-2:])
-    pivots = np.zeros((len(lu), n), "int32")
-    each = np.arange(len(lu))
-    for k in range(n):  # one column at a time, the largest of the rest as pivot
-        p = k + np.abs(lu[:, k:, k]).argmax(1) if len(lu) else each
-        pivots[:, k] = p
-        top, low = lu[each, k].copy(), lu[each, p].copy()
-        lu[each, p], lu[each, k] = top, low
-        pivot = lu[:, k, k, None]
-        lu[:, k + 1 :, k] = np.divide(lu[:, k + 1 :, k], pivot, out=lu[:, k + 1 :, k].copy(), where=pivot != 0)
-        lu[:, k + 1 :, k + 1 :] -= lu[:, k + 1 :, k, None] * lu[:, None, k, k + 1 :]
-    return lu.reshape(x.shape), pivots.reshape(*x.shape[:-2], n)
-
-
 def _permutation(pivots, n):
     """The matrices that undo the exchanges of rows."""
     flat = pivots.reshape(-1, pivots.shape[-1])
@@ -348,10 +314,9 @@ def _lu_vjp(ctx, g, _):
     return (matmul(as_dtype(permutation_p.bind(pivots, n=n), x.dtype), both),)
 
 
-lu_factor_p = Hosted(
+lu_factor_p = Native(
     "lu_factor",
     lambda x: [(x.shape, x.dtype), ((*x.shape[:-2], min(x.shape[-2:])), "int32")],
-    _lu_factor,
     _lu_vjp,
     "x[..., m, n] = P L U: L (ones on its diagonal) and U in one, and the exchanges of rows",
     multi=True,

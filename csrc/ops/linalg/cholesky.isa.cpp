@@ -1,0 +1,65 @@
+#include "ops/linalg/linalg.h"
+#include "ops/linalg/product.h"
+#include "ops/linalg/room.h"
+#include "ops/linalg/vectors.h"
+
+namespace ckeras::CKERAS_ISA {
+namespace {
+
+// Rows of U = L^T: a block of them, then what they take from the rest.
+template <class T>
+struct Cholesky {
+  int64_t count, n, work;
+
+  explicit Cholesky(const Call& call) noexcept
+      : count(matrices_of(call.in[0])), n(rows_of(call.in[0])), work(n * n * n / 3) {}
+
+  struct Buffers {
+    T* u;
+    Buffers(Room& room, const Cholesky& s) noexcept : u(room.take<T>(s.n * s.n)) {}
+  };
+
+  // The number of the first row that has no root, or n.
+  int64_t factor(T* u) const noexcept {
+    for (int64_t first = 0; first < n; first += kSolverBlock) {
+      const int64_t last = least(n, first + kSolverBlock);
+      for (int64_t i = first; i < last; ++i) {
+        T* const row = u + i * n;
+        if (!(row[i] > 0)) return i;
+        const T root = __builtin_sqrt(row[i]);
+        divide(row + i, root, n - i);
+        row[i] = root;
+        for (int64_t j = i + 1; j < last; ++j) add_scaled(u + j * n + j, -row[j], row + j, n - j);
+      }
+      const Matrix<T> rest{u + first * n + last, n, false};
+      multiply_into(Into::Subtract, n - last, n - last, last - first, rest, rest, u + last * n + last, n, true);
+    }
+    return n;
+  }
+
+  void run(const Call& call, int64_t index, const Buffers& at) const noexcept {
+    using V = VecOf<T>;
+    const T* const x = call.in[0].as<const T>() + index * n * n;
+    T* const out = call.out[0].as<T>() + index * n * n;
+    turn(x, n, n, n, at.u, n);
+    const V half(T(0.5));
+    for (int64_t i = 0; i < n; ++i) {
+      T* const row = at.u + i * n;
+      const T* const other = x + i * n;
+      for_lanes<V::kLanes>(n, [&](int64_t j, int64_t left) {
+        (V::load(row + j, left) * half + V::load(other + j, left) * half).store(row + j, left);
+      });
+    }
+    const int64_t failed = factor(at.u);
+    if (failed < n) return report(call, kNotDefinite, failed, n);
+    turn(at.u, n, n, n, out, n);
+    for (int64_t i = 0; i < n; ++i) fill(out + i * n + i + 1, T{0}, n - i - 1);
+  }
+};
+
+}  // namespace
+
+extern const Kernel linalg_cholesky;
+constinit const Kernel linalg_cholesky = Solvers<Cholesky>::kernel();
+
+}  // namespace ckeras::CKERAS_ISA

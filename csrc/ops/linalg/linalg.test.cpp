@@ -1,0 +1,206 @@
+// The decompositions multiplied out again, on every instruction set of this machine; bits equal on all that fuse
+// multiply-adds. Sizes lie around the blocks' and the vectors'. Python's tests bring the hard matrices.
+#include "ops/linalg/linalg.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "cpu/denormals.h"
+#include "cpu/isa.h"
+#include "ops/linalg/table.h"
+#include "ops/testing.h"
+
+namespace ckeras {
+namespace {
+
+using testing::Array;
+using testing::Out;
+using testing::Shape;
+
+struct Result {
+  std::vector<Array> out;
+  Fault fault;
+};
+
+Result run(cpu::Isa isa, const char* name, const std::vector<const Array*>& in, const std::vector<Out>& outs,
+           const std::vector<int64_t>& ints = {}) {
+  const Kernel* kernel = find_linalg(linalg_for(isa), name)->kernel;
+  Result result;
+  std::vector<View> views, out_views;
+  for (const Array* a : in) views.push_back(a->view);
+  result.out.reserve(outs.size());
+  for (const Out& o : outs) {
+    result.out.emplace_back(o.dtype, o.shape);
+    std::fill(result.out.back().bytes.begin(), result.out.back().bytes.end(), '\xff');
+    out_views.push_back(result.out.back().view);
+  }
+  Call call{views.data(), out_views.data(), static_cast<int32_t>(in.size()),   static_cast<int32_t>(outs.size()),
+            ints.data(),  nullptr,          static_cast<int32_t>(ints.size()), 0,
+            nullptr,      &result.fault};
+  const int64_t bytes = kernel->workspace(call);
+  std::vector<char> memory(bytes + 64, '\xff');
+  call.workspace = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) / 64 * 64);
+  const cpu::FlushDenormals flush;
+  kernel->run(call);
+  return result;
+}
+
+double at(const Array& a, int64_t columns, int64_t i, int64_t j) { return a.at(i * columns + j); }
+
+// The largest difference of a b and c; all [m, k] [k, n] [m, n] in the first matrix of the batch.
+double difference(const Array& a, const Array& b, const Array& c, int64_t m, int64_t k, int64_t n) {
+  double worst = 0;
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t j = 0; j < n; ++j) {
+      double sum = 0;
+      for (int64_t p = 0; p < k; ++p) sum += at(a, k, i, p) * at(b, n, p, j);
+      worst = std::max(worst, std::abs(sum - at(c, n, i, j)));
+    }
+  }
+  return worst;
+}
+
+double roundoff(DType dtype) { return dtype == DType::F32 ? 6e-8 : 1.2e-16; }
+
+bool fuses(cpu::Isa isa) { return isa != cpu::Isa::Baseline; }
+
+// The first instruction set that fuses says what the others must give.
+struct Bits {
+  std::map<std::string, std::vector<char>> seen;
+
+  void check(cpu::Isa isa, const std::string& what, const Result& result) {
+    if (!fuses(isa)) return;
+    std::vector<char> bytes;
+    for (const Array& a : result.out) bytes.insert(bytes.end(), a.bytes.begin(), a.bytes.end());
+    const auto [place, first] = seen.emplace(what, bytes);
+    if (!first && place->second != bytes) {
+      std::cerr << what << '\n';
+      CHECK(!"bits differ");
+    }
+  }
+};
+
+constexpr int64_t kSizes[] = {0, 1, 2, 3, 4, 8, 15, 17, 31, 32, 33, 64, 65, 100, 131};
+
+void test_square(cpu::Isa isa, DType dtype, Bits& bits) {
+  for (const int64_t n : kSizes) {
+    const std::string size = std::to_string(n) + (dtype == DType::F32 ? " f32" : " f64");
+    const Array x = testing::sample(dtype, {n, n}, 1);
+    Array definite = x;
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t j = 0; j < n; ++j) definite.set(i * n + j, at(x, n, i, j) + at(x, n, j, i) + (i == j ? 8.0 * n : 0));
+    }
+    const double bound = 40 * roundoff(dtype) * static_cast<double>(n + 1) * static_cast<double>(n + 1);
+
+    const Result root = run(isa, "cholesky", {&definite}, {{dtype, {n, n}}});
+    Array turned = root.out[0];
+    for (int64_t i = 0; i < n * n; ++i) turned.set(i, at(root.out[0], n, i % n, i / n));
+    CHECK_NEAR(difference(root.out[0], turned, definite, n, n, n), 0, bound);
+    bits.check(isa, "cholesky " + size, root);
+
+    for (const int64_t k : {int64_t{0}, int64_t{1}, int64_t{9}}) {
+      const Array right = testing::sample(dtype, {n, k}, 2);
+      const Result solved = run(isa, "solve", {&definite, &right}, {{dtype, {n, k}}});
+      CHECK_EQ(solved.fault.code, 0);
+      CHECK_NEAR(difference(definite, solved.out[0], right, n, n, k), 0, bound);
+      bits.check(isa, "solve " + std::to_string(k) + " " + size, solved);
+      for (const int64_t lower : {0, 1}) {
+        const Result half = run(isa, "solve_triangular", {&definite, &right}, {{dtype, {n, k}}}, {lower});
+        Array triangle = definite;
+        for (int64_t i = 0; i < n; ++i) {
+          for (int64_t j = 0; j < n; ++j) {
+            if (lower ? j > i : j < i) triangle.set(i * n + j, 0);
+          }
+        }
+        CHECK_NEAR(difference(triangle, half.out[0], right, n, n, k), 0, bound);
+        bits.check(isa, "triangle " + std::to_string(lower) + " " + std::to_string(k) + " " + size, half);
+      }
+    }
+    bits.check(isa, "det " + size, run(isa, "det", {&x}, {{dtype, {}}}));
+    bits.check(isa, "slogdet " + size, run(isa, "slogdet", {&x}, {{dtype, {}}, {dtype, {}}}));
+  }
+}
+
+void test_any(cpu::Isa isa, DType dtype, Bits& bits) {
+  for (const int64_t m : kSizes) {
+    for (const int64_t n : kSizes) {
+      const std::string size = std::to_string(m) + " " + std::to_string(n) + (dtype == DType::F32 ? " f32" : " f64");
+      const int64_t k = std::min(m, n);
+      const Array x = testing::sample(dtype, {m, n}, 3);
+      const double bound = 20 * roundoff(dtype) * static_cast<double>(m + n + 1);
+      for (const int64_t columns : {k, m}) {
+        const Result qr = run(isa, "qr", {&x}, {{dtype, {m, columns}}, {dtype, {columns, n}}});
+        CHECK_NEAR(difference(qr.out[0], qr.out[1], x, m, columns, n), 0, bound);
+        bits.check(isa, "qr " + std::to_string(columns) + " of " + size, qr);
+      }
+      const Result lu = run(isa, "lu_factor", {&x}, {{dtype, {m, n}}, {DType::I32, {k}}});
+      Array low(dtype, {m, k}), up(dtype, {k, n}), want = x;
+      for (int64_t i = 0; i < m; ++i) {
+        for (int64_t j = 0; j < k; ++j) low.set(i * k + j, i > j ? at(lu.out[0], n, i, j) : i == j);
+      }
+      for (int64_t i = 0; i < k; ++i) {
+        for (int64_t j = 0; j < n; ++j) up.set(i * n + j, j >= i ? at(lu.out[0], n, i, j) : 0);
+        const int64_t pivot = lu.out[1].view.as<const int32_t>()[i];
+        CHECK(pivot >= i && pivot < m);
+        for (int64_t j = 0; j < n; ++j) {
+          const double kept = want.at(i * n + j);
+          want.set(i * n + j, want.at(pivot * n + j));
+          want.set(pivot * n + j, kept);
+        }
+      }
+      CHECK_NEAR(difference(low, up, want, m, k, n), 0, 4 * bound);
+      bits.check(isa, "lu " + size, lu);
+    }
+  }
+}
+
+// More matrices than one piece of work takes; the last ones have the bits of matrices alone.
+void test_batch(cpu::Isa isa) {
+  constexpr int64_t kCount = 3000, n = 4;
+  const Array one = testing::sample(DType::F64, {n, n}, 5);
+  Array many(DType::F64, {kCount, n, n});
+  for (int64_t i = 0; i < kCount * n * n; ++i) many.set(i, one.at(i % (n * n)));
+  const Result alone = run(isa, "qr", {&one}, {{DType::F64, {n, n}}, {DType::F64, {n, n}}});
+  const Result all = run(isa, "qr", {&many}, {{DType::F64, {kCount, n, n}}, {DType::F64, {kCount, n, n}}});
+  for (size_t which : {0, 1}) {
+    const size_t bytes = n * n * sizeof(double);
+    for (int64_t i = 0; i < kCount; ++i) {
+      CHECK(std::memcmp(all.out[which].bytes.data() + i * bytes, alone.out[which].bytes.data(), bytes) == 0);
+    }
+  }
+}
+
+void test_refusals(cpu::Isa isa) {
+  Array x(DType::F32, {40, 40});
+  for (int64_t i = 0; i < 40; ++i) x.set(i * 41, i == 35 ? 0 : 1);
+  const Result root = run(isa, "cholesky", {&x}, {{DType::F32, {40, 40}}});
+  CHECK_EQ(root.fault.code, kNotDefinite);
+  CHECK_EQ(root.fault.value, 35);
+  const Result solved = run(isa, "solve", {&x, &x}, {{DType::F32, {40, 40}}});
+  CHECK_EQ(solved.fault.code, kSingular);
+  CHECK_EQ(solved.fault.value, 35);
+}
+
+}  // namespace
+}  // namespace ckeras
+
+int main() {
+  using namespace ckeras;
+  Bits bits;
+  for (const cpu::Isa isa : cpu::supported_isas()) {
+    if (linalg_for(isa).empty()) continue;
+    for (const DType dtype : {DType::F32, DType::F64}) {
+      test_square(isa, dtype, bits);
+      test_any(isa, dtype, bits);
+    }
+    test_batch(isa);
+    test_refusals(isa);
+  }
+  CHECK(find_linalg(linalg(), "nothing") == nullptr);
+  return CHECK_RESULT();
+}

@@ -1,0 +1,57 @@
+#include "ops/linalg/triangular.h"
+
+#include "ops/linalg/linalg.h"
+#include "ops/linalg/room.h"
+#include "ops/linalg/vectors.h"
+
+namespace ckeras::CKERAS_ISA {
+
+template <class T>
+void substitute(Triangle triangle, const T* a, int64_t lda, int64_t n, T* x, int64_t ldx, int64_t k) noexcept {
+  const bool upper = triangle == Triangle::Upper;
+  const int64_t blocks = ceil_div(n, kSolverBlock);
+  for (int64_t block = 0; block < blocks; ++block) {
+    const int64_t first = (upper ? blocks - 1 - block : block) * kSolverBlock, last = least(n, first + kSolverBlock);
+    for (int64_t step = 0; step < last - first; ++step) {
+      const int64_t i = upper ? last - 1 - step : first + step;
+      T* const row = x + i * ldx;
+      if (triangle != Triangle::UnitLower) divide(row, a[i * lda + i], k);
+      for (int64_t j = upper ? first : i + 1; j < (upper ? i : last); ++j) {
+        add_scaled(x + j * ldx, -a[j * lda + i], row, k);
+      }
+    }
+    const int64_t begin = upper ? 0 : last, rest = upper ? first : n - last;
+    multiply_into(Into::Subtract, rest, k, last - first, {a + begin * lda + first, lda, true},
+                  {x + first * ldx, ldx, false}, x + begin * ldx, ldx);
+  }
+}
+template void substitute<float>(Triangle, const float*, int64_t, int64_t, float*, int64_t, int64_t) noexcept;
+template void substitute<double>(Triangle, const double*, int64_t, int64_t, double*, int64_t, int64_t) noexcept;
+
+namespace {
+
+template <class T>
+struct SolveTriangular {
+  int64_t count, n, k, work;
+
+  explicit SolveTriangular(const Call& call) noexcept
+      : count(matrices_of(call.out[0])), n(rows_of(call.out[0])), k(columns_of(call.out[0])), work(n * n * k / 2) {}
+
+  struct Buffers {
+    Buffers(Room&, const SolveTriangular&) noexcept {}
+  };
+
+  void run(const Call& call, int64_t index, const Buffers&) const noexcept {
+    T* const x = call.out[0].as<T>() + index * n * k;
+    __builtin_memcpy(x, call.in[1].as<const T>() + index * n * k, n * k * sizeof(T));
+    substitute(call.ints[0] ? Triangle::Lower : Triangle::Upper, call.in[0].as<const T>() + index * n * n, n, n, x, k,
+               k);
+  }
+};
+
+}  // namespace
+
+extern const Kernel linalg_solve_triangular;
+constinit const Kernel linalg_solve_triangular = Solvers<SolveTriangular>::kernel();
+
+}  // namespace ckeras::CKERAS_ISA
