@@ -26,6 +26,10 @@ def gelu_tanh(x):  # 1 + tanh(u) as 2 sigmoid(2 u), which does not cancel
     return x * sigmoid(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
 
 
+def hard_sigmoid(x):
+    return np.clip(x + 3, 0, 6) / 6
+
+
 def matmul(a, b, *rest, transpose_a=False, transpose_b=False, activation=None, residual=False):
     y = (np.swapaxes(a, -1, -2) if transpose_a else a) @ (np.swapaxes(b, -1, -2) if transpose_b else b)
     added = rest[-1] if residual else 0

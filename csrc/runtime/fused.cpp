@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <cwchar>
 
 #include "cpu/parallel.h"
 #include "runtime/fused_limits.h"
@@ -12,11 +13,24 @@ namespace {
 
 using Bytes = unsigned char;
 
+// What the first `done` bytes hold, again and again until there are `total`.
+void repeat(Bytes* to, int64_t done, int64_t total) {
+  while (done < total) {
+    const int64_t n = std::min(done, total - done);
+    std::memcpy(to + done, to, static_cast<size_t>(n));
+    done += n;
+  }
+}
+
 template <class T>
 void fill(void* to, const void* from, int64_t n) {
   T value;
   std::memcpy(&value, from, sizeof value);
-  std::fill_n(static_cast<T*>(to), n, value);
+  if constexpr (sizeof(T) == sizeof(wchar_t)) {  // the C library's is as wide as the processor's registers
+    std::wmemset(static_cast<wchar_t*>(to), static_cast<wchar_t>(value), static_cast<size_t>(n));
+  } else {
+    std::fill_n(static_cast<T*>(to), n, value);
+  }
 }
 template <class T>
 void pick(void* to, const void* from, int64_t stride, int64_t n) {
@@ -42,32 +56,43 @@ constexpr CopyRun kCopyRun[9] = {nullptr, copy_run<uint8_t>, copy_run<uint16_t>,
 
 }  // namespace
 
-// Elements begin ... begin + n - 1 of the loop, to neighbours.
-void Fused::gather(const Input& input, const void* base, int64_t begin, int64_t n, void* to) const noexcept {
+// Where elements begin ... begin + n - 1 of the loop lie as neighbours: in place, or in `to`, copied there.
+const void* Fused::gather(const Input& input, const void* base, int64_t begin, int64_t n, void* to) noexcept {
+  const Walk& walk = input.walk;
+  const int inner = walk.rank - 1;
   int64_t index[kMaxRank];
   int64_t offset = 0;
   int64_t rest = begin;
-  for (int d = rank_ - 1; d >= 0; --d) {
-    index[d] = rest % shape_[d];
-    rest /= shape_[d];
-    offset += index[d] * input.strides[d];
+  for (int d = inner; d >= 0; --d) {
+    index[d] = rest % walk.shape[d];
+    rest /= walk.shape[d];
+    offset += index[d] * walk.strides[d];
   }
-  const int inner = rank_ - 1;
-  const CopyRun copy = kCopyRun[input.size];
   const Bytes* from = static_cast<const Bytes*>(base);
+  if (walk.strides[inner] == 1 && index[inner] + n <= walk.shape[inner]) return from + offset * input.size;
+
+  const CopyRun copy = kCopyRun[input.size];
+  const int64_t row = walk.shape[inner];
   for (Bytes* at = static_cast<Bytes*>(to); n > 0;) {
-    const int64_t run = std::min(n, shape_[inner] - index[inner]);
-    copy(at, from + offset * input.size, input.strides[inner], run);
+    int64_t run = std::min(n, row - index[inner]);
+    copy(at, from + offset * input.size, walk.strides[inner], run);
+    offset += run * walk.strides[inner];
+    index[inner] += run;
+    if (run == row && inner > 0 && walk.strides[inner - 1] == 0) {  // the rows that follow are the same
+      const int64_t rows = std::min(walk.shape[inner - 1] - index[inner - 1], n / row);
+      repeat(at, row * input.size, rows * row * input.size);
+      index[inner - 1] += rows - 1;
+      run *= rows;
+    }
     at += run * input.size;
     n -= run;
-    offset += run * input.strides[inner];
-    index[inner] += run;
-    for (int d = inner; d > 0 && index[d] == shape_[d]; --d) {
-      offset += input.strides[d - 1] - shape_[d] * input.strides[d];
+    for (int d = inner; d > 0 && index[d] == walk.shape[d]; --d) {
+      offset += walk.strides[d - 1] - walk.shape[d] * walk.strides[d];
       index[d] = 0;
       ++index[d - 1];
     }
   }
+  return to;
 }
 
 // What stays the same from tile to tile, for tiles of at most `longest` elements.
@@ -78,10 +103,8 @@ void Fused::lay_out(const void* const* in, int64_t longest, FusedScratch& scratc
     if (input.access == Access::Scalar) {
       kCopyRun[input.size](slot(input.slot), in[i], 0, longest);
     } else if (input.access == Access::Pattern) {
-      for (int64_t done = 0; done < longest + input.period; done += input.period) {
-        const int64_t n = std::min(input.period, longest + input.period - done);
-        std::memcpy(slot(input.slot) + done * input.size, in[i], static_cast<size_t>(n * input.size));
-      }
+      std::memcpy(slot(input.slot), in[i], static_cast<size_t>(input.period * input.size));
+      repeat(slot(input.slot), input.period * input.size, (longest + input.period) * input.size);
     }
   }
 }
@@ -104,8 +127,7 @@ void Fused::run_tile(const void* const* in, void* const* out, int64_t first, int
         at[i] = slot(input.slot) + first % input.period * input.size;
         break;
       case Access::Gather:
-        gather(input, in[i], first, n, slot(input.slot));
-        at[i] = slot(input.slot);
+        at[i] = gather(input, in[i], first, n, slot(input.slot));
         break;
     }
   }

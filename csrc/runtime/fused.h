@@ -46,15 +46,22 @@ class Fused {
   // Where the elements of an input come from, for a tile that begins at element i of the loop:
   //   Direct    they lie there: base + i          Scalar    one value, splat once
   //   Pattern   a row that repeats, laid out once so that every tile is a window of it
-  //   Gather    any strides: copied tile by tile
+  //   Gather    any strides: copied tile by tile, unless the tile's elements are neighbours
   enum class Access : uint8_t { Direct, Scalar, Pattern, Gather };
 
+  // Dimensions that an input walks, those that it walks as one joined. Strides are elements.
+  struct Walk {
+    int rank = 0;
+    int64_t shape[kMaxRank];
+    int64_t strides[kMaxRank];
+  };
   struct Input {
     Access access;
     uint8_t size;    // bytes of an element
     int32_t slot;    // scratch, unless Direct
     int64_t period;  // Pattern: length of the row
     int64_t strides[kMaxRank];
+    Walk walk;
   };
   struct Register {
     DType dtype;
@@ -105,6 +112,7 @@ class Fused {
   void cut_reductions();
   void place_outputs();
   void collapse();
+  Walk walk_of(const Input& input) const;
   void choose_access(Input& input) const;
   void place_registers();
   int16_t add_register(DType dtype, int made);
@@ -117,7 +125,7 @@ class Fused {
   void run_reductions(const void* const* in, void* const* out, void* workspace) const noexcept;
   void join(const Reduction& r, const unsigned char* workspace, void* const* out, int64_t first,
             int64_t n) const noexcept;
-  void gather(const Input& input, const void* base, int64_t begin, int64_t n, void* to) const noexcept;
+  static const void* gather(const Input& input, const void* base, int64_t begin, int64_t n, void* to) noexcept;
 
   int rank_ = 0;
   int64_t shape_[kMaxRank];

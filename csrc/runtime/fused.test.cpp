@@ -99,6 +99,10 @@ void all_broadcasts(const Isa& isa) {
   broadcasts(isa, {3, 5000}, {5000}, {3, 5000});
   broadcasts(isa, {3, 1, 1025}, {3, 7, 1}, {3, 7, 1025});
   broadcasts(isa, {2, 1, 3, 1, 5}, {1, 4, 3, 6, 1}, {2, 4, 3, 6, 5});
+  broadcasts(isa, {40, 1, 25}, {40, 130, 25}, {40, 130, 25});
+  broadcasts(isa, {6, 1, 1, 64}, {6, 30, 10, 64}, {6, 30, 10, 64});
+  broadcasts(isa, {5, 3, 784}, {5, 1, 784}, {5, 3, 784});
+  broadcasts(isa, {100, 1, 100}, {1, 100, 100}, {100, 100, 100});
   broadcasts(isa, {0, 4}, {4}, {0, 4});
   broadcasts(isa, {4, 1}, {0}, {4, 0});
   broadcasts(isa, {200000}, {200000}, {200000});

@@ -209,13 +209,30 @@ void Fused::collapse() {
   rank_ = kept;
 }
 
+Fused::Walk Fused::walk_of(const Input& input) const {
+  Walk walk;
+  for (int d = 0; d < rank_; ++d) {
+    const int last = walk.rank - 1;
+    if (last >= 0 && walk.strides[last] == input.strides[d] * shape_[d]) {
+      walk.shape[last] *= shape_[d];
+      walk.strides[last] = input.strides[d];
+    } else {
+      walk.shape[walk.rank] = shape_[d];
+      walk.strides[walk.rank++] = input.strides[d];
+    }
+  }
+  return walk;
+}
+
 void Fused::choose_access(Input& input) const {
-  int d = rank_;
-  int64_t run = 1;  // elements at the end of the loop that are neighbours in memory
-  while (d > 0 && input.strides[d - 1] == run) run *= shape_[--d];
-  const bool repeats = std::all_of(input.strides, input.strides + d, [](int64_t stride) { return stride == 0; });
+  const Walk& walk = input.walk = walk_of(input);
+  const int inner = walk.rank - 1;
+  const bool neighbours = inner >= 0 && walk.strides[inner] == 1;
+  const int64_t run = neighbours ? walk.shape[inner] : 1;
+  const int outer = neighbours ? inner : walk.rank;  // dimensions around the run
+  const bool repeats = std::all_of(walk.strides, walk.strides + outer, [](int64_t stride) { return stride == 0; });
   input.period = run;
-  input.access = d == 0            ? Access::Direct
+  input.access = outer == 0        ? Access::Direct
                  : !repeats        ? Access::Gather
                  : run == 1        ? Access::Scalar
                  : run <= kMaxTile ? Access::Pattern

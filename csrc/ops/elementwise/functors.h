@@ -340,6 +340,24 @@ struct GeluTanh {  // 1 + tanh(u) is 2 sigmoid(2 u), which does not cancel; 2 u 
     return a * sigmoid(a * fma(a * a, T(0.07135481627260025), T(1.5957691216057308)));
   }
 };
+struct LeakyRelu {  // b is the slope below 0
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a, T b) const {
+    return select(a > T(0), a, a * b);
+  }
+};
+struct HardSigmoid {
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a) const {
+    return min(max(a + T(3), T(0)), T(6)) * T(1.0 / 6);
+  }
+};
+struct HardSilu {
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a) const {
+    return a * HardSigmoid()(a);
+  }
+};
 struct Erf {
   template <class T>
   CKERAS_FUNCTOR T operator()(T a) const {

@@ -2,8 +2,8 @@
 
 import math
 
+from ckeras._core.eager import fused_op
 from ckeras._core.primitive import Elementwise
-from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import scalar
 from ckeras.ops._common import binary, float_operand
 from ckeras.ops.elementwise import (
@@ -37,7 +37,7 @@ def _arctan2_vjp(ctx, g):
 arctan2_p = Elementwise("arctan2", _arctan2_vjp, doc="the angle of the point (x2, x1)")
 
 
-@public_op
+@fused_op
 def arctan2(x1, x2):
     """The angle, in [-pi, pi], of the point whose ordinate is `x1` and abscissa `x2`. Operands broadcast.
 
@@ -48,7 +48,7 @@ def arctan2(x1, x2):
     return arctan2_p.bind(float_operand(y), float_operand(x))
 
 
-@public_op
+@fused_op
 def arctan(x):
     """The angle in [-pi/2, pi/2] whose tangent is `x`."""
     x = float_operand(x)
@@ -60,14 +60,14 @@ def _leg(x):
     return sqrt((1 - x) * (1 + x))
 
 
-@public_op
+@fused_op
 def arcsin(x):
     """The angle in [-pi/2, pi/2] whose sine is `x`; NaN outside [-1, 1]."""
     x = float_operand(x)
     return arctan2_p.bind(x, _leg(x))
 
 
-@public_op
+@fused_op
 def arccos(x):
     """The angle in [0, pi] whose cosine is `x`; NaN outside [-1, 1]."""
     x = float_operand(x)
@@ -77,7 +77,7 @@ def arccos(x):
 _LARGE = 2.0**13  # the square is finite even as a half widened to float32; 1 beside it is small
 
 
-@public_op
+@fused_op
 def arcsinh(x):
     """The inverse of sinh."""
     x = float_operand(x)
@@ -89,7 +89,7 @@ def arcsinh(x):
     return choose(equal(x, 0), x, choose(less(x, 0), -value, value))
 
 
-@public_op
+@fused_op
 def arccosh(x):
     """The inverse of cosh that is not negative; NaN below 1."""
     x = float_operand(x)
@@ -99,7 +99,7 @@ def arccosh(x):
     return choose(greater(x, _LARGE), large, small)
 
 
-@public_op
+@fused_op
 def arctanh(x):
     """The inverse of tanh; infinite at -1 and 1, NaN beyond."""
     x = float_operand(x)
@@ -108,7 +108,7 @@ def arctanh(x):
     return choose(equal(x, 0), x, choose(less(x, 0), -value, value))
 
 
-@public_op
+@fused_op
 def cbrt(x):
     """The real cube root, of negative numbers too."""
     x = float_operand(x)

@@ -3,6 +3,7 @@
 import math
 
 from ckeras._core import dtypes
+from ckeras._core.eager import fused_op
 from ckeras._core.errors import ArgumentError, DTypeError
 from ckeras._core.primitive import Elementwise
 from ckeras._core.symbolic import public_op
@@ -334,7 +335,7 @@ erf = unary(
 # ---- composites
 
 
-@public_op
+@fused_op
 def clip(x, x_min, x_max):
     """`x` held within `[x_min, x_max]`, which broadcast with it.
 

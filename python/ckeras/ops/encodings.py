@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ckeras._core import dtypes
+from ckeras._core.eager import fused_op
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.settings import standardize_data_format
 from ckeras._core.symbolic import public_op
@@ -64,35 +65,35 @@ def _zero_within(x, threshold, beyond):
     return choose(less_equal(absolute(x), threshold), scalar(0, x.dtype), beyond)
 
 
-@public_op
+@fused_op
 def hard_shrink(x, threshold=0.5):
     """0 where `|x| <= threshold`, `x` elsewhere."""
     x = float_operand(x)
     return _zero_within(x, threshold, x)
 
 
-@public_op
+@fused_op
 def soft_shrink(x, threshold=0.5):
     """0 where `|x| <= threshold`, elsewhere `x` moved by `threshold` towards 0."""
     x = float_operand(x)
     return _zero_within(x, threshold, choose(greater(x, 0), x - threshold, x + threshold))
 
 
-@public_op
+@fused_op
 def threshold(x, threshold, default_value):
     """`x` where it is above `threshold`, `default_value` elsewhere."""
     x = float_operand(x)
     return choose(greater(x, threshold), x, as_dtype(operand(default_value), x.dtype))
 
 
-@public_op
+@fused_op
 def squareplus(x, b=4):
     """`(x + sqrt(x ** 2 + b)) / 2` (Barron, 2021)."""
     x = float_operand(x)
     return (x + sqrt(square(x) + b)) / 2
 
 
-@public_op
+@fused_op
 def sparse_plus(x):
     """0 up to -1, `(x + 1) ** 2 / 4` up to 1, `x` beyond (Martins and Astudillo, 2016)."""
     x = float_operand(x)
@@ -100,7 +101,7 @@ def sparse_plus(x):
     return choose(less_equal(x, -1), scalar(0, x.dtype), choose(less(x, 1), inner, x))
 
 
-@public_op
+@fused_op
 def sparse_sigmoid(x):
     """`(x + 1) / 2`, held within [0, 1]."""
     x = float_operand(x)

@@ -3,6 +3,7 @@
 import math
 
 from ckeras._core import dtypes
+from ckeras._core.eager import fused_op
 from ckeras._core.errors import DTypeError
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import scalar
@@ -61,21 +62,21 @@ def _floats(op, x1, x2):
     return float_operand(x1), float_operand(x2)
 
 
-@public_op
+@fused_op
 def tan(x):
     """The tangent of `x` in radians; integers become the default float."""
     x = float_operand(x)
     return sin(x) / cos(x)
 
 
-@public_op
+@fused_op
 def cosh(x):
     """The hyperbolic cosine, `(exp(x) + exp(-x)) / 2`; it overflows only where the result does."""
     half = exp(0.5 * absolute(float_operand(x)))
     return 0.5 * half * half + 0.5 * square(reciprocal(half))
 
 
-@public_op
+@fused_op
 def sinh(x):
     """The hyperbolic sine, `(exp(x) - exp(-x)) / 2`, accurate near 0; it overflows only where the result does."""
     x = float_operand(x)
@@ -87,13 +88,13 @@ def sinh(x):
     return choose(equal(x, 0), x, choose(less(x, 0), -value, value))
 
 
-@public_op
+@fused_op
 def log2(x):
     """The logarithm to base 2; -inf at 0, NaN below."""
     return log(float_operand(x)) * (1 / math.log(2))
 
 
-@public_op
+@fused_op
 def log10(x):
     """The logarithm to base 10; -inf at 0, NaN below."""
     return log(float_operand(x)) * (1 / math.log(10))
@@ -114,7 +115,7 @@ def _log_of_sum(a, b, exponential, logarithm_of_1_plus):
     return top + logarithm_of_1_plus(exponential(-gap))
 
 
-@public_op
+@fused_op
 def logaddexp(x1, x2):
     """`log(exp(x1) + exp(x2))`, without overflow. Operands broadcast.
 
@@ -124,13 +125,13 @@ def logaddexp(x1, x2):
     return _log_of_sum(*_floats("logaddexp", x1, x2), exp, log1p)
 
 
-@public_op
+@fused_op
 def logaddexp2(x1, x2):
     """`log2(2 ** x1 + 2 ** x2)`, without overflow. Operands broadcast."""
     return _log_of_sum(*_floats("logaddexp2", x1, x2), exp2, lambda x: log1p(x) * (1 / math.log(2)))
 
 
-@public_op
+@fused_op
 def hypot(x1, x2):
     """`sqrt(x1 ** 2 + x2 ** 2)`, without overflow; infinite where an operand is, even beside NaN."""
     a, b = _floats("hypot", x1, x2)
@@ -154,7 +155,7 @@ def rad2deg(x):
     return float_operand(x) * (180 / math.pi)
 
 
-@public_op
+@fused_op
 def sinc(x):
     """`sin(pi x) / (pi x)`, 1 at 0."""
     x = float_operand(x)
@@ -163,7 +164,7 @@ def sinc(x):
     return choose(at_zero, scalar(1, x.dtype), sin(scaled) / scaled)
 
 
-@public_op
+@fused_op
 def heaviside(x1, x2):
     """0 below 0, 1 above, `x2` at 0, NaN at NaN. Operands broadcast and become floats."""
     a, b = _floats("heaviside", x1, x2)
@@ -177,7 +178,7 @@ def _limits(dtype):
     return {"float16": 65504.0, "float32": 3.4028234663852886e38, "float64": 1.7976931348623157e308}[dtype]
 
 
-@public_op
+@fused_op
 def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
     """`x` with NaN replaced by `nan`, and infinities by `posinf` and `neginf` (the dtype's extremes by default).
 
@@ -222,7 +223,7 @@ def fmin(x1, x2):
     return _but_nan("fmin", minimum, x1, x2)
 
 
-@public_op
+@fused_op
 def fmod(x1, x2):
     """The remainder of `x1 / x2` with the sign of `x1` (`ops.mod` has that of `x2`)."""
     a, b = binary("fmod", x1, x2)
@@ -246,7 +247,7 @@ def ldexp(x1, x2):
     return x * exp2(half) * exp2(e - half)
 
 
-@public_op
+@fused_op
 def divide_no_nan(x1, x2):
     """`x1 / x2`, and 0 where `x2` is 0."""
     a, b = _floats("divide_no_nan", x1, x2)

@@ -5,10 +5,11 @@ import math
 import numpy as np
 
 from ckeras._core import dtypes
+from ckeras._core.eager import fused_op
 from ckeras._core.errors import ArgumentError
 from ckeras._core.primitive import Elementwise, Primitive
 from ckeras._core.symbolic import public_op
-from ckeras._core.tensor import from_numpy, scalar
+from ckeras._core.tensor import Tensor, from_numpy, scalar
 from ckeras.ops._common import as_dtype, axis_index, float_operand, operand
 from ckeras.ops.elementwise import (
     absolute,
@@ -19,12 +20,16 @@ from ckeras.ops.elementwise import (
     exp,
     expm1,
     greater,
+    less,
+    logical_and,
     maximum,
     minimum,
     sigmoid,
     softplus,
     square,
     tanh,
+    unary,
+    zero_like,
 )
 from ckeras.ops.reduce import reduce, sum_p
 from ckeras.ops.shape import permute, to_shape
@@ -63,17 +68,28 @@ def relu(x):
     return maximum.primitive.bind(x, scalar(0, x.dtype))
 
 
-@public_op
+@fused_op
 def relu6(x):
     """`min(max(x, 0), 6)`."""
     return minimum(maximum(float_operand(x), 0), 6)
+
+
+def _leaky_relu_vjp(ctx, g):
+    x, slope = ctx.inputs
+    # With a slope known not to be negative the result says as much as x, which then need not be kept.
+    known = slope.__class__ is Tensor and slope.shape == () and slope.item() >= 0
+    positive = greater(ctx.outputs[0] if known else x, 0)
+    return choose(positive, g, g * slope), choose(positive, zero_like(g), g * x) if ctx.needs[1] else None
+
+
+leaky_relu_p = Elementwise("leaky_relu", _leaky_relu_vjp, doc="`x` where positive, `slope x` elsewhere.")
 
 
 @public_op
 def leaky_relu(x, negative_slope=0.2):
     """`x` where positive, `negative_slope * x` elsewhere."""
     x = float_operand(x)
-    return choose(greater(x, 0), x, x * negative_slope)
+    return leaky_relu_p.bind(x, as_dtype(operand(negative_slope), x.dtype))
 
 
 def _negative_part(x):
@@ -81,20 +97,20 @@ def _negative_part(x):
     return minimum(0, x)
 
 
-@public_op
+@fused_op
 def elu(x, alpha=1.0):
     """`x` where positive, `alpha * (exp(x) - 1)` elsewhere (Clevert et al., 2015)."""
     x = float_operand(x)
     return choose(greater(x, 0), x, alpha * expm1(_negative_part(x)))
 
 
-@public_op
+@fused_op
 def selu(x):
     """The scaled elu that keeps activations at mean 0 and variance 1 (Klambauer et al., 2017)."""
     return 1.0507009873554805 * elu(x, 1.6732632423543772)
 
 
-@public_op
+@fused_op
 def celu(x, alpha=1.0):
     """`max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))` (Barron, 2017)."""
     x = float_operand(x)
@@ -124,32 +140,35 @@ def gelu(x, approximate=True):
     return (gelu_tanh_p if approximate else gelu_p).bind(float_operand(x))
 
 
-@public_op
+@fused_op
 def silu(x):
     """`x * sigmoid(x)`, also called swish."""
     x = float_operand(x)
     return x * sigmoid(x)  # no kernel of its own: its derivative would compute the sigmoid again
 
 
-@public_op
+@fused_op
 def softsign(x):
     """`x / (|x| + 1)`."""
     x = float_operand(x)
     return x / (absolute(x) + 1)
 
 
-@public_op
-def hard_sigmoid(x):
-    """`relu6(x + 3) / 6`."""
-    x = float_operand(x)
-    return relu6(x + 3) / 6
+def _within(y, low, high):
+    return logical_and(greater(y, low), less(y, high))
 
 
-@public_op
-def hard_silu(x):
-    """`x * hard_sigmoid(x)`, also called hard swish."""
-    x = float_operand(x)
-    return x * hard_sigmoid(x)
+def _hard_sigmoid_vjp(ctx, g):
+    return (choose(_within(ctx.outputs[0], 0, 1), g * (1 / 6), zero_like(g)),)
+
+
+def _hard_silu_vjp(ctx, g):
+    x = ctx.inputs[0]
+    return (g * hard_sigmoid(x) + choose(_within(x, -3, 3), g * x * (1 / 6), zero_like(g)),)
+
+
+hard_sigmoid = unary("hard_sigmoid", "`relu6(x + 3) / 6`.", _hard_sigmoid_vjp)
+hard_silu = unary("hard_silu", "`x * hard_sigmoid(x)`, also called hard swish.", _hard_silu_vjp)
 
 
 @public_op
@@ -158,14 +177,14 @@ def hard_tanh(x):
     return clip(x, -1, 1)
 
 
-@public_op
+@fused_op
 def tanh_shrink(x):
     """`x - tanh(x)`."""
     x = float_operand(x)
     return x - tanh(x)
 
 
-@public_op
+@fused_op
 def log_sigmoid(x):
     """`log(sigmoid(x))`, without overflow."""
     return -softplus(-float_operand(x))

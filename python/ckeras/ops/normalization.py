@@ -2,6 +2,7 @@
 
 import math
 
+from ckeras._core.eager import fused_op
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.settings import epsilon as default_epsilon
 from ckeras._core.symbolic import public_op
@@ -116,7 +117,7 @@ def _by_rows(op, x, axes, rms, gamma, beta, epsilon):
     return as_dtype(out, x.dtype)
 
 
-@public_op
+@fused_op
 def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=0.001):
     """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, all four of them vectors along `axis`.
 
