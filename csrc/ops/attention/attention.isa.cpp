@@ -8,12 +8,14 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
+constexpr int64_t kPackedKeys = int64_t{2} << 20;  // bytes of keys and values that are packed at once
+
 template <class T>
 struct Forward : Attention<T> {
   using V = VecOf<T>;
   using Tile = Tiled<T>;
   using Base = Attention<T>;
-  using Base::depth, Base::heads, Base::keys, Base::queries, Base::kInfinity;
+  using Base::depth, Base::heads, Base::keys, Base::queries, Base::groups, Base::kInfinity;
 
   const T *q, *k, *v;
   T *y, *tops, *totals;
@@ -28,22 +30,58 @@ struct Forward : Attention<T> {
         totals(call.out[2].as<T>()) {}
 
   struct Space {
-    T *query, *key, *value, *scores, *capped;
+    T *scores, *capped;
     int64_t bytes;
     Space(const Forward& f, void* from) noexcept {
       Room room{static_cast<char*>(from), 0};
-      query = room.take<T>(Tile::a_size(kQueries, f.depth));
-      key = room.take<T>(Tile::b_size(kKeys, f.depth));
-      value = room.take<T>(Tile::b_size(f.depth, kKeys));
       scores = room.take<T>(kQueries * kScoreStride);
       capped = room.take<T>(f.cap != 0 ? kQueries * kScoreStride : 0);
       bytes = room.used;
     }
   };
 
-  Runs runs() const noexcept {
+  // The keys and values of as many groups as fit are packed once, for all blocks of queries and heads that read them.
+  int64_t key_size() const noexcept { return Tile::b_size(kKeys, depth); }
+  int64_t block_size() const noexcept { return key_size() + Tile::b_size(depth, kKeys); }
+  int64_t group_size() const noexcept { return ceil_div(keys, kKeys) * block_size(); }
+  int64_t groups_at_once() const noexcept {
+    const int64_t fit = kPackedKeys / (group_size() * static_cast<int64_t>(sizeof(T)));
+    return least(this->batch * groups, most(1, fit));
+  }
+  int64_t packed_bytes() const noexcept {
+    return round_up(groups_at_once() * group_size() * static_cast<int64_t>(sizeof(T)), 64);
+  }
+
+  Runs runs(int64_t of_groups) const noexcept {
     const int64_t blocks = ceil_div(queries, kQueries);
-    return {this->batch * heads * blocks, 2 * least(queries, kQueries) * keys * depth, Space(*this, nullptr).bytes};
+    return {of_groups * (heads / groups) * blocks, 2 * least(queries, kQueries) * keys * depth,
+            Space(*this, nullptr).bytes};
+  }
+  int64_t bytes() const noexcept {
+    const Runs all = runs(groups_at_once());
+    return packed_bytes() + all.parts() * all.bytes;
+  }
+
+  // A block of keys of group `at` of the batch's, the first of them packed to `to`.
+  void pack(T* to, int64_t at, int64_t block) const noexcept {
+    const int64_t s = block * kKeys, count = least(kKeys, keys - s), from = this->key(at / groups, at % groups, s);
+    Tile::pack_b(to, {k + from, this->key_stride(), true}, count, depth);
+    Tile::pack_b(to + key_size(), {v + from, this->key_stride(), false}, depth, count);
+  }
+  void run_all(void* workspace) const noexcept {
+    T* const packed = static_cast<T*>(workspace);
+    char* const free = static_cast<char*>(workspace) + packed_bytes();
+    const int64_t all = this->batch * groups, blocks = ceil_div(keys, kKeys);
+    for (int64_t first = 0, count; first < all; first += count) {
+      count = least(groups_at_once(), all - first);
+      // Group by group within a block, so that the rows of several heads are read on.
+      parallel_for(count * blocks, 4, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          pack(packed + i % count * group_size() + i / count * block_size(), first + i % count, i / count);
+        }
+      });
+      runs(count).run(free, [&](int64_t piece, void* own) { run(piece, first, packed, own); });
+    }
   }
 
   // The products of a block become e^(logit - top); `shrink` gets the factor of what earlier blocks gave.
@@ -80,10 +118,12 @@ struct Forward : Attention<T> {
     }
   }
 
-  void run(int64_t piece, void* workspace) const noexcept {
+  // A block of queries of one head; `packed` are the groups from number `first` on.
+  void run(int64_t piece, int64_t first, const T* packed, void* workspace) const noexcept {
     const Space space(*this, workspace);
-    const int64_t blocks = ceil_div(queries, kQueries), b = piece / blocks / heads, head = piece / blocks % heads;
-    const int64_t t = piece % blocks * kQueries, group = head / (heads / this->groups);
+    const int64_t blocks = ceil_div(queries, kQueries), share = heads / groups;
+    const int64_t group = piece / blocks / share, b = (first + group) / groups;
+    const int64_t head = (first + group) % groups * share + piece / blocks % share, t = piece % blocks * kQueries;
     Block at{b, head, t, least(kQueries, queries - t), 0, 0};
     T top[kQueries], shrink[kQueries];
     double total[kQueries];
@@ -92,23 +132,20 @@ struct Forward : Attention<T> {
       total[i] = 0;
     }
     T* const out = y + this->query(b, head, t);
-    const int64_t query_stride = this->query_stride(), key_stride = this->key_stride();
-    Tile::pack_a(space.query, {q + this->query(b, head, t), query_stride, true}, at.queries, depth);
+    const int64_t query_stride = this->query_stride();
     for (; at.s < keys && !this->skipped(t + at.queries, at.s); at.s += kKeys) {
       at.keys = least(kKeys, keys - at.s);
-      const int64_t from = this->key(b, group, at.s);
-      Tile::pack_b(space.key, {k + from, key_stride, true}, at.keys, depth);
+      const T* const key = packed + group * group_size() + at.s / kKeys * block_size();
       const auto columns = [&](int64_t i) { return Need{this->reach(at, i), 0, depth}; };
-      Tile::multiply(space.scores, kScoreStride, Panels<T>{space.query, depth}, space.key, at.queries, at.keys, depth,
-                     false, columns);
+      Tile::multiply(space.scores, kScoreStride, Laid<T>{q + this->query(b, head, t), query_stride, 1}, key, at.queries,
+                     at.keys, depth, false, columns);
       exponentiate(at, space, top, total, shrink);
       for (int64_t i = 0; i < at.queries && at.s > 0; ++i) {
         if (shrink[i] != 1) scale_row(out + i * query_stride, shrink[i]);
       }
-      Tile::pack_b(space.value, {v + from, key_stride, false}, depth, at.keys);
       const auto length = [&](int64_t i) { return Need{depth, 0, this->reach(at, i)}; };
-      Tile::multiply(out, query_stride, Laid<T>{space.scores, kScoreStride, 1}, space.value, at.queries, depth, at.keys,
-                     at.s > 0, length);
+      Tile::multiply(out, query_stride, Laid<T>{space.scores, kScoreStride, 1}, key + key_size(), at.queries, depth,
+                     at.keys, at.s > 0, length);
     }
     for (int64_t i = 0; i < at.queries; ++i) {
       scale_row(out + i * query_stride, static_cast<T>(1 / total[i]));
@@ -145,17 +182,15 @@ struct Backward : Attention<T> {
         dbias(call.ints[3] != 0 ? call.out[3].as<T>() : nullptr) {}
 
   struct Space {
-    T *key, *value, *key_rows;             // of a block of keys
-    T *query, *dy, *query_rows, *dy_rows;  // of a block of queries
-    T *scores, *slopes, *capped;           // of both
+    T *key, *value, *key_rows;    // of a block of keys
+    T *query_rows, *dy_rows;      // of a block of queries
+    T *scores, *slopes, *capped;  // of both
     int64_t bytes;
     Space(const Backward& f, void* from) noexcept {
       Room room{static_cast<char*>(from), 0};
       key = room.take<T>(Tile::b_size(kKeys, f.depth));
       value = room.take<T>(Tile::b_size(kKeys, f.depth));
       key_rows = room.take<T>(Tile::b_size(f.depth, kKeys));
-      query = room.take<T>(Tile::a_size(kQueries, f.depth));
-      dy = room.take<T>(Tile::a_size(kQueries, f.depth));
       query_rows = room.take<T>(Tile::b_size(f.depth, kQueries));
       dy_rows = room.take<T>(Tile::b_size(f.depth, kQueries));
       scores = room.take<T>(kQueries * kScoreStride);
@@ -202,6 +237,11 @@ struct Backward : Attention<T> {
     }
   }
 
+  int64_t bytes() const noexcept { return runs().parts() * runs().bytes; }
+  void run_all(void* workspace) const noexcept {
+    runs().run(workspace, [&](int64_t piece, void* own) { run(piece, own); });
+  }
+
   void run(int64_t piece, void* workspace) const noexcept {
     const Space space(*this, workspace);
     const int64_t b = piece / groups, group = piece % groups, share = heads / groups;
@@ -225,13 +265,11 @@ struct Backward : Attention<T> {
           at.queries = least(kQueries, queries - at.t);
           if (this->skipped(at.t + at.queries, at.s)) continue;
           const int64_t query = this->query(b, at.head, at.t);
-          Tile::pack_a(space.query, {q + query, query_stride, true}, at.queries, depth);
-          Tile::pack_a(space.dy, {dy + query, query_stride, true}, at.queries, depth);
           const auto columns = [&](int64_t i) { return Need{this->reach(at, i), 0, depth}; };
-          Tile::multiply(space.scores, kScoreStride, Panels<T>{space.query, depth}, space.key, at.queries, at.keys,
-                         depth, false, columns);
-          Tile::multiply(space.slopes, kScoreStride, Panels<T>{space.dy, depth}, space.value, at.queries, at.keys,
-                         depth, false, columns);
+          Tile::multiply(space.scores, kScoreStride, Laid<T>{q + query, query_stride, 1}, space.key, at.queries,
+                         at.keys, depth, false, columns);
+          Tile::multiply(space.slopes, kScoreStride, Laid<T>{dy + query, query_stride, 1}, space.value, at.queries,
+                         at.keys, depth, false, columns);
           differentiate(at, space);
 
           const auto from = [&](int64_t j) { return Need{depth, this->first_query(at, j), at.queries}; };
@@ -262,9 +300,7 @@ void run(const Call& call) noexcept {
     run<Way>(widened.call);
     return widened.write_outputs();
   }
-  with_way<Way>(call, [&](const auto& way) {
-    way.runs().run(call.workspace, [&](int64_t piece, void* workspace) { way.run(piece, workspace); });
-  });
+  with_way<Way>(call, [&](const auto& way) { way.run_all(call.workspace); });
 }
 template <template <class> class Way>
 int64_t bytes(const Call& call) noexcept {
@@ -273,7 +309,7 @@ int64_t bytes(const Call& call) noexcept {
     return widened.bytes + bytes<Way>(widened.call);
   }
   int64_t out = 0;
-  with_way<Way>(call, [&](const auto& way) { out = way.runs().parts() * way.runs().bytes; });
+  with_way<Way>(call, [&](const auto& way) { out = way.bytes(); });
   return out;
 }
 

@@ -17,22 +17,12 @@ static_assert(kGroup % kPanelRows == 0);
 // Distance between rows of scores: an odd number of lines, so that a column of them falls into all sets of the cache.
 inline constexpr int64_t kScoreStride = kKeys + 16;
 
-// A left operand: packed in panels for products of length `k`, or as it lies.
-template <class T>
-struct Panels {
-  const T* data;
-  int64_t k;
-  CKERAS_MEMBER const T* at(int64_t i, int64_t p) const { return data + (i / kPanelRows * k + p) * kPanelStride; }
-  CKERAS_MEMBER int64_t row_step() const { return 1; }
-  CKERAS_MEMBER int64_t k_step() const { return kPanelStride; }
-};
+// A left operand, read as it lies.
 template <class T>
 struct Laid {
   const T* data;
   int64_t row, step;
   CKERAS_MEMBER const T* at(int64_t i, int64_t p) const { return data + i * row + p * step; }
-  CKERAS_MEMBER int64_t row_step() const { return row; }
-  CKERAS_MEMBER int64_t k_step() const { return step; }
 };
 
 // The part of a product that a panel of rows needs: columns before `n`, and [k0, k1) of the length. What is left out
@@ -47,32 +37,26 @@ struct Tiled {
   static constexpr int64_t kWidth = tile_vectors(kPanelRows) * VecOf<T>::kLanes;
 
   // Elements of a packed operand.
-  static CKERAS_MEMBER int64_t a_size(int64_t m, int64_t k) { return ceil_div(m, kPanelRows) * kPanelStride * k; }
   static CKERAS_MEMBER int64_t b_size(int64_t n, int64_t k) { return round_up(n, kWidth) * k; }
 
-  static void pack_a(T* to, Matrix<T> a, int64_t m, int64_t k) noexcept {
-    for (int64_t i = 0; i < m; i += kPanelRows, to += kPanelStride * k) {
-      a.pack(to, kPanelStride, i, least(kPanelRows, m - i), 0, k);
-    }
-  }
   static void pack_b(T* to, Matrix<T> b, int64_t n, int64_t k) noexcept {
     for (int64_t j = 0; j < n; j += kWidth, to += kWidth * k) b.pack(to, kWidth, j, least(kWidth, n - j), 0, k);
   }
   // Row i of C begins at c + i * stride; need(i) is that of the panel from row i on.
-  template <class A, class NeedOf>
-  static void multiply(T* c, int64_t stride, A a, const T* b, int64_t m, int64_t n, int64_t k, bool add,
+  template <class NeedOf>
+  static void multiply(T* c, int64_t stride, Laid<T> a, const T* b, int64_t m, int64_t n, int64_t k, bool add,
                        const NeedOf& need) noexcept {
     for (int64_t p = 0; p < k; p += kKBlock) {
       for (int64_t j = 0; j < n; j += kWidth) {
-        const int64_t columns = least(kWidth, n - j), vectors = ceil_div(columns, VecOf<T>::kLanes);
         for (int64_t i = 0; i < m; i += kPanelRows) {
           const Need needed = need(i);
           const int64_t begin = most(p, needed.k0), end = least(least(p + kKBlock, k), needed.k1);
           if (j >= needed.n || begin >= end) continue;
+          const int64_t columns = least(kWidth, least(n, needed.n) - j), vectors = ceil_div(columns, VecOf<T>::kLanes);
           const int64_t rows = least(kPanelRows, m - i);
           T* at[kPanelRows];
           for (int64_t r = 0; r < rows; ++r) at[r] = c + (i + r) * stride + j;
-          Tiles<T>::table.kernels[rows - 1][vectors - 1](end - begin, a.at(i, begin), a.row_step(), a.k_step(),
+          Tiles<T>::table.kernels[rows - 1][vectors - 1](end - begin, a.at(i, begin), a.row, a.step,
                                                          b + j * k + begin * kWidth, kWidth, at, columns,
                                                          !add && p == 0, {b, 0});
         }
@@ -200,7 +184,16 @@ struct Attention {
     const bool hides = mask.data != nullptr || (causal && at.s + at.keys > at.t + i + 1);
     const int64_t n = reach(at, i, groups);
     V greatest(-kInfinity);
-    for (int64_t j = 0; j < n; j += V::kLanes) {
+    int64_t j = 0;
+    if (cap == 0 && bias.data == nullptr && mask.data == nullptr) {  // whole vectors that are seen
+      const int64_t plain = causal ? least(at.keys, at.t + i + 1 - at.s) : at.keys;
+      for (; j + V::kLanes <= plain; j += V::kLanes) {
+        const V x = V::load(scores + i * kScoreStride + j) * V(scale);
+        x.store(scores + i * kScoreStride + j);
+        greatest = max(greatest, x);
+      }
+    }
+    for (; j < n; j += V::kLanes) {
       T* const place = scores + i * kScoreStride + j;
       V x = V::load(place) * V(scale);
       if (cap != 0) {
