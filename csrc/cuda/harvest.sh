@@ -73,7 +73,11 @@ for name in "$@"; do
       stage programs 120 "$python" -m pytest -q -p no:cacheprovider tests/test_gpu_programs.py tests/test_gpu_device.py
       export -f suite; export python; stage suite 420 bash -c "beside=(${beside[*]+${beside[*]}}); suite" ;;
     hashes) stage hashes 120 "$python" bench/gpu.py --hashes ;;
-    bench) stage bench 540 "$python" bench/gpu.py --markdown "$out/bench.md" ;;
+    bench)
+      for part in models kernels; do
+        stage "bench_$part" 540 "$python" bench/gpu.py --only "$part" --markdown "$out/$part.md"
+      done
+      ;;
     *) echo "unknown stage $name" >&2; exit 2 ;;
   esac
 done

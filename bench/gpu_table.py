@@ -1,0 +1,142 @@
+"""What the benches on a GPU share: who takes part, times, the table, the same arrays for everybody."""
+
+import statistics
+import sys
+import time
+
+import numpy as np
+
+from ckeras import GradientTape, ops
+
+TINY = "--tiny" in sys.argv  # sizes for the emulated device; then the others run on the processor
+
+
+def _optional(name):
+    try:
+        return __import__(name)
+    except ImportError:
+        return None
+
+
+torch, jax = _optional("torch"), _optional("jax")
+if torch is not None and not (TINY or torch.cuda.is_available()):
+    torch = None
+if jax is not None and not (TINY or jax.default_backend() == "gpu"):
+    jax = None
+PLACE = "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
+
+
+def wait_for_torch():
+    if PLACE == "cuda":
+        torch.cuda.synchronize()
+
+
+def seconds(run, wait, rounds=5):
+    """The median of a call's time, over runs of calls in a row that take 50 ms each."""
+    least, rounds = (0.0, 1) if TINY else (0.05, rounds)
+    for _ in range(1 if TINY else 2):
+        run(), wait()
+    n = 1
+    while True:
+        begun = time.perf_counter()
+        for _ in range(n):
+            run()
+        wait()
+        took = time.perf_counter() - begun
+        if took >= least or n >= 1 << 14:
+            break
+        n = max(2 * n, int(1.2 * n * least / max(took, 1e-9)))
+    times = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        for _ in range(n):
+            run()
+        wait()
+        times.append((time.perf_counter() - begun) / n)
+    return statistics.median(times)
+
+
+class Table:
+    """Lines as they are measured. `failed` counts contestants that raised."""
+
+    def __init__(self, place):
+        self.place, self.lines, self.bandwidth, self.failed = place, [], None, 0
+
+    def row(self, name, ours, torchs=None, jaxs=None, flops=0, bytes_=0):
+        """One line. A contestant is a function; what raises is named instead of its time."""
+        times = []
+        waits = self.place.wait, wait_for_torch, lambda: None
+        for make, wait, there in zip((ours, torchs, jaxs), waits, (True, torch, jax), strict=True):
+            try:
+                times.append(seconds(make, wait) if make and there else None)
+            except Exception as e:
+                print(f"{name}: {type(e).__name__}: {e}", file=sys.stderr)
+                self.failed += 1
+                times.append(None)
+        mine, best = times[0], min([t for t in times[1:] if t], default=None)
+        cells = [name, *[f"{t * 1e6:.1f}" if t else "" for t in times]]
+        cells.append(f"{best / mine:.2f}" if mine and best else "")
+        cells.append(f"{flops / mine / 1e12:.1f}" if mine and flops else "")
+        cells.append(f"{bytes_ / mine / self.bandwidth:.0%}" if mine and bytes_ and self.bandwidth else "")
+        self.lines.append("| " + " | ".join(cells) + " |")
+        print(self.lines[-1], flush=True)
+        return mine
+
+    def both_ways(self, name, arrays, ours, torchs=None, jaxs=None, flops=0, bytes_=0):
+        """Two lines: a function of arrays, a triple for each, and the same with the gradients to all of them."""
+        mine, theirs, third = zip(*arrays)
+        self.row(
+            name,
+            lambda: ours(*mine),
+            torchs and torch and (lambda: torchs(*theirs)),
+            jaxs and jitted(jaxs, *third),
+            flops,
+            bytes_,
+        )
+
+        def our_gradients():
+            with GradientTape() as tape:
+                tape.watch(list(mine))
+                y = ours(*mine)
+            return tape.gradient(y, list(mine))
+
+        def torch_gradients():
+            leaves = [t.detach().requires_grad_() for t in theirs]
+            y = torchs(*leaves)
+            return torch.autograd.grad(y, leaves, torch.ones_like(y))
+
+        def jax_gradients(*args):
+            y, back = jax.vjp(jaxs, *args)
+            return back(jax.numpy.ones_like(y))
+
+        self.row(
+            f"{name}, with gradients",
+            our_gradients,
+            torchs and torch and torch_gradients,
+            jaxs and jitted(jax_gradients, *third),
+            3 * flops,
+        )
+
+    def text(self):
+        head = "| | ckeras us | PyTorch us | JAX us | best peer / ckeras | TFLOP/s | of the copy bandwidth |"
+        return "\n".join([head, "|---" + "|--:" * 6 + "|", *self.lines])
+
+
+def data(*shape):
+    return np.random.default_rng(sum(shape)).standard_normal(shape, "float32")
+
+
+def pair(shape, dtype="float32"):
+    """The same array for each contestant."""
+    x = data(*shape)
+    mine = ops.cast(ops.convert_to_tensor(x), dtype)
+    theirs = torch and torch.from_numpy(x).to(PLACE, getattr(torch, dtype))
+    third = jax and jax.numpy.asarray(x, dtype)
+    return mine, theirs, third
+
+
+def jitted(fn, *args):
+    if jax is None:
+        return None
+    compiled = jax.jit(fn)
+    return lambda: jax.block_until_ready(compiled(*args))
