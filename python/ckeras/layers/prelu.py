@@ -1,6 +1,6 @@
 """PReLU."""
 
-from ckeras import activations, constraints, initializers, ops, regularizers
+from ckeras import constraints, initializers, ops, regularizers
 from ckeras.layers.input_spec import InputSpec
 from ckeras.layers.layer import Layer
 
@@ -47,7 +47,7 @@ class PReLU(Layer):
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)
 
     def call(self, inputs):
-        return ops.subtract(activations.relu(inputs), ops.multiply(self.alpha, activations.relu(ops.negative(inputs))))
+        return ops.leaky_relu(inputs, self.alpha)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
