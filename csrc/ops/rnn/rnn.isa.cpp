@@ -12,20 +12,19 @@ struct Step {
   const T *h_before[kRnnRows]{}, *c_before[kRnnRows]{};
   T *h[kRnnRows]{}, *c[kRnnRows]{}, *z[kRnnRows]{};
   bool live[kRnnRows]{};
-  T* panel;  // room of add_product
+  T* panel;     // room of add_product
+  bool shared;  // by all threads
   const RnnMatrix<T>&first, &second;
 
   void add(const T* const* a, const RnnMatrix<T>& matrix, int64_t column) const {
     T* to[kRnnRows];
     for (int64_t r = 0; r < rows; ++r) to[r] = z[r] + column;
-    add_product(rows, a, matrix, to, panel);
+    add_product(rows, a, matrix, to, panel, shared);
   }
   // f(row, j, count) for the rows that the mask leaves.
   template <class F>
   CKERAS_MEMBER void each(const F& f) const {
-    for (int64_t r = 0; r < rows; ++r) {
-      if (live[r]) over_columns<T>(units, [&](int64_t j, int64_t n) { f(r, j, n); });
-    }
+    over_units<T>(rows, units, live, shared, f);
   }
 };
 
@@ -149,7 +148,7 @@ struct Forward {
 
   // What comes from the inputs of row r of a step, which are x[r].
   void multiply_inputs(const Step<T>& at, const T* const* x, const T* bias) const {
-    add_product(at.rows, x, kernel, at.z, at.panel, true);
+    add_product(at.rows, x, kernel, at.z, at.panel, false, true);
     for (int64_t r = 0; r < at.rows; ++r) {
       if (bias != nullptr) {
         over_columns<T>(s.columns, [&](int64_t j, int64_t n) {
@@ -173,8 +172,12 @@ struct Forward {
     first.pack(&free);
     second.pack(&free);
     for_panels(s, cut, free, panel_bytes(), [&](int64_t begin, int64_t rows, char* memory) {
-      Step<T> at{
-          .rows = rows, .units = s.units, .panel = reinterpret_cast<T*>(memory), .first = first, .second = second};
+      Step<T> at{.rows = rows,
+                 .units = s.units,
+                 .panel = reinterpret_cast<T*>(memory),
+                 .shared = cut.shared,
+                 .first = first,
+                 .second = second};
       for (int64_t i = 0; i < s.time; ++i) {
         const T* x[kRnnRows];
         for (int64_t r = 0; r < rows; ++r) {

@@ -12,20 +12,19 @@ struct Step {
   const T *h_before[kRnnRows]{}, *c_before[kRnnRows]{}, *h[kRnnRows]{}, *c[kRnnRows]{}, *gates[kRnnRows]{};
   T *dh[kRnnRows]{}, *dc[kRnnRows]{}, *d[kRnnRows]{};
   bool live[kRnnRows]{};
-  T* panel;  // room of add_product
+  T* panel;     // room of add_product
+  bool shared;  // by all threads
   const RnnMatrix<T>&first, &second;
 
   // to += d's columns from `column` on times the matrix.
   void add(int64_t column, const RnnMatrix<T>& matrix, T* const* to) const {
     const T* from[kRnnRows];
     for (int64_t r = 0; r < rows; ++r) from[r] = d[r] + column;
-    add_product(rows, from, matrix, to, panel);
+    add_product(rows, from, matrix, to, panel, shared);
   }
   template <class F>
   CKERAS_MEMBER void each(const F& f) const {
-    for (int64_t r = 0; r < rows; ++r) {
-      if (live[r]) over_columns<T>(units, [&](int64_t j, int64_t n) { f(r, j, n); });
-    }
+    over_units<T>(rows, units, live, shared, f);
   }
 };
 
@@ -222,8 +221,12 @@ struct Backward {
       const int64_t from = begin * s.units, count = rows * s.units;
       copy_row(g.dh0 + from, g.gh + from, count);
       if (g.dc0 != nullptr) copy_row(g.dc0 + from, g.gc + from, count);
-      Step<T> at{
-          .rows = rows, .units = s.units, .panel = reinterpret_cast<T*>(memory), .first = first, .second = second};
+      Step<T> at{.rows = rows,
+                 .units = s.units,
+                 .panel = reinterpret_cast<T*>(memory),
+                 .shared = cut.shared,
+                 .first = first,
+                 .second = second};
       for (int64_t i = s.time - 1; i >= 0; --i) {
         for (int64_t r = 0; r < rows; ++r) place(at, d, r, begin + r, s.at(i));
         step(at);
