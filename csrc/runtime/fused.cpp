@@ -49,10 +49,27 @@ void copy_run(void* to, const void* from, int64_t stride, int64_t n) {
   }
 }
 
+constexpr int64_t kShortRow = 16;  // elements; shorter rows are copied several at a time, column by column
+
+// `rows` short rows of n elements, `row_stride` elements apart, to neighbours.
+template <class T>
+void copy_rows(void* to, const void* from, int64_t row_stride, int64_t rows, int64_t stride, int64_t n) {
+  T* const at = static_cast<T*>(to);
+  const T* const x = static_cast<const T*>(from);
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t r = 0; r < rows; ++r) at[r * n + i] = x[r * row_stride + i * stride];
+  }
+}
+
 // Indexed by the size of an element.
-using CopyRun = void (*)(void*, const void*, int64_t, int64_t);
-constexpr CopyRun kCopyRun[9] = {nullptr, copy_run<uint8_t>, copy_run<uint16_t>, nullptr, copy_run<uint32_t>, nullptr,
-                                 nullptr, nullptr,           copy_run<uint64_t>};
+struct Copies {
+  void (*run)(void*, const void*, int64_t, int64_t);
+  void (*rows)(void*, const void*, int64_t, int64_t, int64_t, int64_t);
+};
+template <class T>
+constexpr Copies kCopiesOf = {copy_run<T>, copy_rows<T>};
+constexpr Copies kCopies[9] = {{}, kCopiesOf<uint8_t>, kCopiesOf<uint16_t>, {}, kCopiesOf<uint32_t>, {}, {},
+                               {}, kCopiesOf<uint64_t>};
 
 }  // namespace
 
@@ -71,22 +88,32 @@ const void* Fused::gather(const Input& input, const void* base, int64_t begin, i
   const Bytes* from = static_cast<const Bytes*>(base);
   if (walk.strides[inner] == 1 && index[inner] + n <= walk.shape[inner]) return from + offset * input.size;
 
-  const CopyRun copy = kCopyRun[input.size];
+  const Copies& copy = kCopies[input.size];
   const int64_t row = walk.shape[inner];
   for (Bytes* at = static_cast<Bytes*>(to); n > 0;) {
     int64_t run = std::min(n, row - index[inner]);
-    copy(at, from + offset * input.size, walk.strides[inner], run);
-    offset += run * walk.strides[inner];
-    index[inner] += run;
-    if (run == row && inner > 0 && walk.strides[inner - 1] == 0) {  // the rows that follow are the same
-      const int64_t rows = std::min(walk.shape[inner - 1] - index[inner - 1], n / row);
-      repeat(at, row * input.size, rows * row * input.size);
-      index[inner - 1] += rows - 1;
+    int last = inner;
+    if (run == row && inner > 0 && row < kShortRow && walk.strides[inner - 1] != 0) {
+      last = inner - 1;
+      const int64_t rows = std::min(walk.shape[last] - index[last], n / row);
+      copy.rows(at, from + offset * input.size, walk.strides[last], rows, walk.strides[inner], row);
+      offset += rows * walk.strides[last];
+      index[last] += rows;
       run *= rows;
+    } else {
+      copy.run(at, from + offset * input.size, walk.strides[inner], run);
+      offset += run * walk.strides[inner];
+      index[inner] += run;
+      if (run == row && inner > 0 && walk.strides[inner - 1] == 0) {  // the rows that follow are the same
+        const int64_t rows = std::min(walk.shape[inner - 1] - index[inner - 1], n / row);
+        repeat(at, row * input.size, rows * row * input.size);
+        index[inner - 1] += rows - 1;
+        run *= rows;
+      }
     }
     at += run * input.size;
     n -= run;
-    for (int d = inner; d > 0 && index[d] == walk.shape[d]; --d) {
+    for (int d = last; d > 0 && index[d] == walk.shape[d]; --d) {
       offset += walk.strides[d - 1] - walk.shape[d] * walk.strides[d];
       index[d] = 0;
       ++index[d - 1];
@@ -101,7 +128,7 @@ void Fused::lay_out(const void* const* in, int64_t longest, FusedScratch& scratc
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const Input& input = inputs_[i];
     if (input.access == Access::Scalar) {
-      kCopyRun[input.size](slot(input.slot), in[i], 0, longest);
+      kCopies[input.size].run(slot(input.slot), in[i], 0, longest);
     } else if (input.access == Access::Pattern) {
       std::memcpy(slot(input.slot), in[i], static_cast<size_t>(input.period * input.size));
       repeat(slot(input.slot), input.period * input.size, (longest + input.period) * input.size);

@@ -1,6 +1,7 @@
 #include "ops/argsort/argsort.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "cpu/parallel.h"
 #include "ops/argsort/keys.h"
@@ -27,22 +28,19 @@ struct Pieces {
   }
 };
 
-// items[0 ... k) = the k least of n, sorted. keys(first, count, to) gives keys. What is below the k-th of those seen is
-// collected without a branch, and from time to time cut to k: few are, so most stretches are passed over as a whole. Of
-// equal keys the later one is not needed.
-template <class Item, class Key, class Keys>
-void select_least(Item* items, int64_t k, int64_t n, const Keys& keys) {
+// items[0 ... k) = the k least of n, sorted. keys(first, count, to) gives keys; none_before(first, place) tells when
+// none of kStretch elements comes before the one at `place`. What is below the k-th of those seen is collected without
+// a branch, and from time to time cut to k: few are, so most stretches are passed over as a whole. Of equal keys the
+// later one is not needed.
+template <class Item, class Key, class Keys, class NoneBefore>
+void select_least(Item* items, int64_t k, int64_t n, const Keys& keys, const NoneBefore& none_before) {
   Key key[kStretch], worst = 0;
   int64_t size = 0;
   bool full = false;
   for (int64_t first = 0; first < n; first += kStretch) {
     const int64_t count = std::min(kStretch, n - first);
+    if (full && count == kStretch && none_before(first, items[k - 1].place())) continue;
     keys(first, count, key);
-    if (full && count == kStretch) {
-      Key below = 0;
-      for (int64_t i = 0; i < kStretch; ++i) below |= static_cast<Key>(key[i] < worst);
-      if (below == 0) continue;
-    }
     for (int64_t i = 0; i < count; ++i) {
       items[size] = Item(key[i], static_cast<uint32_t>(first + i));
       size += !full | (key[i] < worst);
@@ -68,9 +66,33 @@ void keys_of(const typename K::Key* x, int64_t n, typename K::Key flip, typename
   }
 }
 
+// Whether none of kStretch elements of x comes before `limit`, or is greater in a descending order; it may say no where
+// NaNs are about.
+template <class Key>
+using NoneBefore = bool (*)(const Key* x, Key limit, bool descending);
+template <class K>
+bool none_before(const typename K::Key* x, typename K::Key limit, bool descending) {
+  using Key = typename K::Key;
+  const auto value = [](Key bits) {
+    if constexpr (std::is_same_v<typename K::Value, Key>) {
+      return K::of(bits);  // halves; of unsigned integers themselves
+    } else {
+      return std::bit_cast<typename K::Value>(bits);
+    }
+  };
+  const auto most = value(limit);
+  Key found = 0;
+  if (descending) {
+    for (int64_t i = 0; i < kStretch; ++i) found |= static_cast<Key>(!(value(x[i]) <= most));
+  } else {
+    for (int64_t i = 0; i < kStretch; ++i) found |= static_cast<Key>(!(value(x[i]) >= most));
+  }
+  return found == 0;
+}
+
 // What is sorted for: the places, or else the values.
 template <class Key>
-void sort_rows(const Call& call, KeysOf<Key> keys_of, bool wants_places) {
+void sort_rows(const Call& call, KeysOf<Key> keys_of, NoneBefore<Key> none_before, bool wants_places) {
   using Item = ItemOf<Key>;
   const Pieces cut(call);
   if (cut.k == 0) return;
@@ -86,7 +108,9 @@ void sort_rows(const Call& call, KeysOf<Key> keys_of, bool wants_places) {
           const auto keys = [&](int64_t at, int64_t count, Key* to) { keys_of(from + at, count, flip, to); };
           const Item* sorted = items;
           if (cut.k < cut.n / (cut.n < kShort ? 2 : 8)) {
-            select_least<Item, Key>(items, cut.k, cut.n, keys);
+            select_least<Item, Key>(items, cut.k, cut.n, keys, [&](int64_t at, uint32_t place) {
+              return none_before(from + at, from[place], call.ints[0] != 0);
+            });
           } else {
             Key key[kStretch];
             for (int64_t at = 0; at < cut.n; at += kStretch) {
@@ -113,7 +137,7 @@ template <bool kPlaces>
 void run(const Call& call) noexcept {
   with_key(call.in[0].dtype, [&](auto key) {
     using K = decltype(key);
-    sort_rows<typename K::Key>(call, keys_of<K>, kPlaces);
+    sort_rows<typename K::Key>(call, keys_of<K>, none_before<K>, kPlaces);
   });
 }
 

@@ -8,11 +8,12 @@
 
 namespace ckeras {
 
-// Floats of U's width: the bits of infinity tell them apart.
-template <class U, uint64_t kInfinity>
+// Floats of U's width: the bits of infinity tell them apart. Value: a type that compares them (but NaN), or U.
+template <class U, uint64_t kInfinity, class V = U>
 struct FloatKey {
   using Element = U;
   using Key = U;
+  using Value = V;
   static CKERAS_MEMBER U of(U bits) {
     constexpr U kSign = static_cast<U>(U{1} << (8 * sizeof(U) - 1));
     const U magnitude = static_cast<U>(bits & static_cast<U>(~kSign));
@@ -24,6 +25,7 @@ struct FloatKey {
 template <class T>
 struct IntegerKey {
   using Element = T;
+  using Value = T;
   using Key = std::make_unsigned_t<T>;
   static CKERAS_MEMBER Key of(T x) {
     constexpr Key kSign = std::is_signed_v<T> ? static_cast<Key>(Key{1} << (8 * sizeof(T) - 1)) : Key{0};
@@ -57,9 +59,9 @@ CKERAS_INLINE void with_key(DType dtype, const F& f) {
     case DType::BF16:
       return f(FloatKey<uint16_t, 0x7f80>{});
     case DType::F32:
-      return f(FloatKey<uint32_t, 0x7f800000>{});
+      return f(FloatKey<uint32_t, 0x7f800000, float>{});
     case DType::F64:
-      return f(FloatKey<uint64_t, 0x7ff0000000000000>{});
+      return f(FloatKey<uint64_t, 0x7ff0000000000000, double>{});
   }
 }
 

@@ -209,6 +209,11 @@ struct Backward {
   }
 };
 
+CKERAS_INLINE W16 wide(V16 v) { return to_double(v); }
+CKERAS_INLINE V8 wide(V8 v) { return v; }
+CKERAS_INLINE V16 narrow(W16 v) { return to_single(v); }
+CKERAS_INLINE V8 narrow(V8 v) { return v; }
+
 // Row sums of one chunk of rows for dgamma and dbeta lie in the workspace: [chunk][gamma, beta][C].
 template <class T>
 void run_backward(const Call& call) {
@@ -236,12 +241,15 @@ void run_backward(const Call& call) {
     });
   });
   const auto join = [=](const T* from, T* to) CKERAS_LAMBDA {
-    parallel_for(n, at_least_one(kPiece / at_least_one(chunks)), [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        double total = 0;
-        for (int64_t chunk = 0; chunk < chunks; ++chunk) total += static_cast<double>(from[chunk * 2 * n + i]);
-        to[i] = static_cast<T>(total);
-      }
+    using V = VecOf<T>;
+    parallel_for(n, round_up(at_least_one(kPiece / at_least_one(chunks)), V::kLanes), [=](int64_t begin, int64_t end) {
+      for_lanes<V::kLanes>(end - begin, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
+        auto total = wide(V(0));
+        for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+          total = total + wide(Plain<T>::load(from + chunk * 2 * n + begin + i, k));
+        }
+        Plain<T>::store(to + begin + i, narrow(total), k);
+      });
     });
   };
   if (wants_gamma) join(partial, call.out[1].as<T>());

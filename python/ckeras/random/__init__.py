@@ -95,8 +95,9 @@ def randint(shape, minval, maxval, dtype="int32", seed=None):
     shape, seed, span = shape_tuple("random.randint", shape), draw_seed(seed), high - low
     # The modulo of 32 random bits, or of 64 for a large span: its bias is below span / 2^32 or span / 2^64.
     if span <= 2**24:
-        bits = ops.cast(_records.random_bits_p.bind(seed, shape=shape), "int64")
-        return ops.cast(ops.add(ops.cast(ops.mod(bits, span), "uint64"), _uint64(low % 2**64)), dtype)
+        bits = _records.random_bits_p.bind(seed, shape=shape)
+        offset = ops.cast(ops.mod(bits, ops.convert_to_tensor(np.uint32(span))), dtype)
+        return ops.add(offset, ops.convert_to_tensor(np.array(low, dtype))) if low else offset
     words = ops.cast(_records.random_bits_p.bind(seed, shape=(2, *shape)), "uint64")
     bits = ops.bitwise_or(ops.left_shift(words[0], _uint64(32)), words[1])
     offset = bits if span == 2**64 else ops.mod(bits, _uint64(span))
