@@ -13,12 +13,12 @@ namespace ckeras::cpu {
 
 inline constexpr int64_t kStreamBytes = int64_t{8} << 20;  // smaller results are read again from the cache
 
-// Multiples of 16 bytes at addresses that are multiples of 16.
+// A multiple of 16 bytes; dst is one too.
 inline void stream_bytes(void* dst, const void* src, size_t bytes) {
 #ifdef __SSE2__
   auto* to = static_cast<__m128i*>(dst);
   const auto* from = static_cast<const __m128i*>(src);
-  for (size_t i = 0; i < bytes / 16; ++i) _mm_stream_si128(to + i, _mm_load_si128(from + i));
+  for (size_t i = 0; i < bytes / 16; ++i) _mm_stream_si128(to + i, _mm_loadu_si128(from + i));
 #else
   std::memcpy(dst, src, bytes);
 #endif

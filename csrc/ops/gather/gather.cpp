@@ -1,9 +1,9 @@
 #include "ops/gather/gather.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "cpu/parallel.h"
+#include "cpu/stream.h"
 #include "ops/move/bytes.h"
 
 namespace ckeras::portable {
@@ -11,49 +11,71 @@ namespace {
 
 constexpr int64_t kPieceBytes = 1 << 16;
 
-// copy(to, from) moves one run; specialised on its length so that short runs are one instruction.
-template <class Copy>
-void gather_runs(const Call& call, const GatherShape& s, int64_t run, const Copy& copy) {
-  const char* x = call.in[0].as<const char>();
-  char* y = call.out[0].as<char>();
+// [outer, count] runs of a piece, in parallel: body(o, j, end) for the runs [j, end) of row o.
+template <class Body>
+void gather_rows(const GatherShape& s, int64_t run, const Body& body) {
   const int64_t grain = std::max<int64_t>(1, kPieceBytes / std::max<int64_t>(run, 8));
   cpu::parallel_for(s.outer * s.count, grain, [&](int64_t begin, int64_t end) {
-    int64_t outer = begin / s.count, j = begin % s.count;
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t index = index_at(call.in[1], j);
-      copy(y + i * run, x + (outer * s.size + (index < 0 ? index + s.size : index)) * run);
-      if (++j == s.count) {
-        j = 0;
-        ++outer;
-      }
+    while (begin < end) {
+      const int64_t o = begin / s.count, j = begin % s.count, stop = std::min(s.count, j + end - begin);
+      body(o, j, stop);
+      begin += stop - j;
     }
   });
 }
 
-void gather(const Call& call) noexcept {
-  const View& x = call.in[0];
-  const GatherShape s = gather_shape(x, call.in[1], call.ints[0]);
-  if (!check_indices(call, call.in[1], s.size)) return;
-  const int64_t run = s.inner * size_of(x.dtype);
-  switch (run) {
-    case 0:
+template <class I, class T>
+void gather_elements(const T* x, const I* indices, T* y, const GatherShape& s) {
+  constexpr int64_t kBlock = 4096 / static_cast<int64_t>(sizeof(T));
+  const auto place = [&](int64_t j) { return indices[j] + (indices[j] < 0 ? s.size : 0); };
+  const int64_t size = static_cast<int64_t>(sizeof(T));
+  const bool streamed = s.outer * s.count * size >= cpu::kStreamBytes && s.count * size % 16 == 0;
+  gather_rows(s, size, [&](int64_t o, int64_t j, int64_t end) {
+    const T* from = x + o * s.size;
+    T* to = y + o * s.count;
+    if (!streamed) {
+      for (; j < end; ++j) to[j] = from[place(j)];
       return;
-    case 1:
-      return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 1); });
-    case 2:
-      return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 2); });
-    case 4:
-      return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 4); });
-    case 8:
-      return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 8); });
-    case 12:
-      return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 12); });
-    case 16:
-      return gather_runs(call, s, run, [](char* to, const char* from) { std::memcpy(to, from, 16); });
-    default:
-      return gather_runs(call, s, run,
-                         [run](char* to, const char* from) { move::copy_bytes(to, from, static_cast<size_t>(run)); });
+    }
+    alignas(64) T block[kBlock];
+    for (; j < end; j += kBlock) {
+      const int64_t n = std::min(kBlock, end - j);
+      for (int64_t k = 0; k < n; ++k) block[k] = from[place(j + k)];
+      cpu::stream_bytes(to + j, block, static_cast<size_t>(n * size));
+    }
+    cpu::end_stream();
+  });
+}
+
+template <class I>
+void gather_runs(const char* x, const I* indices, char* y, const GatherShape& s, int64_t run) {
+  gather_rows(s, run, [&](int64_t o, int64_t j, int64_t end) {
+    for (; j < end; ++j) {
+      const int64_t index = indices[j] + (indices[j] < 0 ? s.size : 0);
+      move::copy_bytes(y + (o * s.count + j) * run, x + (o * s.size + index) * run, static_cast<size_t>(run));
+    }
+  });
+}
+
+template <class I>
+void gather_by(const Call& call, const GatherShape& s) {
+  const View &x = call.in[0], &y = call.out[0];
+  const I* indices = call.in[1].as<const I>();
+  const int64_t run = s.inner * size_of(x.dtype);
+  const auto places = reinterpret_cast<uintptr_t>(x.data) | reinterpret_cast<uintptr_t>(y.data);
+  if (run > 16 || (run & (run - 1)) != 0 || places % static_cast<uintptr_t>(run) != 0) {
+    return gather_runs(x.as<const char>(), indices, y.as<char>(), s, run);
   }
+  move::with_size(run, [&](auto t) {
+    using T = decltype(t);
+    gather_elements(static_cast<const T*>(x.data), indices, static_cast<T*>(y.data), s);
+  });
+}
+
+void gather(const Call& call) noexcept {
+  const GatherShape s = gather_shape(call.in[0], call.in[1], call.ints[0]);
+  if (!check_indices(call, call.in[1], s.size) || call.out[0].size() == 0) return;
+  call.in[1].dtype == DType::I64 ? gather_by<int64_t>(call, s) : gather_by<int32_t>(call, s);
 }
 
 }  // namespace

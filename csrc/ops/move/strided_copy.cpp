@@ -16,10 +16,12 @@ constexpr int64_t kStrip = 16;       // short runs that are read one after the o
 constexpr int64_t kShortRun = 128;   // bytes: shorter ones leave parts of lines that were fetched
 constexpr size_t kBlockBytes = 512;  // of their neighbours in the destination, at most
 constexpr int64_t kNarrow = 512;     // what is turned over of a long dimension beside a short one
+constexpr size_t kPattern = 1024;    // bytes that are made of a repeated element, and copied
 
-// body(destination offset, source offset) for each index of the outer dimensions in [begin, end).
+// body(destination offset, source offset, count) for the indices of the outer dimensions in [begin, end): as many
+// neighbours along the last of them at once as there are.
 template <class Body>
-void walk(const Dim* dims, int rank, int64_t begin, int64_t end, const Body& body) {
+void walk_lines(const Dim* dims, int rank, int64_t begin, int64_t end, const Body& body) {
   int64_t index[kMaxRank], dst = 0, src = 0, rest = begin;
   for (int d = rank - 1; d >= 0; --d) {
     index[d] = rest % dims[d].n;
@@ -30,10 +32,12 @@ void walk(const Dim* dims, int rank, int64_t begin, int64_t end, const Body& bod
   const Dim last = rank > 0 ? dims[rank - 1] : Dim{1, 0, 0};
   for (int64_t i = begin; i < end;) {  // along the last dimension to its end
     const int64_t n = std::min(end - i, rank > 0 ? last.n - index[rank - 1] : 1);
-    for (int64_t k = 0; k < n; ++k) body(dst + k * last.dst, src + k * last.src);
+    body(dst, src, n);
+    dst += n * last.dst;
+    src += n * last.src;
     if ((i += n) == end) return;
-    dst -= (last.n - n) * last.dst;
-    src -= (last.n - n) * last.src;
+    dst -= last.n * last.dst;
+    src -= last.n * last.src;
     index[rank - 1] = 0;
     for (int d = rank - 2; d >= 0; --d) {
       dst += dims[d].dst;
@@ -46,12 +50,44 @@ void walk(const Dim* dims, int rank, int64_t begin, int64_t end, const Body& bod
   }
 }
 
+// body(destination offset, source offset) for each of them.
+template <class Body>
+void walk(const Dim* dims, int rank, int64_t begin, int64_t end, const Body& body) {
+  const Dim last = rank > 0 ? dims[rank - 1] : Dim{1, 0, 0};
+  walk_lines(dims, rank, begin, end, [&](int64_t dst, int64_t src, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) body(dst + i * last.dst, src + i * last.src);
+  });
+}
+
+template <class T>
+void fill_run(T* dst, T value, int64_t n) {
+  constexpr int64_t kCount = kPattern / sizeof(T);
+  if (n < 4 * kCount) return static_cast<void>(std::fill_n(dst, n, value));
+  alignas(64) T pattern[kCount];
+  std::fill_n(pattern, kCount, value);
+  for (; n >= kCount; n -= kCount, dst += kCount) std::memcpy(dst, pattern, kPattern);
+  std::memcpy(dst, pattern, static_cast<size_t>(n) * sizeof(T));
+}
+
+// dst[i] = src[-i].
+template <class T>
+void reverse_run(T* dst, const T* src, int64_t n) {
+  constexpr int64_t kLanes = Square<T>::kLanes;
+  int64_t i = 0;
+  if constexpr (kLanes > 1) {
+    for (; i + kLanes <= n; i += kLanes) Square<T>::reverse(dst + i, src - i - (kLanes - 1));
+  }
+  for (; i < n; ++i) dst[i] = src[-i];
+}
+
 template <class T>
 void copy_run(T* dst, const T* src, Dim inner) {
   if (inner.dst == 1 && inner.src == 1) {
     copy_bytes(dst, src, static_cast<size_t>(inner.n) * sizeof(T));
   } else if (inner.dst == 1 && inner.src == 0) {
-    std::fill_n(dst, inner.n, *src);
+    fill_run(dst, *src, inner.n);
+  } else if (inner.dst == 1 && inner.src == -1) {
+    reverse_run(dst, src, inner.n);
   } else {
     for (int64_t i = 0; i < inner.n; ++i) dst[i * inner.dst] = src[i * inner.src];
   }
@@ -81,6 +117,53 @@ void copy_rows(T* dst, const T* src, const Plan& plan) {
     walk(plan.dims, plan.rank - 1, begin, end,
          [&](int64_t to, int64_t from) { copy_run(dst + to, src + from, inner); });
   });
+}
+
+// n runs of `run` bytes, at most kWide, neighbours in the destination and `step` bytes apart in the source, which ends
+// at `end`: each is moved as kWide bytes, of which the next one overwrites what is too much.
+template <size_t kWide>
+void copy_line(char* dst, const char* src, int64_t n, int64_t run, int64_t step, const char* end) {
+  const char* const last = dst + n * run - kWide;
+  for (int64_t i = 0; i < n; ++i, dst += run, src += step) {
+    if (dst <= last && static_cast<size_t>(end - src) >= kWide) {
+      char wide[kWide];
+      std::memcpy(wide, src, kWide);
+      std::memcpy(dst, wide, kWide);
+    } else {
+      copy_bytes(dst, src, static_cast<size_t>(run));
+    }
+  }
+}
+
+template <class T>
+void copy_lines(T* dst, const T* src, const Plan& plan) {
+  constexpr int64_t kSize = sizeof(T);
+  const int rank = plan.rank - 1;
+  const int64_t n = plan.dims[rank].n, step = plan.dims[rank - 1].src * kSize;
+  int64_t outer = 1, last = n;
+  for (int d = 0; d < rank; ++d) {
+    outer *= plan.dims[d].n;
+    last += std::max<int64_t>(0, (plan.dims[d].n - 1) * plan.dims[d].src);
+  }
+  const auto bytes = [](auto* p) { return reinterpret_cast<char*>(p); };
+  const auto source = [](const T* p) { return reinterpret_cast<const char*>(p); };
+  cpu::parallel_for(outer, std::max<int64_t>(1, kPiece / n), [&](int64_t begin, int64_t end) {
+    walk_lines(plan.dims, rank, begin, end, [&](int64_t to, int64_t from, int64_t count) {
+      (n * kSize <= 16 ? copy_line<16> : copy_line<32>)(bytes(dst + to), source(src + from), count, n * kSize, step,
+                                                        source(src + last));
+    });
+  });
+}
+
+// Runs of which neighbours in the source are closer together than those in the destination: they are read in the order
+// of the source, when that makes fewer places where is written than there are else places where is read.
+void order_runs(Plan* plan) {
+  const int last = plan->rank - 2;
+  int closest = last;
+  for (int d = 0; d < last; ++d) {
+    if (plan->dims[d].src == plan->dims[last + 1].n && plan->dims[d].n < plan->dims[last].n) closest = d;
+  }
+  std::rotate(plan->dims + closest, plan->dims + closest + 1, plan->dims + last + 1);
 }
 
 // Dimension `k` is contiguous in the source and the last one in the destination: blocks, so that lines of both are
@@ -164,13 +247,18 @@ void copy_runs(T* dst, const T* src, const Plan& plan, int k) {
 }
 
 template <class T>
-void copy(T* dst, const T* src, const Plan& plan) {
+void copy(T* dst, const T* src, Plan& plan) {
   const Dim inner = plan.dims[plan.rank - 1];
-  if (inner.src == 1 && inner.dst == 1 && plan.rank > 2 && inner.n * static_cast<int64_t>(sizeof(T)) < kShortRun &&
-      plan.dims[plan.rank - 2].dst == inner.n) {
-    for (int k = 0; k < plan.rank - 2; ++k) {
-      if (plan.dims[k].src == inner.n) return copy_runs(dst, src, plan, k);
+  const int64_t run = inner.n * static_cast<int64_t>(sizeof(T));
+  if (inner.src == 1 && inner.dst == 1 && plan.rank > 1) {
+    const bool neighbours = plan.dims[plan.rank - 2].dst == inner.n;
+    if (neighbours && run < kShortRun) {
+      for (int k = 0; k < plan.rank - 2; ++k) {
+        if (plan.dims[k].src == inner.n) return copy_runs(dst, src, plan, k);
+      }
     }
+    if (neighbours && run <= 32) return copy_lines(dst, src, plan);
+    if (run >= kShortRun) order_runs(&plan);
   }
   if (inner.src != 1 && inner.src != 0 && inner.n > 1) {
     for (int k = 0; k < plan.rank - 1; ++k) {

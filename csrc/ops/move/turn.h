@@ -34,8 +34,17 @@ class Square {
     }
     for (int i = 0; i < kLanes; ++i) std::memcpy(dst + i * dst_step, &lines[i], 16);
   }
+  // dst[i] = src[kLanes - 1 - i].
+  static void reverse(U* dst, const U* src) { reverse(dst, src, std::make_index_sequence<kLanes>()); }
 
  private:
+  template <size_t... kPlace>
+  static void reverse(U* dst, const U* src, std::index_sequence<kPlace...>) {
+    Line line;
+    std::memcpy(&line, src, 16);
+    line = __builtin_shufflevector(line, line, (kLanes - 1 - kPlace)...);
+    std::memcpy(dst, &line, 16);
+  }
   // a[first], b[first], a[first + 1], b[first + 1], ...
   template <int kFirst, size_t... kPlace>
   static Line merge(Line a, Line b, std::index_sequence<kPlace...>) {

@@ -32,34 +32,80 @@ struct Floats {
   static CKERAS_MEMBER void add(Row& row, const Element* p, int64_t n) { row.add(n, RowOf<S>{p}); }
   static CKERAS_MEMBER T result(const Row& row) { return row.result(); }
 
-  // A chunk of columns: start, then n more rows of `stride` elements, `width` columns, into `result`; n a multiple of
-  // four but in the last call.
-  static CKERAS_MEMBER void start_columns(int64_t width, T* result) {
-    for (int64_t j = 0; j < width; j += V::kLanes) V(F::start()).store(result + j, width - j);
+  // Rows of at most a vector's lanes: as many at once as there are lanes, a vector for each element of theirs.
+  static CKERAS_MEMBER void short_rows(const Element* p, int64_t rows, int64_t n, T* results) {
+    constexpr int64_t kLanes = V::kLanes;
+    alignas(64) T turned[kLanes][kLanes] = {};
+    for (int64_t r = 0; r < rows; r += kLanes, p += kLanes * n) {
+      const int64_t count = least(kLanes, rows - r);
+      for (int64_t k = 0; k < count; ++k) {
+        for (int64_t i = 0; i < n; ++i) turned[i][k] = S::get(p[k * n + i]);
+      }
+      for (int64_t i = 0; i < n; ++i) F::fold(V(F::start()), V::load(turned[i])).store(turned[i]);
+      for (int64_t half = kLanes / 2; half > 0; half /= 2) {  // the tree of ChunkFold, without what changes nothing
+        for (int64_t i = 0; i < half && i + half < n; ++i) {
+          F::fold(V::load(turned[i]), V::load(turned[i + half])).store(turned[i]);
+        }
+      }
+      V::load(turned[0]).store(results + r, count);
+    }
   }
-  static CKERAS_MEMBER void add_columns(const Element* p, int64_t n, int64_t stride, int64_t width, T* result) {
-    int64_t i = 0;
-    for (; i + 4 <= n; i += 4, p += 4 * stride) {
-      int64_t j = 0;
-      for (; j + V::kLanes <= width; j += V::kLanes) {
-        const Element* q = p + j;
-        const V four = F::fold(F::fold(S::load(q), S::load(q + stride)),
-                               F::fold(S::load(q + 2 * stride), S::load(q + 3 * stride)));
-        F::fold(V::load(result + j), four).store(result + j);
-      }
-      if (j < width) {
-        const Element* q = p + j;
-        const int64_t rest = width - j;
-        const V four = F::fold(F::fold(S::load(q, rest), S::load(q + stride, rest)),
-                               F::fold(S::load(q + 2 * stride, rest), S::load(q + 3 * stride, rest)));
-        F::fold(V::load(result + j, rest), four).store(result + j, rest);
+  static CKERAS_MEMBER void rows(const Element* p, int64_t rows, int64_t n, T* results) {
+    if (n > 1 && n <= V::kLanes && rows >= V::kLanes) return short_rows(p, rows, n, results);
+    for (int64_t i = 0; i < rows; ++i) {
+      Row row;
+      start(row);
+      add(row, p + i * n, n);
+      results[i] = result(row);
+    }
+  }
+
+  // A chunk of columns: n rows of `stride` elements, `width` columns, the `first` or further ones, into `result`; n a
+  // multiple of four but in the last call.
+  static CKERAS_MEMBER void columns(const Element* p, int64_t n, int64_t stride, int64_t width, T* result, bool first) {
+    constexpr int64_t kLanes = V::kLanes, kNarrow = 8 * kLanes, kFewRows = 16;
+    const int64_t whole = width - width % kLanes;
+    int64_t j = 0;
+    if (width > kNarrow && n > kFewRows) {
+      for (; first && j < whole; j += kLanes) V(F::start()).store(result + j);
+      for (int64_t i = 0; i < n; i += i + 4 <= n ? 4 : 1) {
+        for (j = 0; j < whole; j += kLanes) {
+          const Element* q = p + i * stride + j;
+          const V more = i + 4 <= n ? four(q, stride) : S::load(q);
+          F::fold(V::load(result + j), more).store(result + j);
+        }
       }
     }
-    for (; i < n; ++i, p += stride) {
-      for (int64_t j = 0; j < width; j += V::kLanes) {
-        F::fold(V::load(result + j, width - j), S::load(p + j, width - j)).store(result + j, width - j);
+    for (; j + 2 * kLanes <= width; j += 2 * kLanes) {
+      const Element* q = p + j;
+      V a = first ? V(F::start()) : V::load(result + j), b = first ? V(F::start()) : V::load(result + j + kLanes);
+      int64_t i = 0;
+      for (; i + 4 <= n; i += 4, q += 4 * stride) {
+        a = F::fold(a, four(q, stride));
+        b = F::fold(b, four(q + kLanes, stride));
       }
+      for (; i < n; ++i, q += stride) {
+        a = F::fold(a, S::load(q));
+        b = F::fold(b, S::load(q + kLanes));
+      }
+      a.store(result + j);
+      b.store(result + j + kLanes);
     }
+    for (; j < width; j += kLanes) {
+      const Element* q = p + j;
+      const int64_t k = width - j;
+      V a = first ? V(F::start()) : V::load(result + j, k);
+      int64_t i = 0;
+      for (; i + 4 <= n; i += 4, q += 4 * stride) {
+        a = F::fold(a, F::fold(F::fold(S::load(q, k), S::load(q + stride, k)),
+                               F::fold(S::load(q + 2 * stride, k), S::load(q + 3 * stride, k))));
+      }
+      for (; i < n; ++i, q += stride) a = F::fold(a, S::load(q, k));
+      a.store(result + j, k);
+    }
+  }
+  static CKERAS_MEMBER V four(const Element* q, int64_t stride) {
+    return F::fold(F::fold(S::load(q), S::load(q + stride)), F::fold(S::load(q + 2 * stride), S::load(q + 3 * stride)));
   }
 
   // Chunk results `stride` apart, in rising order.
@@ -149,10 +195,15 @@ struct Integers {
     row = total;
   }
   static CKERAS_MEMBER T result(T row) { return row; }
-  static CKERAS_MEMBER void start_columns(int64_t width, T* result) {
-    for (int64_t j = 0; j < width; ++j) result[j] = Rule::template start<T>();
+  static CKERAS_MEMBER void rows(const E* p, int64_t rows, int64_t n, T* results) {
+    for (int64_t i = 0; i < rows; ++i) {
+      T row = Rule::template start<T>();
+      add(row, p + i * n, n);
+      results[i] = row;
+    }
   }
-  static CKERAS_MEMBER void add_columns(const E* p, int64_t n, int64_t stride, int64_t width, T* result) {
+  static CKERAS_MEMBER void columns(const E* p, int64_t n, int64_t stride, int64_t width, T* result, bool first) {
+    for (int64_t j = 0; first && j < width; ++j) result[j] = Rule::template start<T>();
     int64_t i = 0;
     for (; i + 4 <= n; i += 4, p += 4 * stride) {
       const E *q = p + stride, *r = q + stride, *s = r + stride;
@@ -189,21 +240,19 @@ struct FoldOfDtype {
     *static_cast<T*>(result) = R::result(*static_cast<const Row*>(state));
   }
   static void rows(const void* x, int64_t rows, int64_t n, void* results) noexcept {
-    for (int64_t i = 0; i < rows; ++i) {
-      Row row;
-      R::start(row);
-      R::add(row, static_cast<const Element*>(x) + i * n, n);
-      static_cast<T*>(results)[i] = R::result(row);
-    }
+    R::rows(static_cast<const Element*>(x), rows, n, static_cast<T*>(results));
   }
   static void columns(const void* x, int64_t n, int64_t stride, int64_t width, void* results, bool first) noexcept {
-    if (first) R::start_columns(width, static_cast<T*>(results));
-    R::add_columns(static_cast<const Element*>(x), n, stride, width, static_cast<T*>(results));
+    R::columns(static_cast<const Element*>(x), n, stride, width, static_cast<T*>(results), first);
   }
   static void join(const void* results, int64_t chunks, int64_t stride, int64_t n, void* out) noexcept {
-    for (int64_t i = 0; i < n; ++i) {
-      static_cast<Element*>(out)[i] = Put()(R::join(static_cast<const T*>(results) + i, chunks, stride));
+    const T* from = static_cast<const T*>(results);
+    Element* to = static_cast<Element*>(out);
+    if (chunks == 1) {
+      for (int64_t i = 0; i < n; ++i) to[i] = Put()(from[i]);
+      return;
     }
+    for (int64_t i = 0; i < n; ++i) to[i] = Put()(R::join(from + i, chunks, stride));
   }
   static constexpr Fold kFold = {sizeof(Element), sizeof(T), kSumChunk, kRowChunk, add, finish, rows, columns, join};
 };
