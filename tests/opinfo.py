@@ -282,7 +282,12 @@ def _random_cases(**attrs):
 
 def _gather_cases(rng):
     at = rng.integers(-5, 5, (4, 3)).astype("int32")
-    return [((_n(rng, 5, 6), at), {"axis": 0}), ((_n(rng, 3, 5, 2), at[0].astype("int64")), {"axis": 1})]
+    return [
+        ((_n(rng, 5, 6), at), {"axis": 0}),
+        ((_n(rng, 3, 5, 2), at[0].astype("int64")), {"axis": 1}),
+        ((_n(rng, 5, 3), at), {"axis": 0, "along": True}),
+        ((_n(rng, 4, 5), at.astype("int64")), {"axis": 1, "along": True}),
+    ]
 
 
 def _gather_grad_cases(rng):
@@ -290,6 +295,8 @@ def _gather_grad_cases(rng):
     return [
         ((at, _n(rng, 4, 3, 6)), {"axis": 0, "shape": (5, 6)}),
         ((at[0], _n(rng, 2, 3, 7)), {"axis": 1, "shape": (2, 5, 7)}),
+        ((at, _n(rng, 4, 3)), {"axis": 0, "shape": (5, 3), "along": True}),
+        ((at, _n(rng, 4, 3)), {"axis": 1, "shape": (4, 5), "along": True}),
     ]
 
 
@@ -472,7 +479,7 @@ STRUCTURED = [
     _row("random_normal", None, 0, cases=_random_cases(mean=1.0, stddev=2.0)),
     _row("random_truncated_normal", None, 0, cases=_random_cases(mean=1.0, stddev=2.0)),
     _row("dropout", None, 2, cases=lambda rng: [((_n(rng, *s), SEED), {"rate": 0.25}) for s in [(17,), (100, 701)]]),
-    _row("gather", lambda x, i, axis: np.take(x, i, axis), cases=_gather_cases),
+    _row("gather", opref.gather, cases=_gather_cases),
     _row("gather_grad", opref.gather_grad, rtol=1e-6, cases=_gather_grad_cases),
     _row("scatter", opref.scatter, cases=_scatter_cases),
     _row(

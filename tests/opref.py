@@ -149,8 +149,17 @@ def softmax_cross_entropy_grad(logits, labels, g, ignore):
     return np.where((labels == ignore)[:, None], 0, g[:, None] * (softmax(logits) - hot))
 
 
-def gather_grad(indices, g, axis, shape):
+def gather(x, indices, axis, along=False):
+    return np.take_along_axis(x, indices, axis) if along else np.take(x, indices, axis)
+
+
+def gather_grad(indices, g, axis, shape, along=False):
     out = np.zeros(shape)
+    if along:
+        lines = np.moveaxis(out, axis, 0)
+        others = np.indices(lines.shape)[1:, :1]
+        np.add.at(lines, (np.moveaxis(indices, axis, 0), *others), np.moveaxis(g, axis, 0))
+        return out
     moved = np.moveaxis(out, axis, 0)
     rank = indices.ndim
     np.add.at(moved, indices, np.moveaxis(g, range(axis, axis + rank), range(rank)))

@@ -201,7 +201,7 @@ def test_run_checks_its_arguments():
 def test_fault_names_the_value():
     x, indices = array([1, 2, 3]), array([0, 3], "int32")
     with pytest.raises(engine.Fault) as caught:
-        engine.run(OPS["gather"], (x, indices), (((2,), F32),), (0,), ())
+        engine.run(OPS["gather"], (x, indices), (((2,), F32),), (0, 0), ())
     assert caught.value.args == ("gather", 1, 3, 3)
 
 
@@ -322,7 +322,7 @@ def test_program_checks_its_inputs():
 def test_fault_stops_a_program_before_its_update():
     cell = engine.Cell(array([0, 0]))
     extra = [(0, 1, I32, (2,)), (4, 0, F32, (2,))]
-    program = counter(cell, extra, [(OPS["gather"], (0, 2), (3,), (0,), ())], (3,))
+    program = counter(cell, extra, [(OPS["gather"], (0, 2), (3,), (0, 0), ())], (3,))
     with pytest.raises(engine.Fault, match="gather"):
         program.run([array([1, 1]), array([0, 9], "int32")])
     assert cell.get().numpy().tolist() == [0, 0]
@@ -387,7 +387,7 @@ def test_wrong_numbers_of_operands_and_attributes_are_errors(op, row):
         ("softmax_cross_entropy", 2, 1, 0),
         ("random_uniform", 1, 0, 2),
         ("dropout", 2, 0, 1),
-        ("gather", 2, 1, 0),
+        ("gather", 2, 2, 0),
         ("scatter", 3, 1, 0),
         ("transpose", 1, 3, 0),
         ("concatenate", 2, 1, 0),

@@ -63,5 +63,12 @@ def test_unique():
     assert ops.unique(a, size=5).numpy().tolist() == [1, 2, 3, 1, 1]
     assert ops.unique(a, size=5, fill_value=-9).numpy().tolist() == [1, 2, 3, -9, -9]
     assert ops.unique(a, size=2).numpy().tolist() == [1, 2]
+    for values in ([0.5, np.nan, -1.0, 0.5, np.nan], [], [-0.0, 0.0, np.inf], [True, False, True]):
+        values = np.array(values)
+        same = np.testing.assert_array_equal
+        same(ops.unique(values), np.unique(values))
+        got = ops.unique(values, return_index=True, return_inverse=True, return_counts=True)
+        for g, w in zip(got, np.unique(values, return_index=True, return_inverse=True, return_counts=True)):
+            same(g, w)
     with pytest.raises(TypeError, match="depends on the values"):
         ckeras.function(ops.unique)(ops.array(a))

@@ -197,3 +197,35 @@ def test_gradients_of_sums_have_the_shapes_of_what_they_are_of(data):
     summed = summed.sum(axis=tuple(range(len(shape) - len(part))))
     summed = summed.sum(axis=tuple(i for i, d in enumerate(part) if d == 1), keepdims=True)
     same(dy, summed)
+
+
+@pytest.mark.parametrize("dtype", [None, "int32", "int64", "float16", "float32", "float64"])
+def test_long_ranges(dtype):
+    for args in [(5000,), (1, 20011, 3), (-0.5, 700.0, 0.1), (9000, 0, -1), (2**24 - 9, 2**24 + 5000), (0.0, 8191.0)]:
+        want = np.arange(*args)
+        floats = any(isinstance(v, float) for v in args)
+        same(ops.arange(*args, dtype=dtype), want.astype(dtype or ("float32" if floats else "int32")))
+    if dtype in ("float32", "float64"):
+        want = np.linspace(-1.0, 2.0, 5003, dtype=dtype)
+        np.testing.assert_allclose(ops.linspace(-1.0, 2.0, 5003, dtype=dtype), want, rtol=1e-6, atol=1e-7)
+
+
+def test_places_of_what_is_not_zero():
+    rng = np.random.default_rng(0)
+    for shape in [(7,), (0,), (3, 0, 2), (4, 5), (3, 1, 4, 2)]:
+        for dtype in ("bool", "int8", "float32", "bfloat16"):
+            x = rng.integers(0, 2, shape).astype("float32")
+            for got, want in zip(ops.nonzero(ops.cast(x, dtype)), x.nonzero(), strict=True):
+                same(got, want.astype("int32"))
+    assert [i.numpy().tolist() for i in ops.nonzero([[np.nan, 0.0], [-0.0, np.inf]])] == [[0, 1], [0, 1]]
+
+
+def test_triangles_and_diagonals_of_any_offset():
+    x = np.arange(1.0, 13.0, dtype="float32").reshape(3, 4)
+    for k in (-9, -3, -1, 0, 1, 4, 2**40):
+        same(ops.tril(x, k), np.tril(x, k))
+        same(ops.triu(x, k), np.triu(x, k))
+    for k in (-2, 0, 3):
+        for n in (0, 1, 5):
+            same(ops.diag(x.ravel()[:n], k), np.diag(x.ravel()[:n], k))
+        same(ops.diagonal(ops.stack([x, -x]), k, 1, 2), np.diagonal(np.stack([x, -x]), k, 1, 2))

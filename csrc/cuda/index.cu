@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(kThreads)
     gather_kernel(const U* x, const Indices indices, U* y, const GatherShape s, const Fault* fault) {
   if (fault->code != 0) return;
   for (int64_t i = first_element(); i < s.outer * s.count * s.inner; i += all_threads()) {
-    const int64_t rest = i / s.inner, index = indices[rest % s.count];
+    const int64_t rest = i / s.inner, index = indices[s.along ? i : rest % s.count];
     const int64_t row = rest / s.count * s.size + (index < 0 ? index + s.size : index);
     y[i] = x[row * s.inner + i % s.inner];
   }
@@ -34,12 +34,12 @@ __global__ void __launch_bounds__(kThreads)
 
 Status run_gather(const Call& call, Queue& queue) {
   const View &x = call.in[0], &indices = call.in[1], &y = call.out[0];
-  GatherShape s = gather_shape(x, indices, call.ints[0]);
-  if (s.count > 0) check_indices(call, queue, indices, s.size);
+  GatherShape s = gather_shape(x, indices, call.ints[0], call.ints[1] != 0);
+  if (indices.size() > 0) check_indices(call, queue, indices, s.size);
   if (y.size() == 0) return Status::Launched;
   int64_t itemsize = size_of(x.dtype);
   const auto addresses = reinterpret_cast<uintptr_t>(x.data) | reinterpret_cast<uintptr_t>(y.data);
-  while (itemsize < 8 && s.inner % 2 == 0 && addresses % static_cast<uintptr_t>(2 * itemsize) == 0) {
+  while (!s.along && itemsize < 8 && s.inner % 2 == 0 && addresses % static_cast<uintptr_t>(2 * itemsize) == 0) {
     itemsize *= 2;
     s.inner /= 2;
   }
@@ -53,14 +53,20 @@ Status run_gather(const Call& call, Queue& queue) {
 
 // ---- indices by the row they name
 
+// Where every element has an index, rows of one element.
 struct RowOfIndex {
   Indices indices;
-  int64_t rows;
+  GatherShape s;
   CKERAS_MEMBER NarrowItem operator()(int64_t, int64_t i) const {
-    const int64_t index = indices[i];
-    return NarrowItem::of(static_cast<uint64_t>(index < 0 ? index + rows : index), static_cast<uint32_t>(i));
+    int64_t row = indices[i];
+    if (row < 0) row += s.size;
+    if (s.along) row = (i / s.inner / s.count * s.size + row) * s.inner + i % s.inner;
+    return NarrowItem::of(static_cast<uint64_t>(row), static_cast<uint32_t>(i));
   }
 };
+GatherShape by_row(const GatherShape& s) {
+  return s.along ? GatherShape{1, s.outer * s.size * s.inner, 1, s.outer * s.count * s.inner, false} : s;
+}
 
 // Row r is named by the indices places[starts[r]] ... places[starts[r + 1] - 1], in rising order.
 struct Named {
@@ -80,12 +86,12 @@ int64_t named_bytes(int64_t count, int64_t rows) { return 2 * 8 * count + 8 * (r
 bool too_long(int64_t count, int64_t rows) { return count >= int64_t{1} << 32 || rows >= int64_t{1} << 32; }
 
 // An index outside stands for no row; where there is one, nothing reads this.
-Named name_rows(const Call& call, Queue& queue, const View& indices, int64_t rows) {
-  const int64_t count = indices.size();
+Named name_rows(const Call& call, Queue& queue, const View& indices, const GatherShape& s) {
+  const int64_t count = indices.size(), rows = by_row(s).size;
   NarrowItem* items = static_cast<NarrowItem*>(call.workspace);
   int64_t* starts = reinterpret_cast<int64_t*>(items + 2 * count);
   uint32_t* places = reinterpret_cast<uint32_t*>(starts + rows + 1);
-  const NarrowItem* sorted = sort_rows(queue, RowOfIndex{Indices(indices), rows}, 1, count, items, items + count);
+  const NarrowItem* sorted = sort_rows(queue, RowOfIndex{Indices(indices), s}, 1, count, items, items + count);
   launch(queue, {blocks_for(count > rows ? count : rows + 1, kThreads)}, {kThreads}, 0, named_kernel, sorted, count,
          rows, starts, places);
   return {starts, places};
@@ -108,11 +114,11 @@ __global__ void __launch_bounds__(kThreads)
 
 Status run_gather_grad(const Call& call, Queue& queue) {
   const View &indices = call.in[0], &dx = call.out[0];
-  const GatherShape s = gather_shape(dx, indices, call.ints[0]);
+  const GatherShape whole = gather_shape(dx, indices, call.ints[0], call.ints[1] != 0), s = by_row(whole);
   if (too_long(s.count, s.size)) return Status::TooLong;
-  if (s.count > 0) check_indices(call, queue, indices, s.size);
+  if (s.count > 0) check_indices(call, queue, indices, whole.size);
   if (dx.size() == 0) return Status::Launched;
-  const Named named = name_rows(call, queue, indices, s.size);
+  const Named named = name_rows(call, queue, indices, whole);
   return with_floats(dx.dtype, [&](auto storage) {
     using S = decltype(storage);
     using E = typename S::Element;
@@ -122,7 +128,7 @@ Status run_gather_grad(const Call& call, Queue& queue) {
 }
 
 int64_t gather_grad_workspace(const Call& call) noexcept {
-  const GatherShape s = gather_shape(call.out[0], call.in[0], call.ints[0]);
+  const GatherShape s = by_row(gather_shape(call.out[0], call.in[0], call.ints[0], call.ints[1] != 0));
   return named_bytes(s.count, s.size);
 }
 
@@ -173,7 +179,7 @@ Status run_scatter(const Call& call, Queue& queue) {
   if (too_long(indices.size(), rows)) return Status::TooLong;
   if (indices.size() > 0) check_indices(call, queue, indices, rows);
   if (x.size() == 0) return Status::Launched;
-  const Named named = name_rows(call, queue, indices, rows);
+  const Named named = name_rows(call, queue, indices, {1, rows, 1, indices.size(), false});
   const DType dtype = moved_as(x.dtype);
   const auto start = [&](auto t) {
     launch(queue, {blocks_for(x.size(), kThreads)}, {kThreads}, 0, scatter_kernel<decltype(t)>, x.data, named,
@@ -217,7 +223,7 @@ Status run_bincount(const Call& call, Queue& queue) {
   if (too_long(x.size(), y.size())) return Status::TooLong;
   check_places(call, queue, x, y.size());
   if (y.size() == 0) return Status::Launched;
-  const Named named = name_rows(call, queue, x, y.size());
+  const Named named = name_rows(call, queue, x, {1, y.size(), 1, x.size(), false});
   launch(queue, {blocks_for(y.size(), kThreads)}, {kThreads}, 0, bincount_kernel, named, y.as<int32_t>(), y.size(),
          call.fault);
   return Status::Launched;

@@ -55,10 +55,13 @@ void check_indexing(DType dtype) {
     };
     const Array some = indices({2, 5}, {3, -1, 0, 6, -7, 3, 2}), none = indices({0}, {0}),
                 bad = indices({9}, {0, 3, 7, -9});
-    check_op("gather", {&x, &some}, {{dtype, {2, 5, 33}}}, {{0}, {}}, {});
-    check_op("gather", {&wide, &some}, {{dtype, {3, 2, 5, 6}}}, {{1}, {}}, {});
-    check_op("gather", {&x, &none}, {{dtype, {0, 33}}}, {{0}, {}}, {});
-    check_op("gather", {&x, &bad}, {{dtype, {9, 33}}}, {{0}, {}}, {});
+    check_op("gather", {&x, &some}, {{dtype, {2, 5, 33}}}, {{0, 0}, {}}, {});
+    check_op("gather", {&wide, &some}, {{dtype, {3, 2, 5, 6}}}, {{1, 0}, {}}, {});
+    check_op("gather", {&x, &none}, {{dtype, {0, 33}}}, {{0, 0}, {}}, {});
+    check_op("gather", {&x, &bad}, {{dtype, {9, 33}}}, {{0, 0}, {}}, {});
+    const Array along = indices({3, 5, 6}, {3, -1, 0, 6, -7, 3, 2}), outside = indices({3, 2, 6}, {3, -1, 7});
+    check_op("gather", {&wide, &along}, {{dtype, {3, 5, 6}}}, {{1, 1}, {}}, {});
+    check_op("gather", {&wide, &outside}, {{dtype, {3, 2, 6}}}, {{1, 1}, {}}, {});
     const Array many = indices({1100}, {3, 3, -1, 0, 6, 3, -7, 3, 2}), updates = sample(dtype, {1100, 33}, 3);
     const int64_t modes = is_float(dtype) && size_of(dtype) > 2 ? 5 : dtype == DType::Bool || is_float(dtype) ? 1 : 5;
     for (int64_t mode = 0; mode < modes; ++mode) {
@@ -81,11 +84,13 @@ void check_indexing(DType dtype) {
     if (!is_float(dtype)) continue;
     const Array g = sample(dtype, {2, 5, 33}, 4), gw = sample(dtype, {3, 2, 5, 6}, 5), gn = sample(dtype, {0, 33}, 6),
                 gm = sample(dtype, {1100, 33}, 7), gb = sample(dtype, {9, 33}, 8);
-    check_op("gather_grad", {&some, &g}, {{dtype, {7, 33}}}, {{0}, {}}, {epsilon(dtype), 0});
-    check_op("gather_grad", {&some, &gw}, {{dtype, {3, 7, 6}}}, {{1}, {}}, {epsilon(dtype), 0});
-    check_op("gather_grad", {&none, &gn}, {{dtype, {7, 33}}}, {{0}, {}}, {});
-    check_op("gather_grad", {&many, &gm}, {{dtype, {7, 33}}}, {{0}, {}}, {epsilon(dtype), 0});
-    check_op("gather_grad", {&bad, &gb}, {{dtype, {7, 33}}}, {{0}, {}}, {});
+    check_op("gather_grad", {&some, &g}, {{dtype, {7, 33}}}, {{0, 0}, {}}, {epsilon(dtype), 0});
+    check_op("gather_grad", {&some, &gw}, {{dtype, {3, 7, 6}}}, {{1, 0}, {}}, {epsilon(dtype), 0});
+    check_op("gather_grad", {&none, &gn}, {{dtype, {7, 33}}}, {{0, 0}, {}}, {});
+    check_op("gather_grad", {&many, &gm}, {{dtype, {7, 33}}}, {{0, 0}, {}}, {epsilon(dtype), 0});
+    check_op("gather_grad", {&bad, &gb}, {{dtype, {7, 33}}}, {{0, 0}, {}}, {});
+    const Array ga = sample(dtype, {3, 5, 6}, 9);
+    check_op("gather_grad", {&along, &ga}, {{dtype, {3, 7, 6}}}, {{1, 1}, {}}, {epsilon(dtype), 0});
   }
 }
 

@@ -213,7 +213,7 @@ void test_fault_stops() {
   ProgramSpec spec = example(cell, false);
   spec.slots.push_back(slot(SlotKind::Input, 1, {2}, DType::I32));
   spec.slots.push_back(slot(SlotKind::Fresh, 0, {2}));
-  spec.instructions.insert(spec.instructions.begin(), {op_id("gather"), {0, 6}, {7}, {0}, {}});
+  spec.instructions.insert(spec.instructions.begin(), {op_id("gather"), {0, 6}, {7}, {0, 0}, {}});
   spec.outputs.push_back(7);
   Program program(std::move(spec));
   const Array x = numbers(DType::F32, {4}, {5, 6, 7, 8});

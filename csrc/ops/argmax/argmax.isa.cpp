@@ -27,6 +27,16 @@ struct FloatElements {
   // The extreme of the row first, then where it stands.
   template <bool kMax>
   static CKERAS_MEMBER int64_t row(const Element* p, int64_t n) {
+    if (n < V::kLanes) {
+      T best = get(p[0]);
+      int64_t place = 0;
+      for (int64_t i = 1; i < n; ++i) {
+        const bool better = replaces<kMax>(get(p[i]), best);
+        best = better ? get(p[i]) : best;
+        place = better ? i : place;
+      }
+      return place;
+    }
     ChunkFold<typename Choose<kMax, MaxFold<T>, MinFold<T>>::type, T> chunk;
     chunk.add(n, RowOf<S>{p});
     const T extreme = chunk.result();

@@ -1,5 +1,7 @@
 #include "ops/extend/extend.h"
 
+#include <algorithm>
+
 #include "base/with_size.h"
 #include "ops/pad/borders.h"
 
@@ -15,7 +17,7 @@ void extend(const Call& call) noexcept {
     Bordered& dim = borders.dims[d];
     dim.places = places;
     for (int64_t i = 0; i < dim.low; ++i) *places++ = extended_place(i - dim.low, dim.n, call.ints[x.rank]);
-    for (int64_t i = dim.low + dim.n; i < dim.total; ++i) {
+    for (int64_t i = std::max<int64_t>(0, dim.low + dim.n); i < dim.total; ++i) {
       *places++ = extended_place(i - dim.low, dim.n, call.ints[x.rank]);
     }
   }

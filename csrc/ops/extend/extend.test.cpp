@@ -81,6 +81,9 @@ int main() {
     check_borders(dtype, {2, 3, 5, 4}, {0, 0, 1, 5}, {1, 0, 0, 0});
     check_borders(dtype, {6, 6}, {0, 0}, {0, 0});
     check_borders(dtype, {300, 200}, {1, 1}, {1, 1});
+    check_borders(dtype, {7, 9}, {-2, 3}, {2, -3});
+    check_borders(dtype, {7, 9, 3}, {4, -5, 0}, {-4, 9, 0});
+    check_borders(dtype, {70, 2}, {-33, 0}, {33, 1});
     const Array x = sample(dtype, {3, 50}, 9);
     for (int64_t step : {1, 4, 9}) {
       check_places("frames", x, nullptr, {3, 4, 20}, {step},

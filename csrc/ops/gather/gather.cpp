@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/with_size.h"
 #include "cpu/parallel.h"
 #include "cpu/stream.h"
 #include "ops/move/bytes.h"
@@ -57,23 +58,47 @@ void gather_runs(const char* x, const I* indices, char* y, const GatherShape& s,
   });
 }
 
+// Every element of [outer, count, inner] has an index.
+template <class I, class T>
+void gather_along(const T* x, const I* indices, T* y, const GatherShape& s) {
+  gather_rows(s, s.inner * static_cast<int64_t>(sizeof(T)), [&](int64_t o, int64_t j, int64_t end) {
+    const T* from = x + o * s.size * s.inner;
+    const int64_t first = o * s.count * s.inner;
+    const auto index = [&](int64_t at) { return indices[at] + (indices[at] < 0 ? s.size : 0); };
+    if (s.inner == 1) {
+      for (int64_t at = first + j; at < first + end; ++at) y[at] = from[index(at)];
+      return;
+    }
+    for (; j < end; ++j) {
+      const int64_t row = first + j * s.inner;
+      for (int64_t i = 0; i < s.inner; ++i) y[row + i] = from[index(row + i) * s.inner + i];
+    }
+  });
+}
+
 template <class I>
 void gather_by(const Call& call, const GatherShape& s) {
   const View &x = call.in[0], &y = call.out[0];
   const I* indices = call.in[1].as<const I>();
+  if (s.along) {
+    return with_size(size_of(x.dtype), [&](auto t) {
+      using T = decltype(t);
+      gather_along(x.as<const T>(), indices, y.as<T>(), s);
+    });
+  }
   const int64_t run = s.inner * size_of(x.dtype);
   const auto places = reinterpret_cast<uintptr_t>(x.data) | reinterpret_cast<uintptr_t>(y.data);
-  if (run > 16 || (run & (run - 1)) != 0 || places % static_cast<uintptr_t>(run) != 0) {
+  if (run > 8 || (run & (run - 1)) != 0 || places % static_cast<uintptr_t>(run) != 0) {
     return gather_runs(x.as<const char>(), indices, y.as<char>(), s, run);
   }
-  move::with_size(run, [&](auto t) {
+  with_size(run, [&](auto t) {
     using T = decltype(t);
     gather_elements(static_cast<const T*>(x.data), indices, static_cast<T*>(y.data), s);
   });
 }
 
 void gather(const Call& call) noexcept {
-  const GatherShape s = gather_shape(call.in[0], call.in[1], call.ints[0]);
+  const GatherShape s = gather_shape(call.in[0], call.in[1], call.ints[0], call.ints[1] != 0);
   if (!check_indices(call, call.in[1], s.size) || call.out[0].size() == 0) return;
   call.in[1].dtype == DType::I64 ? gather_by<int64_t>(call, s) : gather_by<int32_t>(call, s);
 }

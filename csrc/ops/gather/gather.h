@@ -3,11 +3,12 @@
 // gather
 //   in   x, any dtype; indices int32 or int64, any shape
 //   out  x.shape[:axis] + indices.shape + x.shape[axis + 1:]
-//   ints axis
+//   ints axis, along: 1 when every element has an index of its own: indices, shaped as x but along the axis, are the
+//        output's shape, and say where on its line along the axis each element of the output lies
 // gather_grad (floats)
 //   in   indices; g, shaped as gather's output
 //   out  zeros of x's shape plus g at the indices, added in index order; halves are summed in float32
-//   ints axis
+//   ints axis, along
 //
 // Negative indices count from the end. One outside [-n, n) is a fault: the first of them is reported and nothing is
 // gathered.
@@ -18,10 +19,11 @@ namespace ckeras {
 
 struct GatherShape {
   int64_t outer, size, inner, count;  // x is [outer, size, inner], the other side [outer, count, inner]
+  bool along;                         // so are the indices; else [count]
 };
 
-CKERAS_INLINE GatherShape gather_shape(const View& x, const View& indices, int64_t axis) {
-  GatherShape s = {1, x.shape[axis], 1, indices.size()};
+CKERAS_INLINE GatherShape gather_shape(const View& x, const View& indices, int64_t axis, bool along = false) {
+  GatherShape s = {1, x.shape[axis], 1, along ? indices.shape[axis] : indices.size(), along};
   for (int d = 0; d < axis; ++d) s.outer *= x.shape[d];
   for (int64_t d = axis + 1; d < x.rank; ++d) s.inner *= x.shape[d];
   return s;

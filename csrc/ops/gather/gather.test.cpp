@@ -27,7 +27,7 @@ Shape gathered(const Shape& shape, const Shape& indices, int64_t axis) {
 void check_grad(DType dtype, DType index_dtype, const Shape& shape, const Shape& index_shape, int64_t axis) {
   const Array indices = indices_of(index_dtype, index_shape, shape[axis]);
   const Array g = sample(dtype, gathered(shape, index_shape, axis), 1);
-  check_kernel("gather_grad", {&indices, &g}, {{dtype, shape}}, {{axis}, {}}, {});
+  check_kernel("gather_grad", {&indices, &g}, {{dtype, shape}}, {{axis, 0}, {}}, {});
 }
 
 // gather has one implementation: its definition, written out.
@@ -49,8 +49,35 @@ void check_gather(DType dtype, DType index_dtype, const Shape& shape, const Shap
   for (int threads : {1, 3}) {
     cpu::set_num_threads(threads);
     const std::vector<Out> out = {{dtype, gathered(shape, index_shape, axis)}};
-    CHECK(run(cpu::supported_isas().front(), "gather", {&x, &indices}, out, {{axis}, {}}).out[0].bytes == expected);
+    CHECK(run(cpu::supported_isas().front(), "gather", {&x, &indices}, out, {{axis, 0}, {}}).out[0].bytes == expected);
   }
+}
+
+// Indices of every element, `count` along the axis.
+void check_along(DType dtype, DType index_dtype, const Shape& shape, int64_t count, size_t axis) {
+  Shape other = shape;
+  other[axis] = count;
+  const Array x = sample(dtype, shape, 1), indices = indices_of(index_dtype, other, shape[axis]);
+  int64_t inner = 1;
+  for (size_t d = axis + 1; d < shape.size(); ++d) inner *= shape[d];
+  const auto size = static_cast<int64_t>(size_of(dtype));
+  std::vector<char> expected;
+  for (int64_t at = 0; at < indices.view.size(); ++at) {
+    int64_t index = 0;
+    reference::with_integer(index_dtype, [&](auto t) { index = indices.view.as<decltype(t)>()[at]; });
+    if (index < 0) index += shape[axis];
+    const char* from = x.bytes.data() + ((at / inner / count * shape[axis] + index) * inner + at % inner) * size;
+    expected.insert(expected.end(), from, from + size);
+  }
+  const std::vector<int64_t> ints = {static_cast<int64_t>(axis), 1};
+  for (int threads : {1, 3}) {
+    cpu::set_num_threads(threads);
+    const Outcome got = run(cpu::supported_isas().front(), "gather", {&x, &indices}, {{dtype, other}}, {ints, {}});
+    CHECK(got.out[0].bytes == expected);
+  }
+  if (!is_float(dtype)) return;
+  const Array g = sample(dtype, other, 2);
+  check_kernel("gather_grad", {&indices, &g}, {{dtype, shape}}, {ints, {}}, {});
 }
 
 }  // namespace
@@ -76,15 +103,25 @@ int main() {
       check_gather(dtype, index, {501, 3}, {30000}, 0);
     }
   }
+  for (DType index : {DType::I32, DType::I64}) {
+    for (DType dtype : {DType::U8, DType::BF16, DType::F32, DType::F64}) {
+      check_along(dtype, index, {7}, 20, 0);
+      check_along(dtype, index, {7, 5}, 3, 0);
+      check_along(dtype, index, {7, 5}, 30, 1);
+      check_along(dtype, index, {3, 4, 5}, 0, 1);
+      check_along(dtype, index, {3, 4, 300}, 9, 1);
+      check_along(dtype, index, {100, 90}, 1000, 1);
+    }
+  }
   const Array x = sample(DType::F32, {4, 3}, 1), g = sample(DType::F32, {3, 3}, 2);
   for (int32_t bad : {4, -5}) {
     Array indices(DType::I32, {3});
     const int32_t values[] = {-4, bad, 100};
     std::memcpy(indices.bytes.data(), values, sizeof values);
-    check_kernel("gather_grad", {&indices, &g}, {{DType::F32, {4, 3}}}, {{0}, {}}, {});
+    check_kernel("gather_grad", {&indices, &g}, {{DType::F32, {4, 3}}}, {{0, 0}, {}}, {});
     for (cpu::Isa isa : cpu::supported_isas()) {
-      for (const Outcome& got : {run(isa, "gather", {&x, &indices}, {{DType::F32, {3, 3}}}, {{0}, {}}),
-                                 run(isa, "gather_grad", {&indices, &g}, {{DType::F32, {4, 3}}}, {{0}, {}})}) {
+      for (const Outcome& got : {run(isa, "gather", {&x, &indices}, {{DType::F32, {3, 3}}}, {{0, 0}, {}}),
+                                 run(isa, "gather_grad", {&indices, &g}, {{DType::F32, {4, 3}}}, {{0, 0}, {}})}) {
         CHECK_EQ(got.fault.code, 1);
         CHECK_EQ(got.fault.value, bad);
         CHECK_EQ(got.fault.limit, 4);

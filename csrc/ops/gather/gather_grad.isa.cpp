@@ -23,7 +23,7 @@ struct Cut {
 Cut make_cut(const GatherShape& s) {
   Cut cut = {ceil_div(s.inner, kTile), 1, 0};
   const int64_t wanted = s.outer * s.count * s.inner / kPiece / at_least_one(s.outer * cut.tiles);
-  const int64_t ranges = least(least(at_least_one(wanted), kRanges), at_least_one(s.size));
+  const int64_t ranges = s.along ? 1 : least(least(at_least_one(wanted), kRanges), at_least_one(s.size));
   while (ranges << cut.shift < s.size) ++cut.shift;
   cut.ranges = ceil_div(at_least_one(s.size), int64_t{1} << cut.shift);
   return cut;
@@ -131,6 +131,19 @@ void add_all(const View& indices, const GatherShape& s, int64_t width, const typ
   }
 }
 
+// Indices of every element: those of `width` columns of [count, inner].
+template <class S>
+void add_along(const View& indices, const GatherShape& s, int64_t first, int64_t width, const typename S::Element* g,
+               typename S::T* sum) {
+  for (int64_t j = 0; j < s.count; ++j) {
+    for (int64_t i = 0; i < width; ++i) {
+      const int64_t row = index_at(indices, first + j * s.inner + i);
+      typename S::T& to = sum[(row + (row < 0 ? s.size : 0)) * s.inner + i];
+      to = to + S::get(g[j * s.inner + i]);
+    }
+  }
+}
+
 // Of the sums of halves.
 int64_t sums_bytes(const View& dx) {
   return is_half(dx.dtype) ? round_up(dx.size() * static_cast<int64_t>(sizeof(float)), 64) : 0;
@@ -138,7 +151,7 @@ int64_t sums_bytes(const View& dx) {
 
 void gather_grad(const Call& call) noexcept {
   const View& dx = call.out[0];
-  const GatherShape s = gather_shape(dx, call.in[0], call.ints[0]);
+  const GatherShape s = gather_shape(dx, call.in[0], call.ints[0], call.ints[1] != 0);
   if (!check_indices(call, call.in[0], s.size)) return;
   const Cut cut = make_cut(s);
   with_storage(dx.dtype, [&](auto storage) {
@@ -163,8 +176,11 @@ void gather_grad(const Call& call) noexcept {
           T* to = sums + base + row * s.inner;
           for_lanes<V::kLanes>(width, [=](int64_t i, int64_t k) CKERAS_LAMBDA { Plain<T>::store(to + i, V(0), k); });
         }
-        const E* g = call.in[1].as<const E>() + o * s.count * s.inner + column;
-        if (cut.ranges == 1) {
+        const int64_t place = o * s.count * s.inner + column;
+        const E* g = call.in[1].as<const E>() + place;
+        if (s.along) {
+          add_along<S>(call.in[0], s, place, width, g, sums + base);
+        } else if (cut.ranges == 1) {
           add_all<S>(call.in[0], s, width, g, sums + base);
         } else {
           add_found<S>(sorted.of(range), sorted.count(range), s.inner, width, g, sums + base);
@@ -184,7 +200,7 @@ void gather_grad(const Call& call) noexcept {
 #undef CKERAS_LAMBDA
 
 int64_t workspace(const Call& call) noexcept {
-  const GatherShape s = gather_shape(call.out[0], call.in[0], call.ints[0]);
+  const GatherShape s = gather_shape(call.out[0], call.in[0], call.ints[0], call.ints[1] != 0);
   return sums_bytes(call.out[0]) + Sorted::bytes(s, make_cut(s));
 }
 

@@ -9,16 +9,18 @@
 
 namespace ckeras::portable {
 
-// A dimension: `n` elements of the input after `low` of the border, `total` in all. What lies in the border: places[i]
+// A dimension: `n` elements of the input after `low` of the border, `total` in all; a negative `low`, and a total less
+// than low + n, leave elements out, but not all. What lies in the border: places[i]
 // of the input, first those before it; null: none of it.
 struct Bordered {
   int64_t n, low, total;
   const int64_t* places;
-  int64_t border() const { return total - n; }
+  int64_t before() const { return std::max<int64_t>(0, low); }
+  int64_t border() const { return before() + std::max<int64_t>(0, total - low - n); }
   int64_t place(int64_t i) const {
     i -= low;
     if (i >= 0 && i < n) return i;
-    return places == nullptr ? -1 : places[i < 0 ? i + low : i - n + low];
+    return places == nullptr ? -1 : places[i < 0 ? i + low : i - n + before()];
   }
 };
 
@@ -30,7 +32,7 @@ struct Borders {
   Borders(const View& x, const View& y, const int64_t* lows) {
     for (int d = 0; d < x.rank; ++d) {
       dims[d] = {x.shape[d], lows[d], y.shape[d], nullptr};
-      if (y.shape[d] != x.shape[d]) rank = d + 1;
+      if (y.shape[d] != x.shape[d] || lows[d] != 0) rank = d + 1;
     }
     for (int d = rank; d < x.rank; ++d) inner *= x.shape[d];
   }
@@ -78,7 +80,7 @@ void write_bordered(const Borders& borders, const T* x, T* y, const T* value) {
       T* const to = y + item / cuts * last.total * inner;
       const auto border = [&](int64_t i, int64_t n) {
         if (value != nullptr) return static_cast<void>(std::fill(to + i * inner, to + n * inner, *value));
-        const int64_t skipped = i < last.low ? 0 : last.n;
+        const int64_t skipped = i < last.low ? 0 : last.low + last.n - last.before();
         if (inner == 1) {
           for (; i < n; ++i) to[i] = x[from + last.places[i - skipped]];
         } else {

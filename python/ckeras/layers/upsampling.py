@@ -2,9 +2,11 @@
 
 from ckeras import ops
 from ckeras._core.settings import standardize_data_format
+from ckeras._core.tensor import convert
 from ckeras.layers._arguments import per_dim
 from ckeras.layers.input_spec import InputSpec
 from ckeras.layers.reshaping import Rearranging
+from ckeras.ops.shape import repeated
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
@@ -22,9 +24,7 @@ class _UpSampling(Rearranging):
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs):
-        for axis, size in enumerate(self._sizes, start=self._first):
-            inputs = ops.repeat(inputs, size, axis=axis)
-        return inputs
+        return repeated(convert(inputs), dict(enumerate(self._sizes, start=self._first)))
 
     def compute_output_shape(self, input_shape):
         shape = list(input_shape)

@@ -1,5 +1,7 @@
 """Making tensors, and leaving them: constants, ranges, conversions."""
 
+import math
+
 import numpy as np
 
 from ckeras._core import dtypes, hooks
@@ -9,7 +11,7 @@ from ckeras._core.tape import identity_p
 from ckeras._core.tape import stop_gradient as _stop_gradient
 from ckeras._core.tensor import TensorBase, convert, from_numpy, scalar
 from ckeras.ops._common import as_dtype, float_operand, operand, shape_tuple
-from ckeras.ops.shape import permute, to_shape, widen
+from ckeras.ops.shape import cut, permute, to_shape, widen
 
 __all__ = [
     "arange",
@@ -147,11 +149,36 @@ def arange(start, stop=None, step=None, dtype=None):
     stop, step = _number("arange", "stop", stop), _number("arange", "step", 1 if step is None else step)
     if step == 0:
         raise ArgumentError("[arange] step must not be 0")
-    if dtype is None:
-        floats = any(isinstance(v, (float, np.floating)) for v in (start, stop, step))
-        dtype = dtypes.floatx() if floats else "int32"
+    floats = any(isinstance(v, (float, np.floating)) for v in (start, stop, step))
+    dtype = dtypes.standardize(dtype or (dtypes.floatx() if floats else "int32"))
+    n = (stop - start) / step
+    if _LONG <= n < 2**31 and all(isinstance(v, (int, float)) for v in (start, stop, step)):
+        first, apart = float(start), float(start + step) - float(start)
+        last = first + n * apart
+        exact = all(v.is_integer() for v in (first, apart)) and max(abs(first), abs(last)) < _EXACT.get(dtype, 0)
+        if exact or dtype in ("float32", "float64"):
+            return _ramp(math.ceil(n), first, apart, dtype, exact)
     values = np.arange(start, stop, step)
-    return from_numpy(values.astype(dtypes.numpy_dtype(dtypes.standardize(dtype))), copy=False)
+    return from_numpy(values.astype(dtypes.numpy_dtype(dtype)), copy=False)
+
+
+_LONG = 4096  # elements: NumPy makes fewer sooner
+_EXACT = {"int32": 2**30, "int64": 2**52, "float32": 2**24, "float64": 2**52}  # integers below, and their sums
+
+
+def _ramp(n, first, step, dtype, exact=False):
+    """`first + i * step` for i = 0 ... n - 1, in float64 and rounded, or, where that is `exact`, in the dtype itself.
+
+    A grid is the sum of the numbers of its rows and columns; where none has n elements, the rest is cut off."""
+    width = next((w for w in range(_LONG // 4, _LONG // 8, -1) if n % w == 0), _LONG // 4)
+    columns = np.arange(width, dtype="float64")
+    rows = np.arange(-(-n // width), dtype="float64")[:, None] * width
+    if exact:
+        columns, rows = [v.astype(dtypes.numpy_dtype(dtype)) for v in (columns * step, first + rows * step)]
+    grid = from_numpy(rows, copy=False) + from_numpy(columns, copy=False)
+    if not exact:
+        grid = as_dtype(scalar(first, "float64") + grid * scalar(step, "float64"), dtype)
+    return cut(to_shape(grid, (grid.size,)), 0, 0, n)
 
 
 @public_op
@@ -167,7 +194,8 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     start, stop = float_operand(start), float_operand(stop)
     span = stop - start
     parts = num - 1 if endpoint else num
-    i = to_shape(from_numpy(np.arange(num, dtype="float64"), copy=False), (num,) + (1,) * span.ndim)
+    places = _ramp(num, 0.0, 1.0, "float64", True) if num >= _LONG else from_numpy(np.arange(num, dtype="float64"))
+    i = to_shape(places, (num,) + (1,) * span.ndim)
     wide = as_dtype(span, "float64")
     out = as_dtype(start, "float64") + i * (wide / float(parts or 1))
     if dtype is not None:

@@ -6,9 +6,9 @@ from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import from_numpy
 from ckeras.ops._common import axis_index, operand
-from ckeras.ops.elementwise import choose
+from ckeras.ops.elementwise import choose, greater_equal, less_equal
 from ckeras.ops.reduce import sum
-from ckeras.ops.shape import gather_p, pad_p, permute, to_shape, zero
+from ckeras.ops.shape import pad_p, permute, slice_p, to_shape, zero
 
 __all__ = ["diag", "diagflat", "diagonal", "trace", "tril", "triu", "vander"]
 
@@ -30,25 +30,20 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
     rows, columns = x.shape[a], x.shape[b]
     start = (-offset * columns) if offset < 0 else offset
     n = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
-    at = from_numpy((start + (columns + 1) * np.arange(n)).astype("int64" if rows * columns >= 2**31 else "int32"))
-    flat = to_shape(permute(x, (*rest, a, b)), (*[x.shape[i] for i in rest], rows * columns))
-    return gather_p.bind(flat, at, axis=len(rest))
+    lead = tuple([x.shape[i] for i in rest])
+    flat = to_shape(permute(x, (*rest, a, b)), (*lead, rows * columns))
+    ones, zeros = (1,) * len(rest), (0,) * len(rest)
+    return slice_p.bind(flat, starts=(*zeros, start if n else 0), steps=(*ones, columns + 1), shape=(*lead, n))
 
 
 def _on_diagonal(x, k):
-    """The square matrix with the vector `x` on diagonal `k`: rows of one number and n zeros, read as rows of n."""
+    """The square matrix with the vector `x` on diagonal `k`: its numbers, zeros between and around, read as rows."""
     n = x.shape[0]
-    if n == 0:
-        return pad_p.bind(to_shape(x, (0, 1)), zero(x.dtype), lows=(0, 0), highs=(abs(k), abs(k) - 1), interiors=(0, 0))
-    apart = pad_p.bind(x, zero(x.dtype), lows=(0,), highs=(0,), interiors=(n,))
-    square = to_shape(apart, (n, n))
-    return pad_p.bind(
-        square,
-        zero(x.dtype),
-        lows=(max(-k, 0), max(k, 0)),
-        highs=(max(k, 0), max(-k, 0)),
-        interiors=(0, 0),
-    )
+    rows = n + abs(k)
+    low = max(k, 0) + max(-k, 0) * rows
+    high = rows * rows - low - (n and (n - 1) * (rows + 1) + 1)
+    flat = pad_p.bind(x, zero(x.dtype), lows=(low,), highs=(high,), interiors=(rows,))
+    return to_shape(flat, (rows, rows))
 
 
 @public_op
@@ -77,23 +72,27 @@ def trace(x, offset=0, axis1=0, axis2=1):
     return sum(diagonal(x, offset, axis1, axis2), -1)
 
 
-def _triangle(op, x, keep):
+def _triangle(op, x, k, keep):
+    """Zeros but where `keep` holds of a row's number and k, and a column's."""
     x = operand(x)
     if x.ndim < 2:
         raise ShapeError(f"[{op}] x must have at least 2 dimensions, got shape {x.shape}")
-    return choose(from_numpy(keep(*x.shape[-2:]), copy=False), x, zero(x.dtype))
+    m, n = x.shape[-2:]
+    k = max(min(int(k), n), -m - 1)
+    rows, columns = [np.arange(d, dtype="int32" if m + n < 2**30 else "int64") for d in (m, n)]
+    return choose(keep(from_numpy(rows[:, None] + rows.dtype.type(k)), from_numpy(columns)), x, zero(x.dtype))
 
 
 @public_op
 def tril(x, k=0):
     """`x` with zeros above diagonal `k` of its last two dimensions."""
-    return _triangle("tril", x, lambda m, n: np.tri(m, n, int(k), dtype=bool))
+    return _triangle("tril", x, k, greater_equal)
 
 
 @public_op
 def triu(x, k=0):
     """`x` with zeros below diagonal `k` of its last two dimensions."""
-    return _triangle("triu", x, lambda m, n: ~np.tri(m, n, int(k) - 1, dtype=bool))
+    return _triangle("triu", x, k, less_equal)
 
 
 @public_op

@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
+
 from ckeras._core import dtypes
 from ckeras._core.eager import fused_op
 from ckeras._core.errors import ArgumentError, DTypeError
 from ckeras._core.primitive import Elementwise
 from ckeras._core.symbolic import public_op
-from ckeras._core.tensor import Tensor, scalar
+from ckeras._core.tensor import Tensor, from_numpy, scalar
 from ckeras.ops._common import as_dtype, binary, cast_p, check_broadcast, float_operand, operand, promote
 
 __all__ = [
@@ -372,7 +374,23 @@ def where(condition, x1=None, x2=None):
         raise ArgumentError("[where] expected both x1 and x2, or neither; got one of them")
     if x1 is not None:
         return _where(condition, x1, x2)
-    return tuple([operand(i.astype("int32")) for i in operand(condition).numpy().nonzero()])
+    return _places(operand(condition))
+
+
+def _places(x):
+    """Where `x` is not 0: one int32 tensor a dimension."""
+    if x.ndim == 0:
+        return tuple([operand(i.astype("int32")) for i in x.numpy().nonzero()])
+    left = np.flatnonzero(as_dtype(x, "bool").numpy())
+    if x.size < 2**31:
+        left = left.astype("int32")
+    out = []
+    for n in x.shape[:0:-1]:
+        whole = left // left.dtype.type(max(n, 1))
+        out.append((left - whole * left.dtype.type(n)).astype("int32"))
+        left = whole
+    out.append(left.astype("int32"))
+    return tuple([from_numpy(i, copy=False) for i in reversed(out)])
 
 
 @public_op

@@ -5,7 +5,8 @@ import itertools
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.symbolic import public_op
 from ckeras.ops._common import axis_index, operand, promote
-from ckeras.ops.shape import concatenate, cut, flip, permute, split, swapaxes, to_shape, widen
+from ckeras.ops.padding import extend_p
+from ckeras.ops.shape import concatenate, cut, flip, split, swapaxes, to_shape, widen
 
 __all__ = [
     "append",
@@ -162,12 +163,11 @@ def roll(x, shift, axis=None):
     if axis is None:
         shift = int(sum(shift)) if isinstance(shift, (tuple, list)) else shift
         return to_shape(roll(to_shape(x, (x.size,)), shift, 0), x.shape)
+    firsts = [0] * x.ndim
     for places, i in _pairs("roll", shift, axis, x.ndim):
-        n = x.shape[i]
-        first = -places % n if n else 0
-        if first:
-            x = concatenate([cut(x, i, first, n), cut(x, i, 0, first)], i)
-    return x
+        firsts[i] -= places
+    firsts = [first % n if n else 0 for first, n in zip(firsts, x.shape)]
+    return extend_p.bind(x, pairs=tuple([(-i, i) for i in firsts]), mode="wrap") if any(firsts) and x.size else x
 
 
 @public_op
@@ -203,7 +203,6 @@ def meshgrid(*x, indexing="xy"):
         if v.ndim > 1:
             raise ShapeError(f"[meshgrid] expected vectors, got shape {v.shape}")
     shape, rank = tuple([v.size for v in xs]), len(xs)
-    out = [widen(to_shape(v, (1,) * i + (v.size,) + (1,) * (rank - 1 - i)), shape) for i, v in enumerate(xs)]
-    if indexing == "xy" and rank > 1:
-        out = [permute(v, (1, 0, *range(2, rank))) for v in out]
-    return out
+    order = [1, 0, *range(2, rank)] if indexing == "xy" and rank > 1 else list(range(rank))
+    shape = tuple([shape[i] for i in order])
+    return [widen(to_shape(v, tuple([v.size if d == i else 1 for d in order])), shape) for i, v in enumerate(xs)]

@@ -56,20 +56,12 @@ def take_along_axis(x, indices, axis=None):
     if x.ndim != indices.ndim:
         raise ShapeError(f"[take_along_axis] x and indices must be of one rank, got {x.shape} and {indices.shape}")
     axis = axis_index("take_along_axis", axis, x.ndim)
-    n = x.shape[axis]
     line = broadcast_shapes(
         x.shape[:axis] + (1,) + x.shape[axis + 1 :], indices.shape[:axis] + (1,) + indices.shape[axis + 1 :]
     )
-    x = widen(x, line[:axis] + (n,) + line[axis + 1 :])
+    x = widen(x, line[:axis] + (x.shape[axis],) + line[axis + 1 :])
     indices = widen(indices, line[:axis] + (indices.shape[axis],) + line[axis + 1 :])
-    if x.size >= 2**31:
-        indices = as_dtype(indices, "int64")
-    # The place of each line's first element, and how far apart its elements are.
-    step = math.prod(x.shape[axis + 1 :])
-    starts = np.arange(math.prod(x.shape[:axis]))[:, None] * (n * step) + np.arange(step)
-    starts = starts.astype(indices.dtype).reshape(line)
-    places = checked(indices, n, x.size) * scalar(step, indices.dtype) + from_numpy(starts)
-    return gather_p.bind(to_shape(x, (x.size,)), places, axis=0)
+    return gather_p.bind(x, indices, axis=axis, along=True)
 
 
 def _starts(op, start_indices, rank):

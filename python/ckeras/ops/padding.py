@@ -18,6 +18,8 @@ _MODES = {"edge": 0, "reflect": 1, "symmetric": 2, "wrap": 3}
 
 def _extend_vjp(ctx, g):
     x, pairs, mode = ctx.inputs[0], ctx.attrs["pairs"], ctx.attrs["mode"]
+    if mode == "wrap" and not any(low + high for low, high in pairs):  # rolled: back
+        return (extend_p.bind(g, pairs=tuple([(high, low) for low, high in pairs]), mode=mode),)
     for axis, (low, high) in reversed(list(enumerate(pairs))):
         n = x.shape[axis]
         places = np.pad(np.arange(n, dtype="int32"), (low, high), mode)
@@ -35,7 +37,7 @@ extend_p = Primitive(
     lambda x, pairs, mode: (tuple([low + n + high for n, (low, high) in zip(x.shape, pairs)]), x.dtype),
     lambda x, pairs, mode: ((*[low for low, _ in pairs], _MODES[mode]), ()),
     _extend_vjp,
-    "With borders of its own elements, pairs of (before, after) a dimension.",
+    "With borders of its own elements, pairs of (before, after) a dimension; of those that wrap also (-i, i): rolled.",
 )
 
 

@@ -83,6 +83,8 @@ def _flat_indices(op, indices, shape):
     pairs = to_shape(indices, (count, depth))
     if total >= 2**31:
         pairs = as_dtype(pairs, "int64")
+    if depth == 1:  # the kernels count from the end, and check
+        return to_shape(pairs, (count,)), indices.shape[:-1], depth, total
     flat = bad = None
     for d in range(depth):
         line = to_shape(pairs[:, d], (count,))

@@ -154,22 +154,25 @@ frames_p = Primitive(
     _frames_vjp,
     "Windows of the last dimension: window i begins at i * step.",
 )
+
+
+def _gather_spec(x, indices, axis, along=False):
+    return indices.shape if along else x.shape[:axis] + indices.shape + x.shape[axis + 1 :], x.dtype
+
+
 gather_p = Primitive(
     "gather",
-    lambda x, indices, axis: (x.shape[:axis] + indices.shape + x.shape[axis + 1 :], x.dtype),
-    lambda x, indices, axis: ((axis,), ()),
-    lambda ctx, g: (
-        gather_grad_p.bind(ctx.inputs[1], g, axis=ctx.attrs["axis"], shape=ctx.inputs[0].shape),
-        None,
-    ),
-    "x at indices along one axis; negative indices count from the end.",
+    _gather_spec,
+    lambda x, indices, axis, along=False: ((axis, int(along)), ()),
+    lambda ctx, g: (gather_grad_p.bind(ctx.inputs[1], g, shape=ctx.inputs[0].shape, **ctx.attrs), None),
+    "x at indices along one axis, or, `along` it, at an index for each element; negative indices count from the end.",
 )
 
 gather_grad_p = Primitive(
     "gather_grad",
-    lambda indices, g, axis, shape: (shape, g.dtype),
-    lambda indices, g, axis, shape: ((axis,), ()),
-    lambda ctx, g: (None, gather_p.bind(g, ctx.inputs[0], axis=ctx.attrs["axis"])),
+    lambda indices, g, axis, shape, along=False: (shape, g.dtype),
+    lambda indices, g, axis, shape, along=False: ((axis, int(along)), ()),
+    lambda ctx, g: (None, gather_p.bind(g, ctx.inputs[0], **{k: v for k, v in ctx.attrs.items() if k != "shape"})),
     "Zeros plus g at the indices, summed in index order.",
 )
 
@@ -464,11 +467,18 @@ def repeat(x, repeats, axis=None):
             raise ShapeError(f"[repeat] expected {x.shape[axis]} repeats for axis {axis}, got {len(counts)}")
         rows = [i for i, c in enumerate(counts) for _ in range(c)]
         return gather_p.bind(x, as_dtype(operand(rows), "int32"), axis=axis)
-    n = int(repeats)
-    inner = x.shape[: axis + 1] + (1,) + x.shape[axis + 1 :]
-    outer = x.shape[: axis + 1] + (n,) + x.shape[axis + 1 :]
-    shape = x.shape[:axis] + (x.shape[axis] * n,) + x.shape[axis + 1 :]
-    return to_shape(widen(to_shape(x, inner), outer), shape)
+    return repeated(x, {axis: int(repeats)})
+
+
+def repeated(x, counts):
+    """Each element of `x` repeated `counts[axis]` times along every axis of `counts`."""
+    inner, outer, shape = [], [], []
+    for i, d in enumerate(x.shape):
+        n = counts.get(i)
+        inner += [d] if n is None else [d, 1]
+        outer += [d] if n is None else [d, n]
+        shape.append(d if n is None else d * n)
+    return to_shape(widen(to_shape(x, tuple(inner)), tuple(outer)), tuple(shape))
 
 
 def _hook_stack(xs, axis=0, shape=None):

@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 
+from ckeras._core import dtypes
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive
 from ckeras._core.symbolic import public_op
-from ckeras._core.tensor import Tensor, from_numpy, scalar
+from ckeras._core.tensor import Tensor, scalar
 from ckeras.ops._common import as_dtype, axes_tuple, axis_index, float_operand, operand
-from ckeras.ops.elementwise import ceil, choose, floor, isnan
+from ckeras.ops.elementwise import ceil, choose, floor, isnan, logical_and, logical_not, not_equal
 from ckeras.ops.lookup import take_along_axis
 from ckeras.ops.reduce import any_p, reduce, sum_p
 from ckeras.ops.shape import gather_p, inverse, moveaxis, permute, to_shape, widen
@@ -39,12 +40,7 @@ argsort_p = Primitive(
 
 def _at(x, places):
     """Of each row of `x` the elements at the same row of `places`, which are inside."""
-    n, size = x.shape[-1], x.size
-    if size >= 2**31:
-        return take_along_axis(x, places, axis=-1)
-    starts = np.arange(0, size, max(n, 1), dtype="int32").reshape(*places.shape[:-1], 1) if size else None
-    flat = places if starts is None else places + from_numpy(starts, copy=False)
-    return gather_p.bind(to_shape(x, (size,)), flat, axis=0)
+    return gather_p.bind(x, places, axis=x.ndim - 1, along=True)
 
 
 def _sort_vjp(ctx, g):
@@ -258,8 +254,14 @@ def unique(
     if axis is None:
         x, axis = to_shape(x, (x.size,)), 0
     axis = axis_index("unique", axis, x.ndim)
-    values = x.numpy().astype("float32") if x.dtype == "bfloat16" else x.numpy()
-    _, first, which, counts = np.unique(values, return_index=True, return_inverse=True, return_counts=True, axis=axis)
+    wanted = return_index or return_inverse or return_counts
+    if x.ndim == 1 and not wanted and size is None:
+        return _distinct(x)
+    if x.ndim == 1:
+        first, which, counts = _ranked(x)
+    else:
+        values = x.numpy().astype("float32") if x.dtype == "bfloat16" else x.numpy()
+        _, first, which, counts = np.unique(values, axis=axis, **_EVERYTHING)
     missing = 0 if size is None else int(size) - len(first)
     if missing < 0:
         first, counts, missing = first[:size], counts[:size], 0
@@ -274,6 +276,37 @@ def unique(
     extras = ((return_index, first), (return_inverse, which.reshape(places)), (return_counts, counts))
     extras = [_whole(v) for wanted, v in extras if wanted]
     return (out, *extras) if extras else out
+
+
+_EVERYTHING = {"return_index": True, "return_inverse": True, "return_counts": True}
+
+
+def _begins(ordered):
+    """Where in the sorted vector another value begins, as a bool vector; all NaN are one value."""
+    differ = not_equal(ordered[1:], ordered[:-1])
+    if ordered.dtype in dtypes.FLOATS:
+        differ = logical_and(differ, logical_not(isnan(ordered[:-1])))
+    begins = np.ones(ordered.size, bool)
+    begins[1:] = differ.numpy()
+    return begins
+
+
+def _distinct(x):
+    """The distinct elements of a vector, sorted."""
+    ordered = _sorted(x)
+    return operand(ordered.numpy()[_begins(ordered)]) if x.size else x
+
+
+def _ranked(x):
+    """Of a vector's distinct elements, sorted: where each is first, which of them each element is, their counts."""
+    if not x.size:
+        return (np.zeros(0, "int32"),) * 3
+    order = _order(x)
+    begins, order = _begins(_at(x, order)), order.numpy()
+    starts = np.flatnonzero(begins)
+    which = np.empty(x.size, "int32")
+    which[order] = np.cumsum(begins, dtype="int32") - np.int32(1)
+    return order[starts], which, np.diff(starts, append=x.size)
 
 
 def _whole(a):
