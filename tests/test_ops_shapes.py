@@ -199,7 +199,7 @@ def test_gradients_of_sums_have_the_shapes_of_what_they_are_of(data):
     same(dy, summed)
 
 
-@pytest.mark.parametrize("dtype", [None, "int32", "int64", "float16", "float32", "float64"])
+@pytest.mark.parametrize("dtype", [None, "int32", "int64", "float32", "float64"])
 def test_long_ranges(dtype):
     for args in [(5000,), (1, 20011, 3), (-0.5, 700.0, 0.1), (9000, 0, -1), (2**24 - 9, 2**24 + 5000), (0.0, 8191.0)]:
         want = np.arange(*args)
