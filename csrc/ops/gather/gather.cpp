@@ -1,6 +1,7 @@
 #include "ops/gather/gather.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/with_size.h"
 #include "cpu/parallel.h"
@@ -11,6 +12,7 @@ namespace ckeras::portable {
 namespace {
 
 constexpr int64_t kPieceBytes = 1 << 16;
+constexpr int64_t kChecked = 1 << 16;  // indices that one thread checks
 
 // [outer, count] runs of a piece, in parallel: body(o, j, end) for the runs [j, end) of row o.
 template <class Body>
@@ -50,10 +52,12 @@ void gather_elements(const T* x, const I* indices, T* y, const GatherShape& s) {
 
 template <class I>
 void gather_runs(const char* x, const I* indices, char* y, const GatherShape& s, int64_t run) {
-  gather_rows(s, run, [&](int64_t o, int64_t j, int64_t end) {
-    for (; j < end; ++j) {
-      const int64_t index = indices[j] + (indices[j] < 0 ? s.size : 0);
-      move::copy_bytes(y + (o * s.count + j) * run, x + (o * s.size + index) * run, static_cast<size_t>(run));
+  const auto bytes = static_cast<size_t>(run);
+  gather_rows(s, run, [&, bytes](int64_t o, int64_t j, int64_t end) {
+    const char* const from = x + o * s.size * run;
+    char* to = y + (o * s.count + j) * run;
+    for (; j < end; ++j, to += bytes) {
+      move::copy_bytes(to, from + (indices[j] + (indices[j] < 0 ? s.size : 0)) * static_cast<int64_t>(bytes), bytes);
     }
   });
 }
@@ -97,9 +101,19 @@ void gather_by(const Call& call, const GatherShape& s) {
   });
 }
 
+// check_indices of many, shared by threads.
+bool check_all(const Call& call, int64_t n) {
+  std::atomic<bool> inside = true;
+  const View& indices = call.in[1];
+  cpu::parallel_for(indices.size(), kChecked, [&](int64_t begin, int64_t end) {
+    if (!all_inside(indices, begin, end, n)) inside.store(false, std::memory_order_relaxed);
+  });
+  return inside.load(std::memory_order_relaxed) || check_indices(call, indices, n);
+}
+
 void gather(const Call& call) noexcept {
   const GatherShape s = gather_shape(call.in[0], call.in[1], call.ints[0], call.ints[1] != 0);
-  if (!check_indices(call, call.in[1], s.size) || call.out[0].size() == 0) return;
+  if (!check_all(call, s.size) || call.out[0].size() == 0) return;
   call.in[1].dtype == DType::I64 ? gather_by<int64_t>(call, s) : gather_by<int32_t>(call, s);
 }
 

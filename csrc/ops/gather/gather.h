@@ -33,23 +33,32 @@ CKERAS_INLINE int64_t index_at(const View& indices, int64_t i) {
   return indices.dtype == DType::I64 ? indices.as<const int64_t>()[i] : indices.as<const int32_t>()[i];
 }
 
-// Whether `count` of them are inside [-n, n).
-template <class I>
+// Whether `count` of them are inside [-n, n): both n + index and n - 1 - index are then not negative.
+template <class I, class Unsigned>
 CKERAS_INLINE bool all_inside(const I* indices, int64_t count, int64_t n) {
-  constexpr I kGreatest = sizeof(I) == 4 ? 0x7fffffff : 0x7fffffffffffffff;
-  const I high = n > kGreatest ? kGreatest : static_cast<I>(n - 1), low = -high - 1;
-  I outside = 0;
-  for (int64_t i = 0; i < count; ++i) outside |= static_cast<I>(indices[i] > high) | static_cast<I>(indices[i] < low);
+  constexpr int kSign = 8 * sizeof(I) - 1;
+  Unsigned outside = 0;
+  if (n >> (kSign - 1) == 0) {
+    const auto size = static_cast<Unsigned>(n);
+    for (int64_t i = 0; i < count; ++i) {
+      const auto index = static_cast<Unsigned>(indices[i]);
+      outside |= (size + index) | (size - 1 - index);
+    }
+    return outside >> kSign == 0;
+  }
+  for (int64_t i = 0; i < count; ++i) outside |= indices[i] < -n || indices[i] >= n;
   return outside == 0;
+}
+CKERAS_INLINE bool all_inside(const View& indices, int64_t begin, int64_t end, int64_t n) {
+  return indices.dtype == DType::I64
+             ? all_inside<int64_t, uint64_t>(indices.as<const int64_t>() + begin, end - begin, n)
+             : all_inside<int32_t, uint32_t>(indices.as<const int32_t>() + begin, end - begin, n);
 }
 
 // True when all indices are inside [-n, n); otherwise the first that is not becomes the fault.
 CKERAS_INLINE bool check_indices(const Call& call, const View& indices, int64_t n) {
   const int64_t count = indices.size();
-  if (indices.dtype == DType::I64 ? all_inside(indices.as<const int64_t>(), count, n)
-                                  : all_inside(indices.as<const int32_t>(), count, n)) {
-    return true;
-  }
+  if (all_inside(indices, 0, count, n)) return true;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t index = index_at(indices, i);
     if (index < -n || index >= n) {

@@ -27,7 +27,7 @@ CKERAS_INLINE void copy_ends(void* dst, const void* src, size_t bytes) {
 CKERAS_INLINE void copy_bytes(void* dst, const void* src, size_t bytes) {
   if (bytes > 128) return static_cast<void>(std::memcpy(dst, src, bytes));
   if (bytes >= 64) return copy_ends<64>(dst, src, bytes);
-  if (bytes >= 32) return copy_ends<32>(dst, src, bytes);
+  if (bytes > 32) return copy_ends<32>(dst, src, bytes);
   if (bytes >= 16) return copy_ends<16>(dst, src, bytes);
   if (bytes >= 8) return copy_ends<8>(dst, src, bytes);
   if (bytes >= 4) return copy_ends<4>(dst, src, bytes);

@@ -16,7 +16,7 @@ constexpr int64_t kStrip = 16;       // short runs that are read one after the o
 constexpr int64_t kShortRun = 128;   // bytes: shorter ones leave parts of lines that were fetched
 constexpr size_t kBlockBytes = 512;  // of their neighbours in the destination, at most
 constexpr int64_t kNarrow = 512;     // what is turned over of a long dimension beside a short one
-constexpr size_t kPattern = 1024;    // bytes that are made of a repeated element, and copied
+constexpr size_t kPattern = 512;     // bytes that are made of a repeated element, and copied
 
 // body(destination offset, source offset, count) for the indices of the outer dimensions in [begin, end): as many
 // neighbours along the last of them at once as there are.
@@ -62,7 +62,11 @@ void walk(const Dim* dims, int rank, int64_t begin, int64_t end, const Body& bod
 template <class T>
 void fill_run(T* dst, T value, int64_t n) {
   constexpr int64_t kCount = kPattern / sizeof(T);
-  if (n < 4 * kCount) return static_cast<void>(std::fill_n(dst, n, value));
+  if (n < 2 * kCount) return static_cast<void>(std::fill_n(dst, n, value));
+  const char* const bytes = reinterpret_cast<const char*>(&value);
+  if (std::all_of(bytes, bytes + sizeof(T), [&](char byte) { return byte == *bytes; })) {
+    return static_cast<void>(std::memset(dst, *bytes, static_cast<size_t>(n) * sizeof(T)));
+  }
   alignas(64) T pattern[kCount];
   std::fill_n(pattern, kCount, value);
   for (; n >= kCount; n -= kCount, dst += kCount) std::memcpy(dst, pattern, kPattern);
