@@ -14,10 +14,10 @@
 //   dl = p (dy.v - dy.y), 0 where hidden; dbias = dl; dc = dl (1 - (c / cap)^2) scale; dq = sum over s of dc k,
 //   dk = sum over t and the heads of dc q, dv = sum over them of p dy
 //
-// dtypes f16 bf16 f32 f64; of halves bias, top, total and dbias are f32, all is computed in float32 (on a GPU with p
-// and dc rounded to halves) and rounds once. No dimension may be 0. Products have the order of gemm/gemm.h within a
-// block of kAttentionKeys keys or kAttentionQueries queries; blocks are added in rising order (of the heads that share
-// a key, then of queries).
+// dtypes f16 bf16 f32 f64; of halves bias, top, total and dbias are f32, all is computed in float32, with p times
+// total and dc rounded to bfloat16 where operands are (on a GPU with p and dc rounded to halves), and rounds once. No
+// dimension may be 0. Products have the order of gemm/gemm.h within a block of kAttentionKeys keys or kAttentionQueries
+// queries; blocks are added in rising order (of the heads that share a key, then of queries).
 #pragma once
 #include "runtime/kernel.h"
 

@@ -13,15 +13,14 @@ constexpr int64_t kPackedKeys = int64_t{2} << 20;  // bytes of keys and values t
 template <class T>
 struct Forward : Attention<T> {
   using V = VecOf<T>;
-  using Tile = Tiled<T>;
   using Base = Attention<T>;
-  using Base::depth, Base::heads, Base::keys, Base::queries, Base::groups, Base::kInfinity;
+  using Base::depth, Base::heads, Base::keys, Base::queries, Base::groups, Base::products, Base::kInfinity;
 
   const T *q, *k, *v;
   T *y, *tops, *totals;
 
-  explicit Forward(const Call& call) noexcept
-      : Base(call, 3),
+  Forward(const Call& call, DType dtype) noexcept
+      : Base(call, dtype, 3),
         q(call.in[0].as<const T>()),
         k(call.in[1].as<const T>()),
         v(call.in[2].as<const T>()),
@@ -31,18 +30,20 @@ struct Forward : Attention<T> {
 
   struct Space {
     T *scores, *capped;
+    HalfPair* left;
     int64_t bytes;
     Space(const Forward& f, void* from) noexcept {
       Room room{static_cast<char*>(from), 0};
       scores = room.take<T>(kQueries * kScoreStride);
       capped = room.take<T>(f.cap != 0 ? kQueries * kScoreStride : 0);
+      left = room.take<HalfPair>(f.products.left_size(f.depth));
       bytes = room.used;
     }
   };
 
   // The keys and values of as many groups as fit are packed once, for all blocks of queries and heads that read them.
-  int64_t key_size() const noexcept { return Tile::b_size(kKeys, depth); }
-  int64_t block_size() const noexcept { return key_size() + Tile::b_size(depth, kKeys); }
+  int64_t key_size() const noexcept { return Products<T>::b_size(kKeys, depth); }
+  int64_t block_size() const noexcept { return key_size() + Products<T>::b_size(depth, kKeys); }
   int64_t group_size() const noexcept { return ceil_div(keys, kKeys) * block_size(); }
   int64_t groups_at_once() const noexcept {
     const int64_t fit = kPackedKeys / (group_size() * static_cast<int64_t>(sizeof(T)));
@@ -65,8 +66,8 @@ struct Forward : Attention<T> {
   // A block of keys of group `at` of the batch's, the first of them packed to `to`.
   void pack(T* to, int64_t at, int64_t block) const noexcept {
     const int64_t s = block * kKeys, count = least(kKeys, keys - s), from = this->key(at / groups, at % groups, s);
-    Tile::pack_b(to, {k + from, this->key_stride(), true}, count, depth);
-    Tile::pack_b(to + key_size(), {v + from, this->key_stride(), false}, depth, count);
+    products.pack(to, {k + from, this->key_stride(), true}, count, depth);
+    products.pack(to + key_size(), {v + from, this->key_stride(), false}, depth, count);
   }
   void run_all(void* workspace) const noexcept {
     T* const packed = static_cast<T*>(workspace);
@@ -105,7 +106,7 @@ struct Forward : Attention<T> {
       V sum(T(0));
       for (int64_t j = 0; j < n; j += V::kLanes) {
         const V e = exp(V::load(row + j) - shift);
-        e.store(row + j);
+        this->rounded(e).store(row + j);
         sum = sum + e;
       }
       total[i] = total[i] * static_cast<double>(shrink[i]) + static_cast<double>(reduce_add(sum));
@@ -137,15 +138,15 @@ struct Forward : Attention<T> {
       at.keys = least(kKeys, keys - at.s);
       const T* const key = packed + group * group_size() + at.s / kKeys * block_size();
       const auto columns = [&](int64_t i) { return Need{this->reach(at, i), 0, depth}; };
-      Tile::multiply(space.scores, kScoreStride, Laid<T>{q + this->query(b, head, t), query_stride, 1}, key, at.queries,
-                     at.keys, depth, false, columns);
+      products.rows(space.scores, kScoreStride, q + this->query(b, head, t), query_stride, key, space.left, at.queries,
+                    at.keys, depth, false, columns);
       exponentiate(at, space, top, total, shrink);
       for (int64_t i = 0; i < at.queries && at.s > 0; ++i) {
         if (shrink[i] != 1) scale_row(out + i * query_stride, shrink[i]);
       }
       const auto length = [&](int64_t i) { return Need{depth, 0, this->reach(at, i)}; };
-      Tile::multiply(out, query_stride, Laid<T>{space.scores, kScoreStride, 1}, key + key_size(), at.queries, depth,
-                     at.keys, at.s > 0, length);
+      products.rows(out, query_stride, space.scores, kScoreStride, key + key_size(), space.left, at.queries, depth,
+                    at.keys, at.s > 0, length);
     }
     for (int64_t i = 0; i < at.queries; ++i) {
       scale_row(out + i * query_stride, static_cast<T>(1 / total[i]));
@@ -160,15 +161,14 @@ struct Forward : Attention<T> {
 template <class T>
 struct Backward : Attention<T> {
   using V = VecOf<T>;
-  using Tile = Tiled<T>;
   using Base = Attention<T>;
-  using Base::depth, Base::heads, Base::keys, Base::queries, Base::groups, Base::cap;
+  using Base::depth, Base::heads, Base::keys, Base::queries, Base::groups, Base::products, Base::cap;
 
   const T *q, *k, *v, *y, *dy, *tops, *totals;
   T *dq, *dk, *dv, *dbias;
 
-  explicit Backward(const Call& call) noexcept
-      : Base(call, 7),
+  Backward(const Call& call, DType dtype) noexcept
+      : Base(call, dtype, 7),
         q(call.in[0].as<const T>()),
         k(call.in[1].as<const T>()),
         v(call.in[2].as<const T>()),
@@ -185,17 +185,19 @@ struct Backward : Attention<T> {
     T *key, *value, *key_rows;    // of a block of keys
     T *query_rows, *dy_rows;      // of a block of queries
     T *scores, *slopes, *capped;  // of both
+    HalfPair* left;
     int64_t bytes;
     Space(const Backward& f, void* from) noexcept {
       Room room{static_cast<char*>(from), 0};
-      key = room.take<T>(Tile::b_size(kKeys, f.depth));
-      value = room.take<T>(Tile::b_size(kKeys, f.depth));
-      key_rows = room.take<T>(Tile::b_size(f.depth, kKeys));
-      query_rows = room.take<T>(Tile::b_size(f.depth, kQueries));
-      dy_rows = room.take<T>(Tile::b_size(f.depth, kQueries));
+      key = room.take<T>(Products<T>::b_size(kKeys, f.depth));
+      value = room.take<T>(Products<T>::b_size(kKeys, f.depth));
+      key_rows = room.take<T>(Products<T>::b_size(f.depth, kKeys));
+      query_rows = room.take<T>(Products<T>::b_size(f.depth, kQueries));
+      dy_rows = room.take<T>(Products<T>::b_size(f.depth, kQueries));
       scores = room.take<T>(kQueries * kScoreStride);
       slopes = room.take<T>(kQueries * kScoreStride);
       capped = room.take<T>(f.cap != 0 ? kQueries * kScoreStride : 0);
+      left = room.take<HalfPair>(f.products.left_size(f.depth));
       bytes = room.used;
     }
   };
@@ -223,7 +225,7 @@ struct Backward : Attention<T> {
       for (int64_t j = 0; j < n; j += V::kLanes) {
         T *const score = space.scores + i * kScoreStride + j, *const slope = space.slopes + i * kScoreStride + j;
         const V p = exp(V::load(score) - top) * share;
-        p.store(score);
+        this->rounded(p).store(score);
         V d = p * (V::load(slope) - shift);
         if (hides) d = select(this->seen(at, i, j), d, V(T(0)));
         if (dbias != nullptr) d.store(dbias + row * keys + at.s + j, at.keys - j);
@@ -232,7 +234,7 @@ struct Backward : Attention<T> {
           d = d * fnma(part, part, V(T(1)));
           if (hides) d = select(this->seen(at, i, j), d, V(T(0)));
         }
-        (d * V(this->scale)).store(slope);
+        this->rounded(d * V(this->scale)).store(slope);
       }
     }
   }
@@ -257,31 +259,31 @@ struct Backward : Attention<T> {
     for (; at.s < keys; at.s += kKeys) {
       at.keys = least(kKeys, keys - at.s);
       const int64_t key = this->key(b, group, at.s);
-      Tile::pack_b(space.key, {k + key, key_stride, true}, at.keys, depth);
-      Tile::pack_b(space.value, {v + key, key_stride, true}, at.keys, depth);
-      Tile::pack_b(space.key_rows, {k + key, key_stride, false}, depth, at.keys);
+      products.pack(space.key, {k + key, key_stride, true}, at.keys, depth);
+      products.pack(space.value, {v + key, key_stride, true}, at.keys, depth);
+      products.pack(space.key_rows, {k + key, key_stride, false}, depth, at.keys);
       for (at.head = group * share; at.head < (group + 1) * share; ++at.head) {
         for (at.t = 0; at.t < queries; at.t += kQueries) {
           at.queries = least(kQueries, queries - at.t);
           if (this->skipped(at.t + at.queries, at.s)) continue;
           const int64_t query = this->query(b, at.head, at.t);
           const auto columns = [&](int64_t i) { return Need{this->reach(at, i), 0, depth}; };
-          Tile::multiply(space.scores, kScoreStride, Laid<T>{q + query, query_stride, 1}, space.key, at.queries,
-                         at.keys, depth, false, columns);
-          Tile::multiply(space.slopes, kScoreStride, Laid<T>{dy + query, query_stride, 1}, space.value, at.queries,
-                         at.keys, depth, false, columns);
+          products.rows(space.scores, kScoreStride, q + query, query_stride, space.key, space.left, at.queries, at.keys,
+                        depth, false, columns);
+          products.rows(space.slopes, kScoreStride, dy + query, query_stride, space.value, space.left, at.queries,
+                        at.keys, depth, false, columns);
           differentiate(at, space);
 
           const auto from = [&](int64_t j) { return Need{depth, this->first_query(at, j), at.queries}; };
-          Tile::pack_b(space.dy_rows, {dy + query, query_stride, false}, depth, at.queries);
-          Tile::multiply(dv + key, key_stride, Laid<T>{space.scores, 1, kScoreStride}, space.dy_rows, at.keys, depth,
-                         at.queries, true, from);
-          Tile::pack_b(space.query_rows, {q + query, query_stride, false}, depth, at.queries);
-          Tile::multiply(dk + key, key_stride, Laid<T>{space.slopes, 1, kScoreStride}, space.query_rows, at.keys, depth,
-                         at.queries, true, from);
+          products.pack(space.dy_rows, {dy + query, query_stride, false}, depth, at.queries);
+          products.columns(dv + key, key_stride, space.scores, space.dy_rows, space.left, at.keys, depth, at.queries,
+                           true, from);
+          products.pack(space.query_rows, {q + query, query_stride, false}, depth, at.queries);
+          products.columns(dk + key, key_stride, space.slopes, space.query_rows, space.left, at.keys, depth, at.queries,
+                           true, from);
           const auto length = [&](int64_t i) { return Need{depth, 0, this->reach(at, i)}; };
-          Tile::multiply(dq + query, query_stride, Laid<T>{space.slopes, kScoreStride, 1}, space.key_rows, at.queries,
-                         depth, at.keys, true, length);
+          products.rows(dq + query, query_stride, space.slopes, kScoreStride, space.key_rows, space.left, at.queries,
+                        depth, at.keys, true, length);
         }
       }
     }
@@ -290,14 +292,16 @@ struct Backward : Attention<T> {
 
 template <template <class> class Way, class F>
 CKERAS_INLINE void with_way(const Call& call, const F& f) {
-  call.in[0].dtype == DType::F64 ? f(Way<double>(call)) : f(Way<float>(call));
+  const DType dtype = call.in[0].dtype;
+  if (dtype == DType::F64) return f(Way<double>(call, dtype));
+  f(Way<float>(call, dtype));
 }
 template <template <class> class Way>
 void run(const Call& call) noexcept {
   if (is_half(call.in[0])) {
     const Widened widened(call);
     widened.read_inputs();
-    run<Way>(widened.call);
+    Way<float>(widened.call, call.in[0].dtype).run_all(widened.call.workspace);
     return widened.write_outputs();
   }
   with_way<Way>(call, [&](const auto& way) { way.run_all(call.workspace); });
@@ -306,7 +310,7 @@ template <template <class> class Way>
 int64_t bytes(const Call& call) noexcept {
   if (is_half(call.in[0])) {
     const Widened widened(call);
-    return widened.bytes + bytes<Way>(widened.call);
+    return widened.bytes + Way<float>(widened.call, call.in[0].dtype).bytes();
   }
   int64_t out = 0;
   with_way<Way>(call, [&](const auto& way) { out = way.bytes(); });

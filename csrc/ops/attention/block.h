@@ -1,11 +1,13 @@
 // What attention and its gradient share: products of blocks, and what becomes of a block of scores. Only for .isa.cpp
 // files.
 #pragma once
+#include "cpu/features.h"
 #include "cpu/parallel.h"
 #include "cpu/vmath.h"
 #include "gemm/pack.h"
 #include "gemm/tile.h"
 #include "ops/attention/attention.h"
+#include "ops/attention/pairs.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
@@ -18,11 +20,11 @@ static_assert(kGroup % kPanelRows == 0);
 inline constexpr int64_t kScoreStride = kKeys + 16;
 
 // A left operand, read as it lies.
-template <class T>
+template <class P>
 struct Laid {
-  const T* data;
+  const P* data;
   int64_t row, step;
-  CKERAS_MEMBER const T* at(int64_t i, int64_t p) const { return data + i * row + p * step; }
+  CKERAS_MEMBER const P* at(int64_t i, int64_t p) const { return data + i * row + p * step; }
 };
 
 // The part of a product that a panel of rows needs: columns before `n`, and [k0, k1) of the length. What is left out
@@ -31,36 +33,115 @@ struct Need {
   int64_t n, k0, k1;
 };
 
-// Products tile by tile: C[m,n] (+)= A[m,k] B[k,n], B packed.
+// Whether products may be those of pairs.
+#if defined(CKERAS_ISA_AVX512)
 template <class T>
+inline constexpr bool kPairs = __is_same(T, float);
+#else
+template <class T>
+inline constexpr bool kPairs = false;
+#endif
+
+// x as the nearest bfloat16.
+CKERAS_INLINE V16 to_bf16(V16 x) {
+  const I16 bits = as_int(x), half = ((bits >> 16) & I16(1)) + I16(0x7fff);
+  return select(x == x, as_float((bits + half) & I16(-0x10000)), x);
+}
+CKERAS_INLINE V8 to_bf16(V8 x) { return x; }
+
+// Products tile by tile: C[m,n] (+)= A[m,k] B[k,n], B packed in panels of elements P; k and `need` count these.
+template <class P>
 struct Tiled {
+  using T = Sum<P>;
   static constexpr int64_t kWidth = tile_vectors(kPanelRows) * VecOf<T>::kLanes;
 
-  // Elements of a packed operand.
-  static CKERAS_MEMBER int64_t b_size(int64_t n, int64_t k) { return round_up(n, kWidth) * k; }
-
-  static void pack_b(T* to, Matrix<T> b, int64_t n, int64_t k) noexcept {
-    for (int64_t j = 0; j < n; j += kWidth, to += kWidth * k) b.pack(to, kWidth, j, least(kWidth, n - j), 0, k);
-  }
   // Row i of C begins at c + i * stride; need(i) is that of the panel from row i on.
   template <class NeedOf>
-  static void multiply(T* c, int64_t stride, Laid<T> a, const T* b, int64_t m, int64_t n, int64_t k, bool add,
+  static void multiply(T* c, int64_t stride, Laid<P> a, const P* b, int64_t m, int64_t n, int64_t k, bool add,
                        const NeedOf& need) noexcept {
-    for (int64_t p = 0; p < k; p += kKBlock) {
+    for (int64_t p = 0; p < k; p += kPanelBlock<P>) {
       for (int64_t j = 0; j < n; j += kWidth) {
         for (int64_t i = 0; i < m; i += kPanelRows) {
           const Need needed = need(i);
-          const int64_t begin = most(p, needed.k0), end = least(least(p + kKBlock, k), needed.k1);
+          const int64_t begin = most(p, needed.k0), end = least(least(p + kPanelBlock<P>, k), needed.k1);
           if (j >= needed.n || begin >= end) continue;
           const int64_t columns = least(kWidth, least(n, needed.n) - j), vectors = ceil_div(columns, VecOf<T>::kLanes);
           const int64_t rows = least(kPanelRows, m - i);
           T* at[kPanelRows];
           for (int64_t r = 0; r < rows; ++r) at[r] = c + (i + r) * stride + j;
-          Tiles<T>::table.kernels[rows - 1][vectors - 1](end - begin, a.at(i, begin), a.row, a.step,
+          Tiles<P>::table.kernels[rows - 1][vectors - 1](end - begin, a.at(i, begin), a.row, a.step,
                                                          b + j * k + begin * kWidth, kWidth, at, columns,
                                                          !add && p == 0, {b, 0});
         }
       }
+    }
+  }
+};
+
+// The same of numbers T or, when these are bfloat16, of pairs of them: equal bits.
+template <class T>
+struct Products {
+  static constexpr int64_t kWidth = Tiled<T>::kWidth;
+
+  bool paired;
+
+  // Elements of a packed operand, and of `left`, room for the other one as pairs.
+  static CKERAS_MEMBER int64_t b_size(int64_t n, int64_t k) { return round_up(n, kWidth) * k; }
+  CKERAS_MEMBER int64_t left_size(int64_t depth) const {
+    const int64_t rows = kQueries * most(pair_stride(depth), pair_stride(kKeys));
+    return paired ? most(rows, ceil_div(kQueries, 2) * kScoreStride) : 0;
+  }
+  static CKERAS_MEMBER int64_t pair_stride(int64_t k) { return round_up(ceil_div(k, 2), 16); }
+
+  void pack(T* to, Matrix<T> b, int64_t n, int64_t k) const noexcept {
+    T* panel = to;
+    for (int64_t j = 0; j < n; j += kWidth, panel += kWidth * k) {
+      b.pack(panel, kWidth, j, least(kWidth, n - j), 0, k);
+      if constexpr (kPairs<T>) {
+        HalfPair* const pairs = reinterpret_cast<HalfPair*>(to) + j * ceil_div(k, 2);
+        if (paired) pair_columns(pairs, kWidth, panel, kWidth, least(kWidth, round_up(n - j, 16)), k, 0.0f);
+      }
+    }
+  }
+
+  // A's rows lie at a, `a_stride` apart.
+  template <class NeedOf>
+  void rows(T* c, int64_t stride, const T* a, int64_t a_stride, const T* b, HalfPair* left, int64_t m, int64_t n,
+            int64_t k, bool add, const NeedOf& need) const noexcept {
+    if constexpr (kPairs<T>) {
+      if (paired) {
+        pair_rows(left, pair_stride(k), a, a_stride, m, k);
+        return pairs(c, stride, {left, pair_stride(k), 1}, b, m, n, k, add, need);
+      }
+    }
+    Tiled<T>::multiply(c, stride, Laid<T>{a, a_stride, 1}, b, m, n, k, add, need);
+  }
+  // A's columns lie at a, kScoreStride apart: k rows of scores, m of each.
+  template <class NeedOf>
+  void columns(T* c, int64_t stride, const T* a, const T* b, HalfPair* left, int64_t m, int64_t n, int64_t k, bool add,
+               const NeedOf& need) const noexcept {
+    if constexpr (kPairs<T>) {
+      if (paired) {
+        pair_columns(left, kScoreStride, a, kScoreStride, m, k, -0.0f);
+        return pairs(c, stride, {left, 1, kScoreStride}, b, m, n, k, add, need);
+      }
+    }
+    Tiled<T>::multiply(c, stride, Laid<T>{a, 1, kScoreStride}, b, m, n, k, add, need);
+  }
+
+ private:
+  // Groups of queries and keys are even, so a need begins with a pair.
+  template <class NeedOf>
+  static void pairs(T* c, int64_t stride, Laid<HalfPair> a, const T* b, int64_t m, int64_t n, int64_t k, bool add,
+                    const NeedOf& need) noexcept {
+    static_assert(kGroup % 2 == 0 && kQueries % 2 == 0 && kKeys % 2 == 0);
+    const auto of_pairs = [&](int64_t i) {
+      const Need all = need(i);
+      return Need{all.n, all.k0 / 2, ceil_div(all.k1, 2)};
+    };
+    if constexpr (kPairs<T>) {
+      Tiled<HalfPair>::multiply(c, stride, a, reinterpret_cast<const HalfPair*>(b), m, n, ceil_div(k, 2), add,
+                                of_pairs);
     }
   }
 };
@@ -123,11 +204,13 @@ struct Attention {
 
   int64_t batch, queries, heads, depth, keys, groups;
   bool causal;
+  bool rounds;  // weights and slopes to bfloat16, before they are multiplied
+  Products<T> products;
   T scale, cap;
   Repeated bias, mask;
 
-  // `first`: the number of the input that is the bias.
-  Attention(const Call& call, int first) noexcept
+  // `first`: the number of the input that is the bias. `dtype`: what the operands were before they were widened.
+  Attention(const Call& call, DType dtype, int first) noexcept
       : batch(call.in[0].shape[0]),
         queries(call.in[0].shape[1]),
         heads(call.in[0].shape[2]),
@@ -135,11 +218,15 @@ struct Attention {
         keys(call.in[1].shape[1]),
         groups(call.in[1].shape[2]),
         causal(call.ints[0] != 0),
+        rounds(dtype == DType::BF16),
+        products{kPairs<T> && rounds && cpu::has_bfloat16_dots()},
         scale(static_cast<T>(call.floats[0])),
         cap(static_cast<T>(call.floats[1])) {
     if (call.ints[1] != 0) bias = Repeated(call.in[first]);
     if (call.ints[2] != 0) mask = Repeated(call.in[first + (call.ints[1] != 0 ? 1 : 0)]);
   }
+
+  CKERAS_MEMBER V rounded(V x) const { return rounds ? to_bf16(x) : x; }
 
   // Distance between the rows of one head.
   CKERAS_MEMBER int64_t query_stride() const { return heads * depth; }
