@@ -1,5 +1,7 @@
 """Composites of large tensors run as programs from their second call on, with the bits of their single ops."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -148,3 +150,15 @@ def test_errors_are_those_of_the_function():
     for _ in range(3):
         with pytest.raises(ValueError, match="batch_normalization"):
             ops.batch_normalization(x, x[0, :3], x[1], -1)
+
+
+def test_threads_share_what_is_known():
+    fn = eager.fused(lambda x, by: x + by)
+    x = large()
+
+    def work(first):
+        return [float(fn(x, first + i % 30)[0, 0]) for i in range(90)]
+
+    with ThreadPoolExecutor(4) as pool:
+        for first, got in zip((0, 10, 20, 30), pool.map(work, (0, 10, 20, 30))):
+            assert got == [float(x.numpy()[0, 0] + np.float32(first + i % 30)) for i in range(90)]

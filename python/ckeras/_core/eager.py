@@ -1,6 +1,7 @@
 """Composite functions of large tensors outside traces: one pass over the memory instead of one an op."""
 
 import functools
+import threading
 
 from ckeras._core import program
 from ckeras._core.dtypes import FLOATS
@@ -12,6 +13,7 @@ from ckeras._core.variable import Variable
 LARGE = 1 << 15  # elements of an argument; what is smaller stays in the caches between two ops
 _KEPT = 16  # signatures of a function
 _WORK = 1 << 16  # bytes that a kept program may hold between calls
+_lock = threading.Lock()  # of who changes what is known
 _PLAIN = (float, int, bool, str, type(None))
 
 
@@ -40,11 +42,14 @@ def fused(fn):
         if found is None:
             if key not in known:
                 out = fn(*args, **kwargs)  # first, since only what raised nothing is remembered
-                if len(known) >= _KEPT:
-                    del known[next(iter(known))]
-                known[key] = None
+                with _lock:
+                    if len(known) >= _KEPT:
+                        del known[next(iter(known))]
+                    known[key] = None
                 return out
-            found = known[key] = _compile(fn, values, tuple(kwargs))
+            found = _compile(fn, values, tuple(kwargs))
+            with _lock:
+                known[key] = found
         return found.run([v for v in values if v.__class__ is Tensor]) if found else fn(*args, **kwargs)
 
     return call
