@@ -38,14 +38,16 @@ CKERAS_INLINE void end_stream() {
 #endif
 }
 
-inline constexpr int64_t kStreamBytes = int64_t{8} << 20;  // as cpu/stream.h: smaller results are read from the cache
+// Smaller results are read from the cache, as cpu/stream.h has it; so are those that fit it with what they are made of.
+inline constexpr int64_t kStreamBytes = int64_t{8} << 20, kStreamBytesInAll = int64_t{16} << 20;
 
-// Whether `elements` results, rows of `row` of them, go past the caches: many, and in whole lines.
+// Whether `elements` results, rows of `row` of them, go past the caches: many, and in whole lines. They are made of
+// `read` elements.
 template <class T>
-CKERAS_INLINE bool streams(const T* to, int64_t elements, int64_t row) {
+CKERAS_INLINE bool streams(const T* to, int64_t elements, int64_t read, int64_t row) {
   constexpr int64_t kSize = sizeof(T);
-  return kStreams && elements * kSize >= kStreamBytes && row * kSize % 64 == 0 &&
-         reinterpret_cast<uintptr_t>(to) % 64 == 0;
+  return kStreams && elements * kSize >= kStreamBytes && (elements + read) * kSize >= kStreamBytesInAll &&
+         row * kSize % 64 == 0 && reinterpret_cast<uintptr_t>(to) % 64 == 0;
 }
 
 }  // namespace ckeras::CKERAS_ISA

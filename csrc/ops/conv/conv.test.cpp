@@ -92,6 +92,7 @@ int main() {
       {1, 19, 19, 19, {{14, 3, 2, 2, 1, 2}, {21, 4, 3, 2, 3, 3}}},   // depthwise, both
       {2, 3, 3, 3, {{9, 3, 1, 1, 1, 1}, {30, 3, 1, 1, 1, 1}}},       // depthwise, few channels
       {1, 32, 32, 32, {{66000, 3, 1, 1, 1, 1}}},                     // depthwise, results past the caches
+      {1, 16, 128, 1, {{30000, 1, 1, 1, 0, 0}}},                     // 1x1, the same
       {1, 2, 3, 1, {{4, 6, 1, 1, 3, 2}, {4, 5, 1, 1, 2, 2}}},        // filter larger than the image
       {8, 2, 3, 1, {{24, 3, 1, 1, 1, 1}, {24, 3, 1, 1, 1, 1}}},      // filter gradient in parts
       {6, 20, 20, 20, {{30, 3, 1, 1, 1, 1}, {30, 3, 1, 1, 1, 1}}},   // the same, depthwise

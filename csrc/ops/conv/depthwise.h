@@ -74,7 +74,8 @@ struct Depthwise {
     const bool known = kind() < kDepthKindCount;
     const int64_t height = known ? kDepthRows : 1, bands = y.phases * ceil_div(y.count(0), height);
     const bool in_tile = ending.epilogue == Epilogue::None || ending.epilogue == Epilogue::Relu;
-    const bool streamed = in_tile && streams(grid.data, images * grid.image, channels);
+    const int64_t read = images * z.axis.size * y.axis.size * x.axis.size * channels;
+    const bool streamed = in_tile && streams(grid.data, images * grid.image, read, channels);
     DepthTile<T> tile{};
     tile.plane = z.sign() * z.axis.step * y.axis.size * x.axis.size * channels;
     tile.row = y.sign() * y.axis.step * x.axis.size * channels;

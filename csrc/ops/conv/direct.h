@@ -6,6 +6,7 @@
 // segments (a row of taps, or one tap's channels) of about kKBlock; a block is one chain, blocks are added in order.
 // Segments that a row of results has wholly above or below its image are left out.
 #pragma once
+#include "cpu/stream_vec.h"
 #include "gemm/batch.h"
 #include "gemm/epilogue.h"
 #include "ops/conv/direct_tile.h"
@@ -81,6 +82,7 @@ struct DirectCut {
 
   CKERAS_MEMBER int64_t taps() const { return z.axis.taps * y.axis.taps * x.axis.taps; }
   CKERAS_MEMBER int64_t pieces() const { return images * z.axis.grid * row_pieces * column_pieces; }
+  CKERAS_MEMBER int64_t elements() const { return images * z.axis.size * y.axis.size * x.axis.size * channels; }
   CKERAS_MEMBER int64_t copy_elements() const {
     return copies ? z.axis.taps * y.extent(rows) * x.extent(columns) * channels : 0;
   }
@@ -179,6 +181,7 @@ struct Direct {
   CKERAS_MEMBER int64_t k() const { return cut.taps() * cut.channels; }
   CKERAS_MEMBER int64_t width() const { return direct_width<T>(results); }
   CKERAS_MEMBER int64_t panels() const { return ceil_div(results, width()); }
+  CKERAS_MEMBER int64_t in_block() const { return most(1, kKBlock / cut.segment_length()); }  // segments
   CKERAS_MEMBER int64_t filter_bytes() const {
     return round_up(groups * panels() * k() * width() * static_cast<int64_t>(sizeof(T)), 64);
   }
@@ -208,22 +211,27 @@ struct Direct {
       }
     });
     const int64_t work = cut.pieces() * groups, n = slots();
+    const DirectGrid<T> whole = grid(0);
+    const bool streamed = groups == 1 && cut.segments() <= in_block() && results % VecOf<T>::kLanes == 0 &&
+                          streams(whole.data, cut.images * whole.image, cut.elements(), whole.pixel);
     parallel_for(n, 1, [&](int64_t begin, int64_t end) {
       for (int64_t slot = begin; slot < end; ++slot) {
         T* copy = reinterpret_cast<T*>(copies + slot * copy_bytes());
         for (int64_t i = work * slot / n; i < work * (slot + 1) / n; ++i) {
           const int64_t g = i % groups;
           const DirectPiece piece(cut, i / groups);
-          run_piece(piece, direct_image(cut, piece, image(g), copy), packed + g * panels() * panel, grid(g), ending(g));
+          run_piece(piece, direct_image(cut, piece, image(g), copy), packed + g * panels() * panel, grid(g), ending(g),
+                    streamed);
         }
       }
+      if (streamed) end_stream();
     });
   }
 
  private:
   // Rows of the piece that have the same taps inside the image.
   void run_piece(const DirectPiece& piece, const DirectImage<T>& from, const T* packed, const DirectGrid<T>& grid,
-                 const Ending<T>& ending) const {
+                 const Ending<T>& ending, bool streamed) const {
     const RisingAxis& y = cut.y;
     for (int64_t i = 0, end; i < piece.rows; i = end) {
       const int64_t row = piece.i + i;
@@ -232,14 +240,15 @@ struct Direct {
       DirectPiece own = piece;
       own.i = row;
       own.rows = end - i;
-      run_rows(own, {from.data + i * y.axis.stride * from.row, from.plane, from.row, from.pixel}, packed, grid, ending);
+      run_rows(own, {from.data + i * y.axis.stride * from.row, from.plane, from.row, from.pixel}, packed, grid, ending,
+               streamed);
     }
   }
 
   void run_rows(const DirectPiece& piece, const DirectImage<T>& from, const T* packed, const DirectGrid<T>& grid,
-                const Ending<T>& ending) const {
+                const Ending<T>& ending, bool streamed) const {
     const int64_t length = cut.segment_length(), segments = cut.segments(), width = this->width();
-    const int64_t in_block = most(1, kKBlock / length), columns = cut.joined ? 1 : cut.x.axis.taps;
+    const int64_t in_block = this->in_block(), columns = cut.joined ? 1 : cut.x.axis.taps;
     const int64_t t0 = cut.z.first(piece.h), t1 = cut.z.end(piece.h), u0 = cut.y.first(piece.i),
                   u1 = cut.y.end(piece.i);
     T* const origin =
@@ -261,7 +270,7 @@ struct Direct {
         const bool last = s + in_block >= segments;
         if (run.segments == 0 && !last) continue;
         run_tiles(piece, from, run, packed, origin + column, grid, vectors, count, first,
-                  last && !ending.nothing() ? &own : nullptr);
+                  last && !ending.nothing() ? &own : nullptr, streamed);
         first = false;
       }
     }
@@ -275,12 +284,16 @@ struct Direct {
   }
 
   void run_tiles(const DirectPiece& piece, const DirectImage<T>& from, const DirectRun& run, const T* b, T* origin,
-                 const DirectGrid<T>& grid, int64_t vectors, int64_t n, bool first, const Ending<T>* ending) const {
+                 const DirectGrid<T>& grid, int64_t vectors, int64_t n, bool first, const Ending<T>* ending,
+                 bool streamed) const {
     const int64_t row_step = cut.y.axis.stride * from.row, pixel_step = cut.x.axis.stride * from.pixel;
     const T* a[kTileRows];
     T* c[kTileRows];
     const T* a_row = from.data;
     T* c_row = origin;
+    alignas(64) T block[kTileRows * kDirectMost * VecOf<T>::kLanes];  // that will be streamed
+    T* at[kTileRows];
+    for (int64_t i = 0; i < kTileRows; ++i) at[i] = block + i * n;
     int64_t j = 0;
     const int64_t height = direct_rows(0, vectors);
     for (int64_t left = piece.rows * piece.columns; left > 0;) {
@@ -295,8 +308,12 @@ struct Direct {
         }
       }
       for (int64_t i = count; i < height; ++i) a[i] = a[0];
-      DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors - 1](run, a, b, c, count, n, first);
-      if (ending != nullptr) end_block(*ending, c, count, n);
+      DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors - 1](run, a, b, streamed ? at : c, count, n,
+                                                                              first);
+      if (ending != nullptr) end_block(*ending, streamed ? at : c, count, n);
+      for (int64_t i = 0; streamed && i < count; ++i) {
+        for (int64_t k = 0; k < n; k += VecOf<T>::kLanes) stream(VecOf<T>::load(at[i] + k), c[i] + k);
+      }
       left -= count;
     }
   }
