@@ -100,6 +100,51 @@ void pick(const PoolShape& s, const T* v, const P* places, T* y) noexcept {
   });
 }
 
+// Whether the gradient goes element by element of dy (scatter): where those are few beside the work of going by
+// elements of dx, whose windows vectors hold badly or are many. An image is one piece of work.
+template <class T>
+CKERAS_INLINE bool scatters(const PoolShape& s) {
+  constexpr int64_t kLanes = VecOf<T>::kLanes;
+  const int64_t window = s.z.window * s.y.window * s.x.window;
+  if (s.n < 4) return false;
+  if (s.c < kLanes) return true;
+  return !disjoint(s) && window >= (s.c % kLanes == 0 ? 16 : 8);
+}
+// A line of windows; `line`: where the first element of column 0 of theirs is or would be.
+template <class T>
+void scatter_line(const PoolShape& s, const T* dy, const uint8_t* places, const int64_t* offsets, int64_t line,
+                  T* image, int64_t elements) noexcept {
+  for (int64_t j = 0; j < s.x.result; ++j, dy += s.c, places += s.c) {
+    if (s.x.first(j) >= s.x.end(j)) continue;
+    const int64_t origin = line + s.x.place(j, 0) * s.c;
+    for (int64_t c = 0; c < s.c; ++c) {
+      const int64_t at = origin + offsets[places[c]] + c;
+      if (static_cast<uint64_t>(at) < static_cast<uint64_t>(elements)) image[at] += dy[c];
+    }
+  }
+}
+template <class T>
+void scatter(const PoolShape& s, const T* dy, const uint8_t* places, T* dx) noexcept {
+  const int64_t row = s.x.size * s.c, plane = s.y.size * row, image = s.z.size * plane;
+  int64_t offsets[256];
+  for (int64_t i = 0; i < 256; ++i) {
+    const int64_t line = i / s.x.window;
+    offsets[i] = line / s.y.window * plane + line % s.y.window * row + i % s.x.window * s.c;
+  }
+  parallel_for(s.n, most(1, kPoolPiece / most(1, image)), [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) {
+      zero_elements<VecOf<T>>(dx + n * image, image);
+      for (int64_t line = 0; line < s.z.result * s.y.result; ++line) {
+        const int64_t h = line / s.y.result, i = line % s.y.result;
+        if (s.z.first(h) >= s.z.end(h) || s.y.first(i) >= s.y.end(i)) continue;
+        const int64_t first = (n * s.z.result * s.y.result + line) * s.x.result * s.c;
+        scatter_line(s, dy + first, places + first, offsets, s.z.place(h, 0) * plane + s.y.place(i, 0) * row,
+                     dx + n * image, image);
+      }
+    }
+  });
+}
+
 // Bodies copy what they use: a store might change what is seen through a reference.
 template <class V, class P, class T = typename V::Lane>
 void gradient(const PoolShape& s, const T* dy, const P* places, T* dx) noexcept {
@@ -151,6 +196,9 @@ void max_pool_grad(const Call& call) noexcept {
     const PoolShape s = pool_shape(c.out[0], c.in[0], c.ints);
     with_places<T>(s.c, c.in[1], [&](auto v, auto p) {
       using P = decltype(p);
+      if constexpr (sizeof(P) == 1) {
+        if (scatters<T>(s)) return scatter(s, c.in[0].as<const T>(), c.in[1].as<const P>(), c.out[0].as<T>());
+      }
       gradient<decltype(v), P>(s, c.in[0].as<const T>(), c.in[1].as<const P>(), c.out[0].as<T>());
     });
   });

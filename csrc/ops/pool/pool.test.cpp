@@ -73,6 +73,9 @@ int main() {
       {2, 33, {{7, 2, 2, 1, 0}, {9, 3, 3, 2, 1}}},                   // disjoint, padded
       {2, 20, {{4, 2, 2, 3, 3}, {4, 2, 2, 2, 2}}},                   // windows wholly in the padding
       {1, 5, {{40, 3, 1, 1, 1}, {40, 3, 1, 1, 1}}},                  // more than one piece
+      {5, 3, {{9, 2, 2, 0, 1}, {8, 2, 2, 1, 0}}},                    // many images, few channels
+      {4, 17, {{9, 3, 2, 1, 1}, {11, 3, 2, 0, 1}}},                  // many, overlapping, odd channels
+      {4, 16, {{4, 3, 1, 4, 3}, {7, 3, 2, 1, 1}, {6, 3, 2, 0, 0}}},  // many, three dimensions, some in the padding
       {0, 8, {{4, 2, 2, 0, 0}, {4, 2, 2, 0, 0}}},                    // no images
       {2, 0, {{4, 2, 2, 0, 0}, {4, 2, 2, 0, 0}}},                    // no channels
       {2, 19, {{9, 3, 2, 1, 1}}},                                    // one dimension
