@@ -33,6 +33,7 @@ def right(x):
 SQUARE = {
     "cholesky": lambda x: ops.cholesky(definite(x.shape, x.dtype)),
     "det": ops.det,
+    "eigh": ops.eigh,
     "inv": ops.inv,
     "slogdet": ops.slogdet,
     "solve": lambda x: ops.solve(x, right(x)),
@@ -40,8 +41,12 @@ SQUARE = {
 }
 ANY = {
     "lu_factor": ops.lu_factor,
+    "pinv": ops.pinv,
     "qr": ops.qr,
     "qr complete": lambda x: ops.qr(x, mode="complete"),
+    "svd": ops.svd,
+    "svd reduced": lambda x: ops.svd(x, full_matrices=False),
+    "singular values": lambda x: ops.svd(x, compute_uv=False),
 }
 
 

@@ -275,6 +275,99 @@ def test_what_is_not_a_number_goes_through():
         op(np.diag([np.inf] * 3 + [1.0] * 40))
 
 
+# ---- eigenvalues
+
+
+def positive_at_the_largest(columns):
+    if columns.size:
+        at = np.argmax(np.abs(columns), axis=-2)
+        assert np.all(np.take_along_axis(columns, at[..., None, :], -2) > 0)
+
+
+SYMMETRIC = {name: (x + t(x)) / 2 for name, x in HARD.items() if x.shape[-1] == x.shape[-2]}
+SYMMETRIC |= {
+    "equal": orthonormal(40, 40) @ np.diag([1.0] * 20 + [2.0] * 20) @ np.eye(40),
+    "outer": np.outer(np.arange(50.0), np.arange(50.0)),
+    "wilkinson": np.diag(np.abs(np.arange(-30.0, 31))) + np.eye(61, k=1) + np.eye(61, k=-1),
+    "laplace": 2 * np.eye(90) - np.eye(90, k=1) - np.eye(90, k=-1),
+    "diagonal": np.diag(rng.permutation(45) - 20.0),
+    "all scales": np.diag(np.logspace(-30, 30, 40)),
+    "border": np.diag([0.0] * 39 + [1e-20]) + np.eye(40, k=1) * 1e-12 + np.eye(40, k=-1) * 1e-12,
+    "largest": np.full((9, 9), 3e38),
+}
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", SYMMETRIC)
+def test_eigh(name, dtype):
+    x, exact = given(SYMMETRIC[name], dtype)
+    if not np.isfinite(x).all():
+        pytest.skip("beyond the range")
+    exact = (exact + t(exact)) / 2
+    w, v = numbers(*ops.eigh(x))
+    with np.errstate(over="ignore"):
+        assert np.all(w[..., 1:] >= w[..., :-1])
+    orthogonal(v, dtype)
+    positive_at_the_largest(v)
+    top = size(exact)
+    if top:
+        w, exact = np.where(np.isfinite(w), w / top, w), exact / top
+        if np.isfinite(w).all():
+            near(v * w[..., None, :] @ t(v), exact, dtype, 1.0, 4)
+            near(w, np.linalg.eigvalsh(exact), dtype, 1.0, 4)
+
+
+# ---- singular values
+
+
+@pytest.mark.parametrize("x, dtype", CASES)
+def test_svd(x, dtype):
+    x, exact = given(x, dtype)
+    m, n = x.shape[-2:]
+    k, top = min(m, n), size(exact)
+    for full in (False, True):
+        u, s, vt = numbers(*ops.svd(x, full_matrices=full))
+        assert u.shape[-2:] == (m, m if full else k) and vt.shape[-2:] == (n if full else k, n)
+        orthogonal(u, dtype)
+        orthogonal(t(vt), dtype)
+        positive_at_the_largest(u)
+        assert np.all(s >= 0) and np.all(s[..., 1:] <= s[..., :-1])
+        near((u[..., :k] * s[..., None, :]) @ vt[..., :k, :], exact, dtype, top, 4)
+    (alone,) = numbers(ops.svd(x, compute_uv=False))
+    for values in (s, alone):
+        near(values, np.linalg.svd(exact, compute_uv=False) if x.size else np.zeros(s.shape), dtype, top, 4)
+
+
+@pytest.mark.parametrize("x, dtype", CASES)
+def test_pinv(x, dtype):
+    x, exact = given(x, dtype)
+    (p,) = numbers(ops.pinv(x, rcond=1e-3))
+    assert p.shape == t(exact).shape
+    if size(exact) and np.linalg.norm(exact) < 1e20 and np.linalg.norm(exact) > 1e-20:
+        want = np.linalg.pinv(exact, 1e-3)
+        s = np.linalg.svd(exact, compute_uv=False)
+        share = s / s[..., :1]
+        if not np.any((share > 5e-4) & (share < 2e-3)):
+            np.testing.assert_allclose(p, want, atol=2e4 * np.finfo(dtype).eps * size(want))
+
+
+def test_rank():
+    assert ops.matrix_rank(HARD["rank 3"]).numpy() == 3
+    assert ops.matrix_rank(HARD["zeros"]).numpy() == 0
+    assert ops.matrix_rank(HARD["batch"]).numpy().tolist() == [14] * 3
+    assert ops.matrix_rank(np.zeros((0, 4))).numpy() == 0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("n", [1, 3, 50])
+def test_no_values_of_what_is_not_a_number(n, bad):
+    x = np.eye(n)
+    x[n // 2, n // 2] = bad
+    for op in (ops.svd, ops.eigh, ops.pinv, ops.matrix_rank, lambda x: ops.svd(x, compute_uv=False)):
+        with pytest.raises(DataError, match="NaN or infinities"):
+            op(x)
+
+
 # ---- bits
 
 

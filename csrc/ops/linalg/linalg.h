@@ -9,12 +9,20 @@
 //   lu_factor          x[.., m, n] -> L and U in one [.., m, n], exchanges of rows int32 [.., min(m, n)]
 //   slogdet            x[.., n, n] -> sign[..], log of the size[..]
 //   det                x[.., n, n] -> [..]
+//   eigh               x[.., n, n] -> eigenvalues[.., n] of the mean of x and its transpose, rising, and vectors, as
+//                      columns [.., n, n]
+//   svd                x[.., m, n] -> U[.., m, u], s[.., k] falling, V^T[.., v, n]; k = min(m, n), and u, v too, or
+//                      u = m, v = n
+//   singular_values    x[.., m, n] -> s[.., k]
+//   pinv               x[.., m, n] -> [.., n, m]; floats: values up to this share of the largest count as zero
 //
 // Conventions: Q R as LAPACK's, R[i, i] = -sign(alpha) |column| of the column left by the reflections before it, alpha
 // its first element; a column that is zero below alpha is not reflected. Pivots: the largest of the column, of equals
-// the first, and the first NaN before all.
+// the first, and the first NaN before all. Signs of eigenvectors, of the columns of U, and of those vectors of U or V
+// that only complete a square: the component of the largest size, the first of equals, is positive.
 //
-// Fault codes: see below; `value` is the number of the first column that stopped, `limit` how many there are.
+// Fault codes: see below, kNoConvergence for infinities and NaN too; `value` is the number of the first column that
+// stopped, `limit` how many there are.
 //
 // Sums: products go by product.h, dots by vectors.h; blocks are of kSolverBlock columns. So bits depend on shapes and
 // values alone. Denormals are flushed.

@@ -159,6 +159,48 @@ void test_any(cpu::Isa isa, DType dtype, Bits& bits) {
   }
 }
 
+// values and vectors^T, as rows, from an op's outputs: rows scaled.
+Array scaled_rows(const Array& values, const Array& rows, int64_t k, int64_t n) {
+  Array result(rows.view.dtype, {k, n});
+  for (int64_t i = 0; i < k * n; ++i) result.set(i, rows.at(i) * values.at(i / n));
+  return result;
+}
+
+Array turned(const Array& x, int64_t m, int64_t n) {
+  Array result(x.view.dtype, {n, m});
+  for (int64_t i = 0; i < m * n; ++i) result.set(i % n * m + i / n, x.at(i));
+  return result;
+}
+
+void test_values(cpu::Isa isa, DType dtype, Bits& bits) {
+  for (const int64_t m : {0, 1, 2, 5, 16, 33, 65, 100}) {
+    for (const int64_t n : {0, 1, 2, 5, 16, 33, 65, 100}) {
+      const std::string size = std::to_string(m) + " " + std::to_string(n) + (dtype == DType::F32 ? " f32" : " f64");
+      const int64_t k = std::min(m, n);
+      const Array x = testing::sample(dtype, {m, n}, 7);
+      const double bound = 40 * roundoff(dtype) * static_cast<double>(m + n + 1);
+      for (const bool whole : {false, true}) {
+        const int64_t columns = whole ? m : k, rows = whole ? n : k;
+        const Result svd = run(isa, "svd", {&x}, {{dtype, {m, columns}}, {dtype, {k}}, {dtype, {rows, n}}});
+        CHECK_EQ(svd.fault.code, 0);
+        Array left(dtype, {m, k});
+        for (int64_t i = 0; i < m * k; ++i) left.set(i, svd.out[0].at(i / std::max<int64_t>(k, 1) * columns + i % k));
+        CHECK_NEAR(difference(left, scaled_rows(svd.out[1], svd.out[2], k, n), x, m, k, n), 0, bound);
+        bits.check(isa, "svd " + std::to_string(whole) + " " + size, svd);
+      }
+      bits.check(isa, "singular values " + size, run(isa, "singular_values", {&x}, {{dtype, {k}}}));
+      if (m != n) continue;
+      Array even = x;
+      for (int64_t i = 0; i < n * n; ++i) even.set(i, x.at(i) + x.at(i % n * n + i / n));
+      const Result eigh = run(isa, "eigh", {&even}, {{dtype, {n}}, {dtype, {n, n}}});
+      CHECK_EQ(eigh.fault.code, 0);
+      const Array rows = turned(eigh.out[1], n, n);
+      CHECK_NEAR(difference(eigh.out[1], scaled_rows(eigh.out[0], rows, n, n), even, n, n, n), 0, 2 * bound);
+      bits.check(isa, "eigh " + size, eigh);
+    }
+  }
+}
+
 // More matrices than one piece of work takes; the last ones have the bits of matrices alone.
 void test_batch(cpu::Isa isa) {
   constexpr int64_t kCount = 3000, n = 4;
@@ -184,6 +226,8 @@ void test_refusals(cpu::Isa isa) {
   const Result solved = run(isa, "solve", {&x, &x}, {{DType::F32, {40, 40}}});
   CHECK_EQ(solved.fault.code, kSingular);
   CHECK_EQ(solved.fault.value, 35);
+  x.set(5, std::nan(""));
+  CHECK_EQ(run(isa, "singular_values", {&x}, {{DType::F32, {40}}}).fault.code, kNoConvergence);
 }
 
 }  // namespace
@@ -197,6 +241,7 @@ int main() {
     for (const DType dtype : {DType::F32, DType::F64}) {
       test_square(isa, dtype, bits);
       test_any(isa, dtype, bits);
+      test_values(isa, dtype, bits);
     }
     test_batch(isa);
     test_refusals(isa);

@@ -44,7 +44,7 @@ struct Solvers {
     const S<T> solver(call);
     batch_of(solver).run(call.workspace, [&](int64_t i, void* workspace) {
       Room room(workspace);
-      const typename S<T>::Buffers buffers(room, solver);
+      typename S<T>::Buffers buffers(room, solver);
       solver.run(call, i, buffers);
     });
   }

@@ -57,27 +57,28 @@ class Hosted(Primitive):
         return tuple(outs)
 
 
-def _no_ints(**attrs):
+def _nothing(**attrs):
     return ()
 
 
 class Native(Hosted):
     """A hosted primitive that the kernel of its name in csrc/ops/linalg/linalg.h computes, on the processor.
 
-    `ints(**attrs)` gives the kernel's integers and `failure(**attrs)` the text of the `DataError` for matrices that it
-    refuses.
+    `ints(**attrs)` and `floats(**attrs)` give the kernel's numbers, `failure(**attrs)` the text of the `DataError` for
+    matrices that it refuses.
     """
 
-    def __init__(self, name, spec, vjp=None, doc="", multi=False, ints=_no_ints, failure=None):
+    def __init__(self, name, spec, vjp=None, doc="", multi=False, ints=_nothing, floats=_nothing, failure=None):
         super().__init__(name, spec, None, vjp, doc, multi)
         self.ints = ints
+        self.floats = floats
         self.failure = failure
 
     def _call(self, values, attrs, specs):
         arrays = tuple([from_numpy(v, copy=False)._array for v in values])
         outs = tuple([(tuple(shape), CODES[dtype]) for shape, dtype in specs])
         try:
-            made = _engine.linalg(self.name, arrays, outs, self.ints(**attrs))
+            made = _engine.linalg(self.name, arrays, outs, self.ints(**attrs), self.floats(**attrs))
         except _engine.Fault:
             raise DataError(self.failure(**attrs)) from None
         return tuple([Tensor(a, shape, dtype) for a, (shape, dtype) in zip(made, specs)])

@@ -19,7 +19,7 @@ from ckeras.ops.linalg import matmul
 from ckeras.ops.shape import concatenate, cut, to_shape
 from ckeras.ops.solve import identity_like, matrices, solve_triangular_p, turned
 
-__all__ = ["cholesky", "eig", "eigh", "qr", "svd"]
+__all__ = ["cholesky", "eig", "eigh", "matrix_rank", "qr", "svd"]
 
 
 def _rows(v):
@@ -42,11 +42,8 @@ def _gaps(v):
     return choose(same, zero, 1.0 / choose(same, scalar(1, v.dtype), gap))
 
 
-def _converged(op, fn, *args, **kwargs):
-    try:
-        return fn(*args, **kwargs)
-    except np.linalg.LinAlgError as e:
-        raise DataError(f"[{op}] {e}; are there NaN or infinities in x?") from None
+def _no_values(**attrs):
+    return "[svd] the singular values were not found; are there NaN or infinities in x?"
 
 
 # ---- Cholesky
@@ -93,16 +90,16 @@ def _eigh_vjp(ctx, gw, gv):
     # M. B. Giles, 2008, section 3.1
     w, v = ctx.outputs
     inner = matmul(turned(v), gv) * _gaps(w) + _columns(gw) * identity_like(v)
-    return (matmul(matmul(v, inner), turned(v)),)
+    return (_halved_sum(matmul(matmul(v, inner), turned(v))),)
 
 
-eigh_p = Hosted(
+eigh_p = Native(
     "eigh",
     lambda x: [(x.shape[:-1], x.dtype), (x.shape, x.dtype)],
-    lambda x: _converged("eigh", np.linalg.eigh, x),
     _eigh_vjp,
-    "eigenvalues, ascending, and eigenvectors of symmetric x[..., n, n]",
+    "eigenvalues, ascending, and eigenvectors of the mean of x[..., n, n] and its transpose",
     multi=True,
+    failure=lambda: "[eigh] the eigenvalues were not found; are there NaN or infinities in x?",
 )
 
 
@@ -110,15 +107,19 @@ eigh_p = Hosted(
 def eigh(x):
     """The eigenvalues, ascending, and the eigenvectors, as columns, of symmetric matrices `[..., n, n]`: a pair.
 
-    The mean of `x` and its transpose is taken.
+    The mean of `x` and its transpose is taken. Of each vector the largest component, of equals the first, is positive.
+    Raises `DataError` when there are NaN or infinities.
     """
     x, dtype = matrices("eigh", x, True)
-    w, v = eigh_p.bind(_halved_sum(x))
+    w, v = eigh_p.bind(x)
     return as_dtype(w, dtype), as_dtype(v, dtype)
 
 
 def _eig(x):
-    w, v = _converged("eig", np.linalg.eig, x)
+    try:
+        w, v = np.linalg.eig(x)
+    except np.linalg.LinAlgError as e:
+        raise DataError(f"[eig] {e}; are there NaN or infinities in x?") from None
     return w.real, w.imag, v.real, v.imag
 
 
@@ -229,13 +230,13 @@ def _svd_vjp(ctx, gu, gs, gvt):
     return (grad,)
 
 
-svd_p = Hosted(
+svd_p = Native(
     "svd",
     _svd_spec,
-    lambda x, full: _converged("svd", np.linalg.svd, x, full),
     _svd_vjp,
     "x[..., m, n] = U S V^T: U, the singular values, descending, and V^T",
     multi=True,
+    failure=_no_values,
 )
 
 
@@ -244,12 +245,12 @@ def _singular_values_vjp(ctx, g):
     return (matmul(u * _rows(g), vt),)
 
 
-singular_values_p = Hosted(
+singular_values_p = Native(
     "singular_values",
     lambda x: ((*x.shape[:-2], min(x.shape[-2:])), x.dtype),
-    lambda x: _converged("svd", np.linalg.svd, x, compute_uv=False),
     _singular_values_vjp,
     "the singular values of x[..., m, n], descending",
+    failure=_no_values,
 )
 
 
@@ -259,8 +260,33 @@ def svd(x, full_matrices=True, compute_uv=True):
 
     `U` is `[..., m, m]` and `V^T` `[..., n, n]`, or `[..., m, k]` and `[..., k, n]` of k = min(m, n) without
     `full_matrices`; without `compute_uv` the singular values `[..., k]` alone. The vectors beyond k have no derivative.
+    Of each column of `U` the largest component, of equals the first, is positive. Raises `DataError` when there are NaN
+    or infinities.
     """
     x, dtype = matrices("svd", x)
     if not compute_uv:
         return as_dtype(singular_values_p.bind(x), dtype)
     return tuple([as_dtype(y, dtype) for y in svd_p.bind(x, full=bool(full_matrices))])
+
+
+def _count_above(s, tol, share):
+    return np.count_nonzero(s > (s.max(-1, keepdims=True, initial=0) * share if tol is None else tol), axis=-1)
+
+
+matrix_rank_p = Hosted(
+    "matrix_rank",
+    lambda s, tol, share: (s.shape[:-1], "int32"),
+    _count_above,
+    doc="how many singular values s[..., k] are above tol, or a share of the largest",
+)
+
+
+@public_op
+def matrix_rank(x, tol=None):
+    """How many singular values of each matrix `[..., m, n]` are above `tol`, in int32.
+
+    By default max(m, n) roundoffs of the largest singular value.
+    """
+    x, _ = matrices("matrix_rank", x)
+    share = max(x.shape[-2:]) * float(np.finfo(x.dtype).eps)
+    return matrix_rank_p.bind(singular_values_p.bind(x), tol=tol if tol is None else float(tol), share=share)

@@ -8,7 +8,7 @@ batches.
 import numpy as np
 
 from ckeras._core import dtypes
-from ckeras._core.errors import DataError, ShapeError
+from ckeras._core.errors import ShapeError
 from ckeras._core.host import Hosted, Native
 from ckeras._core.primitive import broadcast_shapes
 from ckeras._core.symbolic import public_op
@@ -25,7 +25,6 @@ __all__ = [
     "logdet",
     "lstsq",
     "lu_factor",
-    "matrix_rank",
     "pinv",
     "slogdet",
     "solve",
@@ -34,7 +33,7 @@ __all__ = [
 
 
 def matrices(op, x, square=False, name="x"):
-    """`x` as float matrices, halves in float32 (LAPACK has none), and the dtype of the results."""
+    """`x` as float matrices, halves in float32 (kernels have none), and the dtype of the results."""
     x = float_operand(x)
     if x.ndim < 2:
         raise ShapeError(f"[{op}] {name} must have rank 2 or more, [..., rows, columns]; got shape {x.shape}")
@@ -210,13 +209,6 @@ def _cutoff(x):
     return 10 * max(x.shape[-2:]) * float(np.finfo(x.dtype).eps)
 
 
-def _pinv(x, rcond):
-    try:
-        return np.linalg.pinv(x, _cutoff(x) if rcond is None else rcond)
-    except np.linalg.LinAlgError as e:
-        raise DataError(f"[pinv] {e}") from None
-
-
 def _pinv_vjp(ctx, g):
     # G. H. Golub and V. Pereyra, "The differentiation of pseudo-inverses", 1973, for a rank that stays.
     (a,), p = ctx.inputs, ctx.outputs[0]
@@ -228,12 +220,13 @@ def _pinv_vjp(ctx, g):
     )
 
 
-pinv_p = Hosted(
+pinv_p = Native(
     "pinv",
     lambda x, rcond: ((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype),
-    _pinv,
     _pinv_vjp,
     "the pseudo-inverse of x[..., m, n]",
+    floats=lambda rcond: (rcond,),
+    failure=lambda rcond: "[pinv] the singular values were not found; are there NaN or infinities in x?",
 )
 
 
@@ -244,7 +237,7 @@ def pinv(x, rcond=None):
     Singular values of at most `rcond` times the largest count as zero; by default 10 max(m, n) roundoffs.
     """
     x, dtype = matrices("pinv", x)
-    return as_dtype(pinv_p.bind(x, rcond=rcond if rcond is None else float(rcond)), dtype)
+    return as_dtype(pinv_p.bind(x, rcond=_cutoff(x) if rcond is None else float(rcond)), dtype)
 
 
 @public_op
@@ -260,23 +253,6 @@ def lstsq(a, b, rcond=None):
         raise ShapeError(f"[lstsq] expected a [m, n] and b [m] or [m, k], got shapes {a.shape} and {b.shape}")
     rcond = _cutoff(a) / 10 if rcond is None else float(rcond)
     return as_dtype(matmul(pinv_p.bind(a, rcond=rcond), as_dtype(b, a.dtype)), dtype)
-
-
-def _matrix_rank(x, tol):
-    return np.linalg.matrix_rank(x, tol)
-
-
-matrix_rank_p = Hosted("matrix_rank", lambda x, tol: (x.shape[:-2], "int32"), _matrix_rank, doc="of x[..., m, n]")
-
-
-@public_op
-def matrix_rank(x, tol=None):
-    """How many singular values of each matrix `[..., m, n]` are above `tol`, in int32.
-
-    By default max(m, n) roundoffs of the largest singular value.
-    """
-    x, _ = matrices("matrix_rank", x)
-    return matrix_rank_p.bind(x, tol=tol if tol is None else float(tol))
 
 
 # ---- LU

@@ -1,0 +1,79 @@
+// What eigenvalues and singular values share at their beginning and end. Only for .isa.cpp files.
+#pragma once
+#include "ops/linalg/product.h"
+#include "ops/linalg/vectors.h"
+
+namespace ckeras::CKERAS_ISA {
+
+// to = (x + x^T) / 2, without overflow; n x n.
+template <class T>
+CKERAS_INLINE void mean_with_turned(const T* x, int64_t n, T* to) {
+  using V = VecOf<T>;
+  turn(x, n, n, n, to, n);
+  const V half(T(0.5));
+  for_lanes<V::kLanes>(n * n, [&](int64_t i, int64_t left) __attribute__((always_inline)) {
+    (V::load(to + i, left) * half + V::load(x + i, left) * half).store(to + i, left);
+  });
+}
+
+template <class T>
+CKERAS_INLINE bool finite(T x) {
+  return x - x == 0;
+}
+
+// The power of two that brings `size` to [1, 2), as far as it is itself a number; 1 for zero.
+CKERAS_INLINE float unit_scale(float size) {
+  int32_t bits;
+  __builtin_memcpy(&bits, &size, sizeof size);
+  const int32_t field = bits >> 23;
+  if (field == 0) return 1;
+  bits = (field > 253 ? 1 : 254 - field) << 23;
+  __builtin_memcpy(&size, &bits, sizeof size);
+  return size;
+}
+CKERAS_INLINE double unit_scale(double size) {
+  int64_t bits;
+  __builtin_memcpy(&bits, &size, sizeof size);
+  const int64_t field = bits >> 52;
+  if (field == 0) return 1;
+  bits = (field > 2045 ? 1 : 2046 - field) << 52;
+  __builtin_memcpy(&size, &bits, sizeof size);
+  return size;
+}
+
+// order: the places of d's numbers, rising or falling; of equals the first before.
+CKERAS_INLINE void sort_places(const double* d, int64_t n, int64_t* order, bool falling) {
+  const auto before = [&](int64_t a, int64_t b) __attribute__((always_inline)) {
+    return d[a] != d[b] ? (falling ? d[a] > d[b] : d[a] < d[b]) : a < b;
+  };
+  for (int64_t i = 0; i < n; ++i) order[i] = i;
+  const auto sink = [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+    for (int64_t child; (child = 2 * i + 1) < count; i = child) {
+      if (child + 1 < count && before(order[child], order[child + 1])) ++child;
+      if (!before(order[i], order[child])) return;
+      const int64_t kept = order[i];
+      order[i] = order[child];
+      order[child] = kept;
+    }
+  };
+  for (int64_t i = n / 2 - 1; i >= 0; --i) sink(i, n);
+  for (int64_t last = n - 1; last > 0; --last) {
+    const int64_t kept = order[0];
+    order[0] = order[last];
+    order[last] = kept;
+    sink(0, last);
+  }
+}
+
+// Whether the element of largest size, the first of equals, is below zero: such vectors change their sign.
+template <class T>
+CKERAS_INLINE bool largest_is_negative(const T* x, int64_t n) {
+  return n > 0 && x[place_of_largest(x, n)] < 0;
+}
+
+template <class T>
+CKERAS_INLINE void put_column(const T* x, int64_t n, bool negated, T* to, int64_t ld) {
+  for (int64_t i = 0; i < n; ++i) to[i * ld] = negated ? -x[i] : x[i];
+}
+
+}  // namespace ckeras::CKERAS_ISA
