@@ -32,6 +32,9 @@ CALLS = {
     "cbrt": lambda x: ops.cbrt(x),
     "sinh": lambda x: ops.sinh(x),
     "log2": lambda x: ops.log2(ops.absolute(x)),
+    "logsumexp": lambda x: ops.logsumexp(x, axis=-1),
+    "moments": lambda x: ops.moments(x, axes=(0,))[1],
+    "std": lambda x: ops.std(x, (0, 1)),
     "batch norm": lambda x: ops.batch_normalization(x, x[0], ops.square(x[1]), -1, scale=x[2], offset=x[3]),
 }
 

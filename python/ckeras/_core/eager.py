@@ -20,8 +20,8 @@ _PLAIN = (float, int, bool, str, type(None))
 def fused(fn):
     """`fn`, which from the second call of a signature on runs as a program when an argument is a large tensor.
 
-    For functions of tensors and plain values whose ops are elementwise but for few: bits are the same, passes fewer.
-    Under a tape, in a trace, in a scope or on a GPU it is `fn` itself.
+    For functions of tensors, plain values and axes whose ops are elementwise but for few: bits are the same, passes
+    fewer. Under a tape, in a trace, in a scope or on a GPU it is `fn` itself.
     """
     known = {}  # signature -> its program; None: seen once; False: it would need memory of its own
 
@@ -66,7 +66,7 @@ def _signature(values, names):
     for v in values:
         if v.__class__ is Tensor and v.dtype in FLOATS:
             key.append((v.shape, v.dtype))
-        elif v.__class__ in _PLAIN:
+        elif v.__class__ in _PLAIN or (v.__class__ is tuple and all(i.__class__ is int for i in v)):
             key.append(repr(v))  # tells 0.0 from -0.0 and from 0
         else:
             return None

@@ -3,6 +3,7 @@
 import math
 
 from ckeras._core import dtypes, hooks
+from ckeras._core.eager import fused_op
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive
 from ckeras._core.symbolic import public_op
@@ -212,14 +213,14 @@ def _var(x, axes, keepdims):
     return as_dtype(spread_about(wide, _mean(wide, axes, True), axes=axes, keepdims=keepdims), x.dtype)
 
 
-@public_op
+@fused_op
 def var(x, axis=None, keepdims=False):
     """The variance over `axis`, the mean squared distance from the mean, in two passes."""
     x = float_operand(x)
     return _var(x, axes_tuple("var", axis, x.ndim), keepdims)
 
 
-@public_op
+@fused_op
 def std(x, axis=None, keepdims=False):
     """The standard deviation over `axis`."""
     x = float_operand(x)
@@ -257,7 +258,7 @@ def argmin(x, axis=None, keepdims=False):
     return _arg("argmin", argmin_p, x, axis, keepdims)
 
 
-@public_op
+@fused_op
 def logsumexp(x, axis=None, keepdims=False):
     """`log(sum(exp(x)))` over `axis`, without overflow."""
     x = float_operand(x)

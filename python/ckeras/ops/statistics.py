@@ -3,6 +3,7 @@
 import math
 
 from ckeras._core import dtypes
+from ckeras._core.eager import fused_op
 from ckeras._core.errors import ShapeError
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import scalar
@@ -96,7 +97,7 @@ def ptp(x, axis=None, keepdims=False):
     return max(x, axis, keepdims) - min(x, axis, keepdims)
 
 
-@public_op
+@fused_op
 def moments(x, axes, keepdims=False, synchronized=False):
     """`(mean, variance)` over `axes`, halves computed in float32. `synchronized` has nothing to do on one device."""
     x = float_operand(x)
