@@ -29,6 +29,9 @@ def as_dtype(x, dtype):
     return x if x.dtype == dtype else cast_p.bind(x, dtype=dtype)
 
 
+_NUMBERS = (int, float)
+
+
 def _typed(x):
     """A tensor and its dtype; Python scalars (and NumPy's 64-bit ones) stay as they are, with a weak dtype."""
     if x.__class__ is Tensor:
@@ -48,13 +51,20 @@ def promote(*xs):
 
 
 def pair(x1, x2):
-    """Two operands as tensors of their common dtype; the usual case, tensors and variables of one dtype, at once."""
+    """Two operands as tensors of their common dtype; the usual cases at once.
+
+    These are tensors and variables of one dtype, and floats beside a number of Python, which takes their dtype.
+    """
     if x1.__class__ is not Tensor and isinstance(x1, TensorBase):
         x1 = x1._as_operand()
     if x2.__class__ is not Tensor and isinstance(x2, TensorBase):
         x2 = x2._as_operand()
     if x1.__class__ is Tensor and x2.__class__ is Tensor and x1.dtype == x2.dtype:
         return x1, x2
+    if x1.__class__ is Tensor and x2.__class__ in _NUMBERS and x1.dtype in dtypes.FLOATS:
+        return x1, convert(x2, x1.dtype)
+    if x2.__class__ is Tensor and x1.__class__ in _NUMBERS and x2.dtype in dtypes.FLOATS:
+        return convert(x1, x2.dtype), x2
     return promote(x1, x2)
 
 
