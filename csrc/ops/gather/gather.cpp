@@ -66,16 +66,16 @@ void gather_runs(const char* x, const I* indices, char* y, const GatherShape& s,
 template <class I, class T>
 void gather_along(const T* x, const I* indices, T* y, const GatherShape& s) {
   gather_rows(s, s.inner * static_cast<int64_t>(sizeof(T)), [&](int64_t o, int64_t j, int64_t end) {
-    const T* from = x + o * s.size * s.inner;
-    const int64_t first = o * s.count * s.inner;
-    const auto index = [&](int64_t at) { return indices[at] + (indices[at] < 0 ? s.size : 0); };
-    if (s.inner == 1) {
-      for (int64_t at = first + j; at < first + end; ++at) y[at] = from[index(at)];
+    const int64_t size = s.size, inner = s.inner;
+    const T* from = x + o * size * inner;
+    const I* p = indices + (o * s.count + j) * inner;
+    T* to = y + (o * s.count + j) * inner;
+    if (inner == 1) {
+      for (int64_t i = 0; i < end - j; ++i) to[i] = from[p[i] + (p[i] < 0 ? size : 0)];
       return;
     }
-    for (; j < end; ++j) {
-      const int64_t row = first + j * s.inner;
-      for (int64_t i = 0; i < s.inner; ++i) y[row + i] = from[index(row + i) * s.inner + i];
+    for (; j < end; ++j, p += inner, to += inner) {
+      for (int64_t i = 0; i < inner; ++i) to[i] = from[(p[i] + (p[i] < 0 ? size : 0)) * inner + i];
     }
   });
 }

@@ -16,7 +16,7 @@ constexpr int64_t kStrip = 16;       // short runs that are read one after the o
 constexpr int64_t kShortRun = 128;   // bytes: shorter ones leave parts of lines that were fetched
 constexpr size_t kBlockBytes = 512;  // of their neighbours in the destination, at most
 constexpr int64_t kNarrow = 512;     // what is turned over of a long dimension beside a short one
-constexpr size_t kPattern = 512;     // bytes that are made of a repeated element, and copied
+constexpr size_t kLine = 32;         // bytes that are filled at once, where the processor can
 
 // body(destination offset, source offset, count) for the indices of the outer dimensions in [begin, end): as many
 // neighbours along the last of them at once as there are.
@@ -59,18 +59,31 @@ void walk(const Dim* dims, int rank, int64_t begin, int64_t end, const Body& bod
   });
 }
 
+// n lines of kLine bytes, all as `line`.
+CKERAS_INLINE void fill_each(char* dst, const char* line, int64_t n) {
+  typedef char Line __attribute__((vector_size(kLine)));
+  Line all;
+  std::memcpy(&all, line, kLine);
+  for (int64_t i = 0; i < n; ++i) std::memcpy(dst + i * static_cast<int64_t>(kLine), &all, kLine);
+}
+#ifdef __x86_64__
+__attribute__((target("avx2"))) void fill_wide(char* dst, const char* line, int64_t n) { fill_each(dst, line, n); }
+#endif
+void fill_lines(char* dst, const char* line, int64_t n) {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2")) return fill_wide(dst, line, n);
+#endif
+  fill_each(dst, line, n);
+}
+
 template <class T>
 void fill_run(T* dst, T value, int64_t n) {
-  constexpr int64_t kCount = kPattern / sizeof(T);
-  if (n < 2 * kCount) return static_cast<void>(std::fill_n(dst, n, value));
-  const char* const bytes = reinterpret_cast<const char*>(&value);
-  if (std::all_of(bytes, bytes + sizeof(T), [&](char byte) { return byte == *bytes; })) {
-    return static_cast<void>(std::memset(dst, *bytes, static_cast<size_t>(n) * sizeof(T)));
-  }
-  alignas(64) T pattern[kCount];
-  std::fill_n(pattern, kCount, value);
-  for (; n >= kCount; n -= kCount, dst += kCount) std::memcpy(dst, pattern, kPattern);
-  std::memcpy(dst, pattern, static_cast<size_t>(n) * sizeof(T));
+  constexpr int64_t kCount = kLine / sizeof(T);
+  if (n < 4 * kCount) return static_cast<void>(std::fill_n(dst, n, value));
+  T line[kCount];
+  std::fill_n(line, kCount, value);
+  fill_lines(reinterpret_cast<char*>(dst), reinterpret_cast<const char*>(line), n / kCount);
+  std::memcpy(dst + n - kCount, line, kLine);
 }
 
 // dst[i] = src[-i].

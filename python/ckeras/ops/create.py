@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ckeras._core import dtypes, hooks
+from ckeras._core.eager import fused
 from ckeras._core.errors import ArgumentError
 from ckeras._core.symbolic import KerasTensor, get_public_op, public_op
 from ckeras._core.tape import identity_p
@@ -166,6 +167,12 @@ _LONG = 4096  # elements: NumPy makes fewer sooner
 _EXACT = {"int32": 2**30, "int64": 2**52, "float32": 2**24, "float64": 2**52}  # integers below, and their sums
 
 
+@fused
+def _spaced(i, first, step, dtype):
+    """`first + i * step` of float64, rounded."""
+    return as_dtype(first + i * step, dtype)
+
+
 def _ramp(n, first, step, dtype, exact=False):
     """`first + i * step` for i = 0 ... n - 1, in float64 and rounded, or, where that is `exact`, in the dtype itself.
 
@@ -177,7 +184,7 @@ def _ramp(n, first, step, dtype, exact=False):
         columns, rows = [v.astype(dtypes.numpy_dtype(dtype)) for v in (columns * step, first + rows * step)]
     grid = from_numpy(rows, copy=False) + from_numpy(columns, copy=False)
     if not exact:
-        grid = as_dtype(scalar(first, "float64") + grid * scalar(step, "float64"), dtype)
+        grid = _spaced(grid, scalar(first, "float64"), scalar(step, "float64"), dtype)
     return cut(to_shape(grid, (grid.size,)), 0, 0, n)
 
 
@@ -196,12 +203,9 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     parts = num - 1 if endpoint else num
     places = _ramp(num, 0.0, 1.0, "float64", True) if num >= _LONG else from_numpy(np.arange(num, dtype="float64"))
     i = to_shape(places, (num,) + (1,) * span.ndim)
-    wide = as_dtype(span, "float64")
-    out = as_dtype(start, "float64") + i * (wide / float(parts or 1))
-    if dtype is not None:
-        out = as_dtype(out, dtypes.standardize(dtype))
-    else:
-        out = as_dtype(out, span.dtype)
+    step = as_dtype(span, "float64") / float(parts or 1)
+    dtype = span.dtype if dtype is None else dtypes.standardize(dtype)
+    out = _spaced(i, as_dtype(start, "float64"), step, dtype)
     if axis % out.ndim:
         from_axes = list(range(1, out.ndim))
         from_axes.insert(axis % out.ndim, 0)

@@ -166,8 +166,8 @@ def roll(x, shift, axis=None):
     firsts = [0] * x.ndim
     for places, i in _pairs("roll", shift, axis, x.ndim):
         firsts[i] -= places
-    firsts = [first % n if n else 0 for first, n in zip(firsts, x.shape)]
-    return extend_p.bind(x, pairs=tuple([(-i, i) for i in firsts]), mode="wrap") if any(firsts) and x.size else x
+    lows = [(n // 2 - (n // 2 + first) % n) if n else 0 for first, n in zip(firsts, x.shape)]  # the shorter way
+    return extend_p.bind(x, pairs=tuple([(i, -i) for i in lows]), mode="wrap") if any(lows) and x.size else x
 
 
 @public_op
