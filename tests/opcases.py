@@ -36,3 +36,22 @@ def resample(rng):
         ((_n(rng, 2, 5, 3), _n(rng, 7, 3), places), {"axis": 1}),
         ((_n(rng, 5, 17), _n(rng, 4, 1), places[:4, :1]), {"axis": 0}),
     ]
+
+
+def gather(rng):
+    at = rng.integers(-5, 5, (4, 3)).astype("int32")
+    return [
+        ((_n(rng, 5, 6), at), {"axis": 0}),
+        ((_n(rng, 3, 5, 2), at[0].astype("int64")), {"axis": 1}),
+        ((_n(rng, 5, 3), at), {"axis": 0, "along": True}),
+    ]
+
+
+def gather_grad(rng):
+    at = rng.integers(0, 5, (4, 3)).astype("int32")
+    return [
+        ((at, _n(rng, 4, 3, 6)), {"axis": 0, "shape": (5, 6)}),
+        ((at[0], _n(rng, 2, 3, 7)), {"axis": 1, "shape": (2, 5, 7)}),
+        ((at, _n(rng, 4, 3)), {"axis": 0, "shape": (5, 3), "along": True}),
+        ((at, _n(rng, 4, 3)), {"axis": 1, "shape": (4, 5), "along": True}),
+    ]

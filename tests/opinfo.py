@@ -280,25 +280,6 @@ def _random_cases(**attrs):
     return lambda rng: [((SEED,), {"shape": s, "dtype": "float32", **attrs}) for s in [(), (0,), (17,), (100, 701)]]
 
 
-def _gather_cases(rng):
-    at = rng.integers(-5, 5, (4, 3)).astype("int32")
-    return [
-        ((_n(rng, 5, 6), at), {"axis": 0}),
-        ((_n(rng, 3, 5, 2), at[0].astype("int64")), {"axis": 1}),
-        ((_n(rng, 5, 3), at), {"axis": 0, "along": True}),
-    ]
-
-
-def _gather_grad_cases(rng):
-    at = rng.integers(0, 5, (4, 3)).astype("int32")
-    return [
-        ((at, _n(rng, 4, 3, 6)), {"axis": 0, "shape": (5, 6)}),
-        ((at[0], _n(rng, 2, 3, 7)), {"axis": 1, "shape": (2, 5, 7)}),
-        ((at, _n(rng, 4, 3)), {"axis": 0, "shape": (5, 3), "along": True}),
-        ((at, _n(rng, 4, 3)), {"axis": 1, "shape": (4, 5), "along": True}),
-    ]
-
-
 def _scatter_cases(rng):
     return [
         ((_n(rng, 5, 3), np.array([3, -1, 0], "int32"), _n(rng, 3, 3)), {"mode": None}),
@@ -478,8 +459,8 @@ STRUCTURED = [
     _row("random_normal", None, 0, cases=_random_cases(mean=1.0, stddev=2.0)),
     _row("random_truncated_normal", None, 0, cases=_random_cases(mean=1.0, stddev=2.0)),
     _row("dropout", None, 2, cases=lambda rng: [((_n(rng, *s), SEED), {"rate": 0.25}) for s in [(17,), (100, 701)]]),
-    _row("gather", opref.gather, cases=_gather_cases),
-    _row("gather_grad", opref.gather_grad, rtol=1e-6, cases=_gather_grad_cases),
+    _row("gather", opref.gather, cases=opcases.gather),
+    _row("gather_grad", opref.gather_grad, rtol=1e-6, cases=opcases.gather_grad),
     _row("scatter", opref.scatter, cases=_scatter_cases),
     _row(
         "sort",
