@@ -67,7 +67,9 @@ suite() {
 
 for name in "$@"; do
   case $name in
-    kernels) stage kernels 300 ctest --test-dir "$build" -L gpu --output-on-failure --timeout 120 --parallel 4 ;;
+    kernels)
+      stage kernels 300 ctest --test-dir "$build" -L gpu --output-on-failure --timeout 120 --parallel 4
+      ;;
     sanitizer) export -f sanitize; export build; stage sanitizer 540 bash -c "tests=(${tests[*]}); sanitize" ;;
     suite)
       stage programs 120 "$python" -m pytest -q -p no:cacheprovider tests/test_gpu_programs.py tests/test_gpu_device.py

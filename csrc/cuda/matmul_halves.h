@@ -18,4 +18,10 @@ int64_t matmul_halves_workspace(const HalfMatmul& p);
 template <class S>
 void matmul_halves(Queue& queue, const HalfMatmul& p, const ResultOf<S>& to, void* workspace);
 
+// The same by wgmma (matmul_hopper.cu), where CKERAS_CUDA_WGMMA is 1 and the device of compute capability 9.0: off
+// until it has run on one.
+bool wants_hopper(const HalfMatmul& p);
+template <class S>
+void matmul_hopper(Queue& queue, const HalfMatmul& p, const ResultOf<S>& to, const Slices<float>& slices);
+
 }  // namespace ckeras::cuda

@@ -1,6 +1,7 @@
 // matmul and convolutions against the CPU's references: sizes around tiles, none, transposed operands, epilogues,
 // strides, dilations, padding, groups, one to three dimensions.
 #include <cmath>
+#include <cstdlib>
 
 #include "cuda/testing/device.h"
 
@@ -87,6 +88,16 @@ int main() {
     check_matmul(dtype, 0, 16, 8, 0, false, false, true, 0);
     check_matmul(dtype, 0, 0, 8, 8, false, false, false, 0);
   }
+  setenv("CKERAS_CUDA_WGMMA", "1", 1);  // on sm_90
+  for (DType dtype : {DType::F16, DType::BF16}) {
+    for (int transposes = 0; transposes < 4; ++transposes) {
+      const bool ta = transposes & 1, tb = transposes & 2;
+      check_matmul(dtype, 0, 136, 152, 72, ta, tb, true, transposes);
+    }
+    check_matmul(dtype, 2, 72, 8, 424, dtype == DType::F16, true, false, 0);  // more panels than stages
+  }
+  check_matmul(DType::BF16, 0, 8, 8, 1160, false, false, true, 0);  // slices
+  unsetenv("CKERAS_CUDA_WGMMA");
   for (int64_t size : {0, 1, 16, 63, 64}) {
     check_matmul(DType::F32, 0, size, 65, 7, false, false, true, 1);
     check_matmul(DType::F32, 0, 3, size, 7, false, false, false, 2);

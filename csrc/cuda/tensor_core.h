@@ -86,20 +86,6 @@ struct Panel {
   }
 };
 
-// Two results side by side. A call: copied for each of a thread's sums, it took nvcc minutes.
-template <class P>
-CKERAS_CALLED void end_pair(const P& p, int64_t slice, int64_t batch, int64_t m, int64_t n, float first, float second) {
-  const bool both = n + 1 < p.slices.columns;
-  if (p.slices.count > 1) {
-    float* to = p.slices.at(slice, batch, m, n);
-    to[0] = first;
-    if (both) to[1] = second;
-  } else {
-    p.to.put(batch, m, n, first);
-    if (both) p.to.put(batch, m, n + 1, second);
-  }
-}
-
 template <class P, int kWide>
 struct Stage {
   using Left = Panel<typename P::Left, kSide>;

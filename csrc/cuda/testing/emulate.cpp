@@ -48,7 +48,8 @@ namespace {
 
 constexpr int kWarp = 32;
 constexpr int64_t kStackBytes = 128 * 1024;
-constexpr int64_t kStaticShared = 48 * 1024;   // of a block, on every device
+constexpr int64_t kStaticShared = 48 * 1024;  // of a block, on every device
+constexpr int64_t kHopperShared = 227 * 1024;
 constexpr int64_t kDynamicShared = 99 * 1024;  // of a block on sm_86 and sm_89, which run what is built for sm_80
 
 [[noreturn]] void refuse(const char* what) {
@@ -67,7 +68,7 @@ using Bytes = std::unique_ptr<void, FreeBytes>;
 // Garbage, and of the very size, so that the address sanitizer sees what lies beyond.
 Bytes garbage(int64_t bytes) {
   void* p = nullptr;
-  if (posix_memalign(&p, 128, static_cast<size_t>(bytes)) != 0) refuse("out of memory");
+  if (posix_memalign(&p, 1024, static_cast<size_t>(bytes)) != 0) refuse("out of memory");
   std::memset(p, 0xff, static_cast<size_t>(bytes));
   return Bytes(p);
 }
@@ -130,6 +131,11 @@ struct Copies {
 };
 void copy_vector(void* to, const void* from) { from != nullptr ? std::memcpy(to, from, 16) : std::memset(to, 0, 16); }
 
+struct Products {
+  std::deque<std::pair<int64_t, std::function<void()>>> waiting;  // with their groups
+  int64_t groups = 0;
+};
+
 class Block {
  public:
   Block(int threads, int64_t dynamic_bytes, const std::function<void()>& body)
@@ -137,6 +143,7 @@ class Block {
         body_(body),
         warps_((threads + kWarp - 1) / kWarp),
         copies_(threads),
+        products_(threads),
         dynamic_bytes_(dynamic_bytes) {
     if (dynamic_bytes > 0) dynamic_ = garbage(dynamic_bytes);
   }
@@ -146,6 +153,10 @@ class Block {
   void barrier();
   const uint64_t* exchange(uint64_t value);
   Copies& copies() { return copies_[here.linear]; }
+  Products& products() { return products_[here.linear]; }
+  int64_t dynamic_bytes() const { return dynamic_bytes_; }
+  // Runs others until *word has changed.
+  void wait(const uint64_t* word);
   void* shared(const void* tag, int64_t bytes);
   void* dynamic() { return dynamic_bytes_ > 0 ? dynamic_.get() : nullptr; }
 
@@ -153,7 +164,6 @@ class Block {
   static void enter();
   void work();
   void place(int order);
-  void wait(const uint64_t* counter);
   void resume(Fiber& fiber);
 
   int threads_;
@@ -162,6 +172,7 @@ class Block {
   uint64_t barriers_ = 0;
   std::vector<Warp> warps_;
   std::vector<Copies> copies_;  // of each thread
+  std::vector<Products> products_;
   std::map<const void*, std::pair<int64_t, Bytes>> shared_;
   int64_t shared_bytes_ = 0, dynamic_bytes_;
   Bytes dynamic_;
@@ -307,7 +318,7 @@ void launch(Grid grid, Grid size, int64_t dynamic_bytes, const std::function<voi
   if (grid.x == 0 || grid.y == 0 || grid.z == 0 || threads == 0) refuse("an empty launch");
   if (grid.x > 0x7fffffffu || grid.y > 65535 || grid.z > 65535) refuse("a grid out of limits");
   if (threads > 1024 || size.z > 64) refuse("a block out of limits");
-  if (dynamic_bytes < 0 || dynamic_bytes > kDynamicShared) refuse("too much dynamic shared memory");
+  if (dynamic_bytes < 0 || dynamic_bytes > kHopperShared) refuse("too much dynamic shared memory");
   if (list_of_notes != nullptr) {
     list_of_notes->push_back([=] { launch(grid, size, dynamic_bytes, body); });
     return;
@@ -342,6 +353,91 @@ void wait_for_copies(int left) {
   for (; !waiting.empty() && waiting.front().group < groups - left; waiting.pop_front()) {
     copy_vector(waiting.front().to, waiting.front().from);
   }
+}
+uint32_t shared_address(const void* p) {
+  const auto address = reinterpret_cast<uintptr_t>(p) - reinterpret_cast<uintptr_t>(block->dynamic());
+  if (address >= static_cast<uintptr_t>(block->dynamic_bytes())) refuse("no address in dynamic shared memory");
+  return static_cast<uint32_t>(address);
+}
+
+namespace {
+// A barrier as the emulation keeps it.
+struct Barrier {
+  uint8_t count, left;
+  uint16_t phase;  // how many have ended
+  int32_t bytes;   // announced and not there
+};
+template <class F>
+void change(uint64_t* word, const F& f) {
+  Barrier b;
+  std::memcpy(&b, word, sizeof b);
+  f(b);
+  if (b.left == 0 && b.bytes == 0) {
+    b.left = b.count;
+    ++b.phase;
+  }
+  std::memcpy(word, &b, sizeof b);
+}
+// Rows of 128 bytes: 16-byte pieces of row r lie at piece ^ r % 8.
+uint32_t swizzled(uint32_t address) { return address ^ (address >> 7 & 7) << 4; }
+}  // namespace
+
+void make_barrier(uint64_t* barrier, int count) {
+  const Barrier b = {static_cast<uint8_t>(count), static_cast<uint8_t>(count), 0, 0};
+  static_assert(sizeof b == sizeof *barrier);
+  std::memcpy(barrier, &b, sizeof b);
+}
+void arrive(uint64_t* barrier, int announced_bytes) {
+  change(barrier, [&](Barrier& b) {
+    b.bytes += announced_bytes;
+    --b.left;
+  });
+}
+void wait_for_phase(uint64_t* barrier, int parity) {
+  for (;;) {
+    Barrier b;
+    std::memcpy(&b, barrier, sizeof b);
+    if (b.phase % 2 != parity) return;
+    block->wait(barrier);
+  }
+}
+void bring_box(void* shared, const TensorMap& map, int64_t x, int64_t y, int64_t z, uint64_t* barrier) {
+  char* const memory = static_cast<char*>(block->dynamic());
+  const uint32_t to = shared_address(shared);
+  if (to % 1024 != 0 || map.box[0] != 64) refuse("a box that is not swizzled as the products expect");
+  if (reinterpret_cast<uintptr_t>(map.data) % 16 != 0 || map.size[0] % 8 != 0)
+    refuse("a tensor map that is not aligned");
+  for (int64_t j = 0; j < map.box[2] * map.box[1]; ++j) {
+    const int64_t row = y + j % map.box[1], plane = z + j / map.box[1];
+    for (int64_t i = 0; i < map.box[0]; ++i) {
+      const bool there = x + i < map.size[0] && row < map.size[1] && plane < map.size[2];
+      const uint16_t value = there ? map.data[(plane * map.size[1] + row) * map.size[0] + x + i] : 0;
+      std::memcpy(memory + swizzled(to + static_cast<uint32_t>(2 * (j * map.box[0] + i))), &value, sizeof value);
+    }
+  }
+  change(barrier, [&](Barrier& b) { b.bytes -= static_cast<int32_t>(2 * map.box[0] * map.box[1] * map.box[2]); });
+}
+void later(std::function<void()> work) {
+  if (falling) return work();
+  block->products().waiting.emplace_back(block->products().groups, std::move(work));
+}
+void end_products() { ++block->products().groups; }
+void wait_for_products(int left) {
+  auto& [waiting, groups] = block->products();
+  for (; !waiting.empty() && waiting.front().first < groups - left; waiting.pop_front()) waiting.front().second();
+}
+uint16_t half_at(uint64_t descriptor, int i, int k, bool across) {
+  const auto field = [&](int bit) { return static_cast<uint32_t>(descriptor >> bit & 0x3fff) << 4; };
+  if (descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0) refuse("an operand that is not swizzled in 128 bytes");
+  const uint32_t start = field(0), columns = field(16), rows = field(32);
+  const auto u = [](int n) { return static_cast<uint32_t>(n); };
+  const uint32_t byte = across ? 2 * u(i % 64) + u(i / 64) * columns + u(k % 8) * 128 + u(k / 8) * rows
+                               : u(i % 8) * 128 + u(i / 8) * rows + 2 * u(k);
+  const uint32_t address = swizzled(start + byte);
+  if (address + 2 > block->dynamic_bytes()) refuse("an operand beyond the shared memory");
+  uint16_t value;
+  std::memcpy(&value, static_cast<const char*>(block->dynamic()) + address, sizeof value);
+  return value;
 }
 void* shared(const void* tag, int64_t bytes) { return block->shared(tag, bytes); }
 void* dynamic_shared() { return block->dynamic(); }

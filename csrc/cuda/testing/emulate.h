@@ -47,6 +47,31 @@ void copy_async(void* to, const void* from);
 void end_copies();
 void wait_for_copies(int left);
 
+// ---- of sm_90a (cuda/hopper.h)
+
+// Bytes from the beginning of the block's dynamic shared memory.
+uint32_t shared_address(const void* p);
+
+void make_barrier(uint64_t* barrier, int count);
+void arrive(uint64_t* barrier, int announced_bytes);
+void wait_for_phase(uint64_t* barrier, int parity);
+
+// An array of halves [z, y, x], x fastest, of which boxes are copied, their rows of 128 bytes swizzled.
+struct TensorMap {
+  const uint16_t* data;
+  int64_t size[3], box[3];  // x, y, z
+};
+void bring_box(void* shared, const TensorMap& map, int64_t x, int64_t y, int64_t z, uint64_t* barrier);
+
+// work() at once in falling order, at the wait for its group in rising.
+void later(std::function<void()> work);
+void end_products();
+void wait_for_products(int left);
+
+// What the tensor cores read for element (i, k) of an operand with this descriptor, swizzled in rows of 128 bytes that
+// lie along the depth k, or `across` it (PTX ISA, "Matrix-descriptor format" and "Strides").
+uint16_t half_at(uint64_t descriptor, int i, int k, bool across);
+
 // Memory of the block that runs, one piece a tag, the same for all its threads.
 void* shared(const void* tag, int64_t bytes);
 void* dynamic_shared();
