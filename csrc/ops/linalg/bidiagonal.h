@@ -4,11 +4,12 @@
 
 namespace ckeras::CKERAS_ISA {
 
-// b [n, n] = U B V^T with B upper bidiagonal, d its diagonal and e what is right of it (G. Golub and W. Kahan,
-// "Calculating the singular values and pseudo-inverse of a matrix", 1965). Reflection k of U is row k of `u` from place
-// k on, that of V row k of b from place k + 1 on. `z` [n].
+// Rows of b, u and z are `ld` apart, a multiple of the lanes, aligned; b is zero after n. b [n, n] = U B V^T with B
+// upper bidiagonal, d its diagonal and e what is right of it (G. Golub and W. Kahan, "Calculating the singular values
+// and pseudo-inverse of a matrix", 1965). Reflection k of U is row k of `u` from place k on, that of V row k of b from
+// place k + 1 on. `z` [2 ld].
 template <class T>
-void bidiagonalise(T* b, int64_t n, T* u, T* tau_u, T* tau_v, double* d, double* e, T* z) noexcept;
+void bidiagonalise(T* b, int64_t n, int64_t ld, T* u, T* tau_u, T* tau_v, double* d, double* e, T* z) noexcept;
 
 // Leaves the singular values of B, of any sign and in any order, in d; e is spent. Numbers are of about 1. The rows of
 // `u` and `v` turn with them: those of U^T and V^T. False when a bounded number of steps does not suffice. QR steps as

@@ -38,35 +38,74 @@ void sum_rows(const T* x, int64_t ld, const T* u, int64_t rows, T* z, int64_t co
 
 }  // namespace
 
+namespace {
+
+constexpr int kRows = 4;
+
+// Of R rows of places `start` to ld: row -= left[r] z, then row -= tau (row w) w, each lane of the product one chain.
+template <class T, int R>
+CKERAS_INLINE void renew_rows(T* row, int64_t start, int64_t ld, const T* left, const T* z, T tau, const T* w) {
+  using V = VecOf<T>;
+  V sum[R], x[R];
+  CKERAS_UNROLL
+  for (int r = 0; r < R; ++r) {
+    sum[r] = V(T{0});
+    x[r] = V(left[r]);
+  }
+  for (int64_t j = start; j < ld; j += V::kLanes) {
+    const V a = V::load(z + j), b = V::load(w + j);
+    CKERAS_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const V renewed = fnma(x[r], a, V::load(row + r * ld + j));
+      renewed.store(row + r * ld + j);
+      sum[r] = fma(renewed, b, sum[r]);
+    }
+  }
+  CKERAS_UNROLL
+  for (int r = 0; r < R; ++r) x[r] = V(tau * reduce_add(sum[r]));
+  for (int64_t j = start; j < ld; j += V::kLanes) {
+    const V b = V::load(w + j);
+    CKERAS_UNROLL
+    for (int r = 0; r < R; ++r) fnma(x[r], b, V::load(row + r * ld + j)).store(row + r * ld + j);
+  }
+}
+
+}  // namespace
+
 template <class T>
-void bidiagonalise(T* b, int64_t n, T* u, T* tau_u, T* tau_v, double* d, double* e, T* z) noexcept {
+void bidiagonalise(T* b, int64_t n, int64_t ld, T* u, T* tau_u, T* tau_v, double* d, double* e, T* z) noexcept {
+  // z, w: zeros before their first place and after n, so that vectors are whole.
+  T* const w = z + ld;
+  fill(z, T{0}, 2 * ld);
   for (int64_t k = 0; k < n; ++k) {
-    T* const left = u + k * n + k;
-    const int64_t rest = n - k - 1;
-    for (int64_t i = k; i < n; ++i) left[i - k] = b[i * n + k];
-    d[k] = make_reflector(left, n - k, tau_u + k);
+    T* const left = u + k * ld;
+    const int64_t rest = n - k - 1, start = (k + 1) / VecOf<T>::kLanes * VecOf<T>::kLanes;
+    for (int64_t i = k; i < n; ++i) left[i] = b[i * ld + k];
+    d[k] = make_reflector(left + k, n - k, tau_u + k);
     tau_v[k] = 0;
     if (rest == 0) return;
-    T* const row = b + k * n + k + 1;
-    const T tau = tau_u[k];
-    if (tau != 0) {
-      sum_rows(row, n, left, n - k, z, rest);
-      scale(z, tau, rest);
-      add_scaled(row, -left[0], z, rest);
-    }
-    e[k] = make_reflector(row, rest, tau_v + k);
-    const T tau_right = tau_v[k];
-    parallel_for(rest, most(1, kPieceElements / rest), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        T* const other = row + (i + 1) * n;
-        if (tau != 0) add_scaled(other, -left[i + 1], z, rest);
-        reflect(row, tau_right, other, rest);
+    T* const row = b + k * ld;
+    sum_rows(row + start, ld, left + k, n - k, z + start, ld - start);
+    scale(z + start, tau_u[k], ld - start);
+    fill(z + start, T{0}, k + 1 - start);
+    add_scaled(row + k + 1, -left[k], z + k + 1, rest);
+    e[k] = make_reflector(row + k + 1, rest, tau_v + k);
+    fill(w + start, T{0}, k + 1 - start);
+    __builtin_memcpy(w + k + 1, row + k + 1, rest * sizeof(T));
+    parallel_for(rest, round_up(most(1, kPieceElements / rest), kRows), [&](int64_t begin, int64_t end) {
+      for (int64_t i = k + 1 + begin; i < k + 1 + end; i += kRows) {
+        if (i + kRows <= k + 1 + end) {
+          renew_rows<T, kRows>(b + i * ld, start, ld, left + i, z, tau_v[k], w);
+        } else {
+          for (int64_t r = i; r < k + 1 + end; ++r) renew_rows<T, 1>(b + r * ld, start, ld, left + r, z, tau_v[k], w);
+        }
       }
     });
   }
 }
-template void bidiagonalise<float>(float*, int64_t, float*, float*, float*, double*, double*, float*) noexcept;
-template void bidiagonalise<double>(double*, int64_t, double*, double*, double*, double*, double*, double*) noexcept;
+template void bidiagonalise<float>(float*, int64_t, int64_t, float*, float*, float*, double*, double*, float*) noexcept;
+template void bidiagonalise<double>(double*, int64_t, int64_t, double*, double*, double*, double*, double*,
+                                    double*) noexcept;
 
 namespace {
 

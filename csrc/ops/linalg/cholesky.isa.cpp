@@ -1,4 +1,5 @@
 #include "ops/linalg/linalg.h"
+#include "ops/linalg/order.h"
 #include "ops/linalg/product.h"
 #include "ops/linalg/room.h"
 #include "ops/linalg/vectors.h"
@@ -38,18 +39,9 @@ struct Cholesky {
   }
 
   void run(const Call& call, int64_t index, const Buffers& at) const noexcept {
-    using V = VecOf<T>;
     const T* const x = call.in[0].as<const T>() + index * n * n;
     T* const out = call.out[0].as<T>() + index * n * n;
-    turn(x, n, n, n, at.u, n);
-    const V half(T(0.5));
-    for (int64_t i = 0; i < n; ++i) {
-      T* const row = at.u + i * n;
-      const T* const other = x + i * n;
-      for_lanes<V::kLanes>(n, [&](int64_t j, int64_t left) {
-        (V::load(row + j, left) * half + V::load(other + j, left) * half).store(row + j, left);
-      });
-    }
+    mean_with_turned(x, n, at.u, n);
     const int64_t failed = factor(at.u);
     if (failed < n) return report(call, kNotDefinite, failed, n);
     turn(at.u, n, n, n, out, n);

@@ -5,15 +5,20 @@
 
 namespace ckeras::CKERAS_ISA {
 
-// to = (x + x^T) / 2, without overflow; n x n.
+// to = (x + x^T) / 2, without overflow, for x [n, n]; rows of `to` are `ld` apart, and zero after n.
 template <class T>
-CKERAS_INLINE void mean_with_turned(const T* x, int64_t n, T* to) {
+CKERAS_INLINE void mean_with_turned(const T* x, int64_t n, T* to, int64_t ld) {
   using V = VecOf<T>;
-  turn(x, n, n, n, to, n);
+  turn(x, n, n, n, to, ld);
   const V half(T(0.5));
-  for_lanes<V::kLanes>(n * n, [&](int64_t i, int64_t left) __attribute__((always_inline)) {
-    (V::load(to + i, left) * half + V::load(x + i, left) * half).store(to + i, left);
-  });
+  for (int64_t i = 0; i < n; ++i) {
+    T* const row = to + i * ld;
+    const T* const other = x + i * n;
+    for_lanes<V::kLanes>(n, [&](int64_t j, int64_t left) __attribute__((always_inline)) {
+      (V::load(row + j, left) * half + V::load(other + j, left) * half).store(row + j, left);
+    });
+    fill(row + n, T{0}, ld - n);
+  }
 }
 
 template <class T>

@@ -11,7 +11,8 @@ namespace {
 
 template <class T>
 struct Values {
-  int64_t count, m, n, length, k, whole, work;  // `whole`: how many vectors the long side has, 0 of none wanted
+  // `whole`: how many vectors the long side has, 0 of none wanted. Rows of k are `ld` apart.
+  int64_t count, m, n, length, k, ld, whole, work;
 
   Values(const Call& call, int64_t vectors) noexcept
       : count(matrices_of(call.in[0])),
@@ -19,6 +20,7 @@ struct Values {
         n(columns_of(call.in[0])),
         length(most(m, n)),
         k(least(m, n)),
+        ld(round_up(k, VecOf<T>::kLanes)),
         whole(vectors),
         work(4 * length * k * k + (vectors ? 12 : 2) * k * k * k + 300 * k * k) {}
 
@@ -27,27 +29,28 @@ struct Values {
   struct Buffers {
     T *w, *tau, *diagonal, *b, *u, *tau_u, *tau_v, *z, *ut, *vt, *q, *product, *room;
     double *d, *e;
-    int64_t* order;
+    int64_t *order, long_ld;
     Rotations<T> turn_u, turn_v;
     Buffers(Room& room, const Values& s) noexcept
         : w(room.take<T>(s.k * s.length)),
           tau(room.take<T>(s.k)),
           diagonal(room.take<T>(s.k)),
-          b(room.take<T>(s.k * s.k)),
-          u(room.take<T>(s.k * s.k)),
+          b(room.take<T>(s.k * s.ld)),
+          u(room.take<T>(s.k * s.ld)),
           tau_u(room.take<T>(s.k)),
           tau_v(room.take<T>(s.k)),
-          z(room.take<T>(s.k)),
-          ut(s.whole ? room.take<T>(s.k * s.k) : nullptr),
-          vt(s.whole ? room.take<T>(s.k * s.k) : nullptr),
+          z(room.take<T>(2 * s.ld)),
+          ut(s.whole ? room.take<T>(s.k * s.ld) : nullptr),
+          vt(s.whole ? room.take<T>(s.k * s.ld) : nullptr),
           q(s.whole && s.length > s.k ? room.take<T>(s.whole * s.length) : nullptr),
           product(s.whole && s.length > s.k ? room.take<T>(s.k * s.length) : nullptr),
           room(room.take<T>(block_room<T>(s.length, most(s.k, s.whole)))),
           d(room.take<double>(s.k)),
           e(room.take<double>(s.k + 1)),
           order(room.take<int64_t>(s.k)),
-          turn_u(ut, s.k, s.k, room),
-          turn_v(vt, s.k, s.k, room) {}
+          long_ld(s.length > s.k ? s.length : s.ld),
+          turn_u(ut, s.k, s.ld, room),
+          turn_v(vt, s.k, s.ld, room) {}
 
     const T* long_side() const { return product != nullptr ? product : ut; }
     const T* short_side() const { return vt; }
@@ -70,21 +73,26 @@ struct Values {
       factor_qr(at.w, k, length, at.tau, at.diagonal, at.room);
       for (int64_t i = 0; i < k; ++i) {
         for (int64_t j = 0; j < k; ++j) {
-          at.b[i * k + j] = j < i ? T{0} : j == i ? at.diagonal[i] : at.w[j * length + i];
+          at.b[i * ld + j] = j < i ? T{0} : j == i ? at.diagonal[i] : at.w[j * length + i];
         }
       }
     } else {
-      turn(at.w, k, k, k, at.b, k);
+      turn(at.w, k, k, k, at.b, ld);
     }
-    bidiagonalise(at.b, k, at.u, at.tau_u, at.tau_v, at.d, at.e, at.z);
+    for (int64_t i = 0; i < k; ++i) fill(at.b + i * ld + k, T{0}, ld - k);
+    bidiagonalise(at.b, k, ld, at.u, at.tau_u, at.tau_v, at.d, at.e, at.z);
     if (whole) {
-      accumulate(Reflectors<T>{at.u, k, at.tau_u, k, 0, k}, at.ut, k, k, at.room);
-      accumulate(Reflectors<T>{at.b, k, at.tau_v, most(k - 1, 0), 1, k}, at.vt, k, k, at.room);
+      accumulate(Reflectors<T>{at.u, ld, at.tau_u, k, 0, k}, at.ut, ld, k, at.room);
+      accumulate(Reflectors<T>{at.b, ld, at.tau_v, most(k - 1, 0), 1, k}, at.vt, ld, k, at.room);
+      for (int64_t i = 0; i < k; ++i) {
+        fill(at.ut + i * ld + k, T{0}, ld - k);
+        fill(at.vt + i * ld + k, T{0}, ld - k);
+      }
     }
     if (!diagonalise_bidiagonal(at.d, at.e, k, at.turn_u, at.turn_v)) return 0;
     if (whole && length > k) {
       accumulate(Reflectors<T>{at.w, length, at.tau, k, 0, length}, at.q, length, whole, at.room);
-      multiply_into(Into::Set, k, length, k, {at.ut, k, true}, {at.q, length, false}, at.product, length);
+      multiply_into(Into::Set, k, length, k, {at.ut, ld, true}, {at.q, length, false}, at.product, length);
     }
     return factor;
   }
@@ -124,14 +132,15 @@ struct Svd : Values<T> {
     const T factor = this->solve(call, index, at);
     if (factor == 0) return report(call, kNoConvergence, 0, k);
     this->put_values(at, factor, call.out[1].as<T>() + index * k);
+    const int64_t left_ld = this->wide() ? this->ld : at.long_ld, right_ld = this->wide() ? at.long_ld : this->ld;
     const T* const left = this->wide() ? at.short_side() : at.long_side();
     const T* const right = this->wide() ? at.long_side() : at.short_side();
     for (int64_t i = 0; i < k; ++i) {
       const int64_t from = at.order[i];
-      const T* const column = left + from * m;
+      const T* const column = left + from * left_ld;
       const bool negated = largest_is_negative(column, m);
       put_column(column, m, negated, u + i, u_columns);
-      put_column(right + from * n, n, negated != (at.d[from] < 0), v + i * n, 1);
+      put_column(right + from * right_ld, n, negated != (at.d[from] < 0), v + i * n, 1);
     }
     for (int64_t i = k; i < whole; ++i) {  // those that complete the longer side
       const T* const row = at.q + i * length;
@@ -146,16 +155,16 @@ template <class T>
 struct Pinv : Values<T> {
   explicit Pinv(const Call& call) noexcept : Values<T>(call, least(rows_of(call.in[0]), columns_of(call.in[0]))) {}
   void run(const Call& call, int64_t index, typename Values<T>::Buffers& at) const noexcept {
-    const int64_t m = this->m, n = this->n, k = this->k, length = this->length;
+    const int64_t m = this->m, n = this->n, k = this->k;
     const T factor = this->solve(call, index, at);
     if (factor == 0) return report(call, kNoConvergence, 0, k);
     double size = 0;
     for (int64_t i = 0; i < k; ++i) size = max(size, __builtin_fabs(at.d[i]));
     for (int64_t i = 0; i < k; ++i) {
       const bool counts = __builtin_fabs(at.d[i]) > size * call.floats[0];
-      scale(at.vt + i * k, counts ? static_cast<T>(1 / at.d[i]) : T{0}, k);
+      scale(at.vt + i * this->ld, counts ? static_cast<T>(1 / at.d[i]) : T{0}, k);
     }
-    const Matrix<T> a{at.short_side(), k, false}, b{at.long_side(), length, false};
+    const Matrix<T> a{at.short_side(), this->ld, false}, b{at.long_side(), at.long_ld, false};
     T* const to = call.out[0].as<T>() + index * m * n;
     multiply_into(Into::Set, n, m, k, this->wide() ? b : a, this->wide() ? a : b, to, m);
     scale(to, factor, m * n);
