@@ -28,19 +28,22 @@ struct Pieces {
   }
 };
 
-// items[0 ... k) = the k least of n, sorted. keys(first, count, to) gives keys; none_before(first, place) tells when
-// none of kStretch elements comes before the one at `place`. What is below the k-th of those seen is collected without
-// a branch, and from time to time cut to k: few are, so most stretches are passed over as a whole. Of equal keys the
-// later one is not needed.
-template <class Item, class Key, class Keys, class NoneBefore>
-void select_least(Item* items, int64_t k, int64_t n, const Keys& keys, const NoneBefore& none_before) {
+// items[0 ... k) = the k least of n, sorted. keys(first, count, to) gives keys. What is below the k-th of those seen is
+// collected without a branch, and from time to time cut to k: few are, so most stretches are passed over as a whole. Of
+// equal keys the later one is not needed.
+template <class Item, class Key, class Keys>
+void select_least(Item* items, int64_t k, int64_t n, const Keys& keys) {
   Key key[kStretch], worst = 0;
   int64_t size = 0;
   bool full = false;
   for (int64_t first = 0; first < n; first += kStretch) {
     const int64_t count = std::min(kStretch, n - first);
-    if (full && count == kStretch && none_before(first, items[k - 1].place())) continue;
     keys(first, count, key);
+    if (full && count == kStretch) {
+      Key below = 0;
+      for (int64_t i = 0; i < kStretch; ++i) below |= static_cast<Key>(key[i] < worst);
+      if (below == 0) continue;
+    }
     for (int64_t i = 0; i < count; ++i) {
       items[size] = Item(key[i], static_cast<uint32_t>(first + i));
       size += !full | (key[i] < worst);
@@ -50,6 +53,30 @@ void select_least(Item* items, int64_t k, int64_t n, const Keys& keys, const Non
     worst = static_cast<Key>(items[k - 1].sorted_by());
     size = k;
     full = true;
+  }
+  std::nth_element(items, items + k - 1, items + size);
+  std::sort(items, items + k);
+}
+
+// The same where the row has 2 k stretches or more, whose least keys `least` holds, with as much memory behind them.
+// The k-th of those keys is no less than the k-th of all, and few stretches have a key that is not above it.
+template <class Item, class Key, class Keys>
+void select_by_stretches(Item* items, int64_t k, int64_t n, Key* least, const Keys& keys) {
+  const int64_t stretches = n / kStretch;
+  Key* const sorted = least + stretches;
+  std::copy(least, least + stretches, sorted);
+  std::nth_element(sorted, sorted + k - 1, sorted + stretches);
+  const Key worst = sorted[k - 1];
+  Key key[kStretch];
+  int64_t size = 0;
+  for (int64_t s = 0; s * kStretch < n; ++s) {
+    if (s < stretches && least[s] > worst) continue;
+    const int64_t first = s * kStretch, count = std::min(kStretch, n - first);
+    keys(first, count, key);
+    for (int64_t i = 0; i < count; ++i) {
+      items[size] = Item(key[i], static_cast<uint32_t>(first + i));
+      size += key[i] <= worst;
+    }
   }
   std::nth_element(items, items + k - 1, items + size);
   std::sort(items, items + k);
@@ -66,33 +93,54 @@ void keys_of(const typename K::Key* x, int64_t n, typename K::Key flip, typename
   }
 }
 
-// Whether none of kStretch elements of x comes before `limit`, or is greater in a descending order; it may say no where
-// NaNs are about.
+// to[s] = the least key of stretch s, the elements compared as what they are; false where a NaN is among them.
 template <class Key>
-using NoneBefore = bool (*)(const Key* x, Key limit, bool descending);
+using LeastOf = bool (*)(const Key* x, int64_t stretches, Key flip, Key* to);
 template <class K>
-bool none_before(const typename K::Key* x, typename K::Key limit, bool descending) {
+bool least_of(const typename K::Key* x, int64_t stretches, typename K::Key flip, typename K::Key* to) {
   using Key = typename K::Key;
+  constexpr bool kKeys = std::is_same_v<typename K::Value, Key>;  // halves; of unsigned integers themselves
+  constexpr int64_t kSide = 8;
   const auto value = [](Key bits) {
-    if constexpr (std::is_same_v<typename K::Value, Key>) {
-      return K::of(bits);  // halves; of unsigned integers themselves
+    if constexpr (kKeys) {
+      return static_cast<Key>(K::of(bits));
     } else {
       return std::bit_cast<typename K::Value>(bits);
     }
   };
-  const auto most = value(limit);
-  Key found = 0;
-  if (descending) {
-    for (int64_t i = 0; i < kStretch; ++i) found |= static_cast<Key>(!(value(x[i]) <= most));
-  } else {
-    for (int64_t i = 0; i < kStretch; ++i) found |= static_cast<Key>(!(value(x[i]) >= most));
+  using V = decltype(value(Key{}));
+  const auto stretch = [&](const Key* p, auto before) {
+    V best[kSide];
+    Key none[kSide] = {};
+    for (int64_t j = 0; j < kSide; ++j) best[j] = value(p[j]);
+    for (int64_t i = 0; i < kStretch; i += kSide) {
+      for (int64_t j = 0; j < kSide; ++j) {
+        const V v = value(p[i + j]);
+        best[j] = before(v, best[j]) ? v : best[j];
+        none[j] |= static_cast<Key>(v != v);
+      }
+    }
+    for (int64_t j = 1; j < kSide; ++j) {
+      best[0] = before(best[j], best[0]) ? best[j] : best[0];
+      none[0] |= none[j];
+    }
+    if constexpr (kKeys) {
+      *to++ = static_cast<Key>(best[0] ^ flip);
+    } else {
+      *to++ = static_cast<Key>(K::of(std::bit_cast<typename K::Element>(best[0])) ^ flip);
+    }
+    return none[0] == 0;
+  };
+  bool numbers = true;
+  for (int64_t s = 0; s < stretches; ++s, x += kStretch) {
+    numbers &= flip != 0 ? stretch(x, [](V a, V b) { return a > b; }) : stretch(x, [](V a, V b) { return a < b; });
   }
-  return found == 0;
+  return numbers;
 }
 
 // What is sorted for: the places, or else the values.
 template <class Key>
-void sort_rows(const Call& call, KeysOf<Key> keys_of, NoneBefore<Key> none_before, bool wants_places) {
+void sort_rows(const Call& call, KeysOf<Key> keys_of, LeastOf<Key> least_of, bool wants_places) {
   using Item = ItemOf<Key>;
   const Pieces cut(call);
   if (cut.k == 0) return;
@@ -108,9 +156,13 @@ void sort_rows(const Call& call, KeysOf<Key> keys_of, NoneBefore<Key> none_befor
           const auto keys = [&](int64_t at, int64_t count, Key* to) { keys_of(from + at, count, flip, to); };
           const Item* sorted = items;
           if (cut.k < cut.n / (cut.n < kShort ? 2 : 8)) {
-            select_least<Item, Key>(items, cut.k, cut.n, keys, [&](int64_t at, uint32_t place) {
-              return none_before(from + at, from[place], call.ints[0] != 0);
-            });
+            const int64_t stretches = cut.n / kStretch;
+            Key* const least = reinterpret_cast<Key*>(items + cut.n);
+            if (stretches >= 2 * cut.k && least_of(from, stretches, flip, least)) {
+              select_by_stretches<Item, Key>(items, cut.k, cut.n, least, keys);
+            } else {
+              select_least<Item, Key>(items, cut.k, cut.n, keys);
+            }
           } else {
             Key key[kStretch];
             for (int64_t at = 0; at < cut.n; at += kStretch) {
@@ -137,7 +189,7 @@ template <bool kPlaces>
 void run(const Call& call) noexcept {
   with_key(call.in[0].dtype, [&](auto key) {
     using K = decltype(key);
-    sort_rows<typename K::Key>(call, keys_of<K>, none_before<K>, kPlaces);
+    sort_rows<typename K::Key>(call, keys_of<K>, least_of<K>, kPlaces);
   });
 }
 
