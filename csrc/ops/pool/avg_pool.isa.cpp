@@ -31,7 +31,7 @@ void gradient(const PoolShape& s, const T* dy, T* dx, T* shares) noexcept {
     });
   }
   for_result_rows<V>(s, [=](const auto& window, int64_t at) { window.store(share(window, at), shares + at); });
-  gather_windows<VecOf<T>>(s, dx, [=](int64_t at, int64_t, const auto& lanes) { return lanes.load(shares + at); });
+  gather_windows<PoolVec<T>>(s, dx, [=](int64_t at, int64_t, const auto& lanes) { return lanes.load(shares + at); });
 }
 
 void avg_pool(const Call& call) noexcept {

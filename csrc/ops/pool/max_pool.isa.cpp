@@ -104,7 +104,7 @@ void pick(const PoolShape& s, const T* v, const P* places, T* y) noexcept {
 // elements of dx, whose windows vectors hold badly or are many. An image is one piece of work.
 template <class T>
 CKERAS_INLINE bool scatters(const PoolShape& s) {
-  constexpr int64_t kLanes = VecOf<T>::kLanes;
+  constexpr int64_t kLanes = PoolVec<T>::kLanes;
   const int64_t window = s.z.window * s.y.window * s.x.window;
   if (s.n < 4) return false;
   if (s.c < kLanes) return true;
@@ -133,7 +133,7 @@ void scatter(const PoolShape& s, const T* dy, const uint8_t* places, T* dx) noex
   }
   parallel_for(s.n, most(1, kPoolPiece / most(1, image)), [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
-      zero_elements<VecOf<T>>(dx + n * image, image);
+      zero_elements<PoolVec<T>>(dx + n * image, image);
       for (int64_t line = 0; line < s.z.result * s.y.result; ++line) {
         const int64_t h = line / s.y.result, i = line % s.y.result;
         if (s.z.first(h) >= s.z.end(h) || s.y.first(i) >= s.y.end(i)) continue;
@@ -156,8 +156,8 @@ void gradient(const PoolShape& s, const T* dy, const P* places, T* dx) noexcept 
       });
     });
   }
-  gather_windows<VecOf<T>, kUnrolled<P>>(s, dx, [=](int64_t at, int64_t number, const auto& lanes) {
-    return select(lanes.same(places + at, static_cast<P>(number)), lanes.load(dy + at), splat<VecOf<T>>(0));
+  gather_windows<PoolVec<T>, kUnrolled<P>>(s, dx, [=](int64_t at, int64_t number, const auto& lanes) {
+    return select(lanes.same(places + at, static_cast<P>(number)), lanes.load(dy + at), splat<PoolVec<T>>(0));
   });
 }
 

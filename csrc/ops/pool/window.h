@@ -34,11 +34,15 @@ struct One {
   }
 };
 
+// Windows go by this vector of T. That of the baseline is one register: longer ones take the compiler long.
+template <class T>
+using PoolVec = Vec<T, (kUnrolls ? 64 : 16) / static_cast<int>(sizeof(T))>;
+
 // f(V{}) with the vector for so many channels.
 template <class T, class F>
 CKERAS_INLINE void with_lanes(int64_t channels, const F& f) {
-  if (channels * 4 >= VecOf<T>::kLanes) {
-    f(VecOf<T>(T{0}));
+  if (channels * 4 >= PoolVec<T>::kLanes) {
+    f(PoolVec<T>(T{0}));
   } else {
     f(One<T>{});
   }
