@@ -332,9 +332,9 @@ class DeviceProgram::Feed {
     const View in[] = {steps_.data[i].view, rows};
     View out = p_.inputs_[i].view;
     out.data = p_.memory_.view.as<char>() + p_.inputs_[i].offset;
-    const int64_t axis = 0;
-    const Call call = {in,      &out, 2, 1,       &axis,
-                       nullptr, 1,    0, nullptr, reinterpret_cast<Fault*>(p_.memory_.view.as<char>() + p_.fault_)};
+    const int64_t ints[] = {0, 0};  // along the first axis, whole rows
+    const Call call = {in,      &out, 2, 1,       ints,
+                       nullptr, 2,    0, nullptr, reinterpret_cast<Fault*>(p_.memory_.view.as<char>() + p_.fault_)};
     Queue queue;
     queue.stream = p_.device_->stream();
     if (find_kernel("gather")->run(call, queue) != Status::Launched) refuse("rows of this dtype cannot be gathered");

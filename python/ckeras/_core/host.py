@@ -10,6 +10,7 @@ from ckeras._core import hooks
 from ckeras._core.dtypes import CODES, numpy_dtype
 from ckeras._core.errors import DataError
 from ckeras._core.primitive import Primitive
+from ckeras._core.scope import on_host
 from ckeras._core.tensor import Tensor, from_numpy
 
 _OP_ID = -2  # csrc/runtime/program.h, kHostOp
@@ -75,7 +76,8 @@ class Native(Hosted):
         self.failure = failure
 
     def _call(self, values, attrs, specs):
-        arrays = tuple([from_numpy(v, copy=False)._array for v in values])
+        with on_host():
+            arrays = tuple([from_numpy(v, copy=False)._array for v in values])
         outs = tuple([(tuple(shape), CODES[dtype]) for shape, dtype in specs])
         try:
             made = _engine.linalg(self.name, arrays, outs, self.ints(**attrs), self.floats(**attrs))
