@@ -1,11 +1,14 @@
 """Operations on a GPU, eagerly and in a row: bound by memory, products, convolutions, attention, LSTM, Adam."""
 
+import os
+
 import ckeras
 from ckeras import layers, ops
 from ckeras._core import gpu
 from gpu_table import PLACE, TINY, data, jax, jitted, pair, torch
 
 FLOATS = ("bfloat16", "float32")
+SIZES = (64,) if TINY else (1024, 2048, 4096, 8192)
 nn = torch and torch.nn.functional
 
 # ResNet-50's convolutions: the image's side, channels, the window's side, filters, stride.
@@ -36,7 +39,7 @@ RESNET = [
 def run(table):
     memory_bound(table)
     for dtype in FLOATS:
-        for size in (64,) if TINY else (1024, 2048, 4096, 8192):
+        for size in SIZES:
             product(table, dtype, size)
     for dtype in FLOATS:
         for shape in [(1, 64, 2, 32)] if TINY else [(8, 1024, 16, 64), (1, 8192, 16, 64), (4, 2048, 16, 128)]:
@@ -48,6 +51,10 @@ def run(table):
     for units in (4,) if TINY else (256, 512, 1024):
         lstm(table, *((2, 3) if TINY else (64, 128)), units)
     adam(table, 1000 if TINY else 10_000_000, 10)
+    os.environ["CKERAS_CUDA_WGMMA"] = "1"  # last: what is off by default may not return
+    for size in SIZES:
+        product(table, "bfloat16", size, " by wgmma")
+    del os.environ["CKERAS_CUDA_WGMMA"]
 
 
 def memory_bound(table):
@@ -101,10 +108,10 @@ def row(table, dtype, rows):
     table.row(f"layer norm {dtype} of 1024", lambda: norm(y), lambda: nn.layer_norm(ty, (1024,), tg, tg), bytes_=bytes_)
 
 
-def product(table, dtype, size):
+def product(table, dtype, size, way=""):
     (a, ta, ja), (b, tb, jb) = pair((size, size), dtype), pair((size, size), dtype)
     ways = lambda: ops.matmul(a, b), lambda: ta @ tb, jitted(lambda p, q: p @ q, ja, jb)
-    table.row(f"matmul {dtype} {size}", *ways, flops=2 * size**3)
+    table.row(f"matmul {dtype} {size}{way}", *ways, flops=2 * size**3)
 
 
 def attention(table, dtype, b, s, h, d, causal):
