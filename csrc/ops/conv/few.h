@@ -16,33 +16,78 @@ CKERAS_INLINE bool few_results(int64_t results, int64_t channels) { return resul
 
 namespace {
 
+// Pixels of a row whose sums are in registers together.
+template <int Q>
+inline constexpr int kFewPixels = 8 / Q;
+
+// sum[p][q] += image * weights over the channels of one tap, which pixel p meets at pixel + p * apart.
+template <class T, int P, int Q>
+CKERAS_INLINE void dot_tap(VecOf<T> (&sum)[P][Q], const T* pixel, int64_t apart, const T* weight, int64_t stride,
+                           int64_t channels) {
+  using Vector = VecOf<T>;
+  for (int64_t c = 0; c < channels; c += Vector::kLanes) {
+    const int64_t n = least(Vector::kLanes, channels - c);
+    const bool whole = n == Vector::kLanes;
+    Vector w[Q];
+#pragma GCC unroll 4
+    for (int q = 0; q < Q; ++q) {
+      const T* const at = weight + q * stride + c;
+      w[q] = whole ? Vector::load(at) : Vector::load(at, n);
+    }
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) {
+      const T* const at = pixel + p * apart + c;
+      const Vector x = whole ? Vector::load(at) : Vector::load(at, n);
+#pragma GCC unroll 4
+      for (int q = 0; q < Q; ++q) sum[p][q] = fma(x, w[q], sum[p][q]);
+    }
+  }
+}
+
+// Pixels n ... n + P - 1, of which `place` is the first and `each` gives body(what tap (t, u, v) of it meets, t, u, v).
+template <class T, int P, int Q, class Each, class Weights, class Out>
+CKERAS_INLINE void dot_together(const Image<T>& image, const Each& each, int64_t n, const Weights& weights,
+                                int64_t stride, const Out& out, const Ending<T>& ending) {
+  using Vector = VecOf<T>;
+  Vector sum[P][Q];
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+    for (int q = 0; q < Q; ++q) sum[p][q] = Vector(T{0});
+  }
+  const int64_t apart = image.x.stride * image.pixel;
+  each([&](const T* pixel, int64_t t, int64_t u, int64_t v) __attribute__((always_inline)) {
+    dot_tap<T, P, Q>(sum, pixel, apart, weights(t, u, v), stride, image.channels);
+  });
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p) {
+    T* to = out.row(n + p);
+#pragma GCC unroll 4
+    for (int q = 0; q < Q; ++q) to[q] = reduce_add(sum[p][q]);
+    if (!ending.nothing()) end_block(ending, &to, 1, Q);
+  }
+}
+
 // out.row(n)[q] = ending(sum over taps and channels of image * weights(t, u, v)[q * stride + channel]), q < Q.
 template <class T, int Q, class Weights, class Out>
 void dot_pixels(const Image<T>& image, int64_t pixels, const Weights& weights, int64_t stride, const Out& out,
                 Ending<T> ending) noexcept {
-  using Vector = VecOf<T>;
-  const int64_t channels = image.channels, work = most(1, image.taps() * channels * Q);
+  constexpr int P = kFewPixels<Q>;
+  const int64_t work = most(1, image.taps() * image.channels * Q);
   parallel_for(pixels, most(1, (int64_t{1} << 17) / work), [&](int64_t begin, int64_t end) {
     auto place = image.place(begin);
-    for (int64_t n = begin; n < end; ++n, image.next(place)) {
-      Vector sum[Q];
-      for (Vector& s : sum) s = Vector(T{0});
-      image.each_tap(place, [&](const T* pixel, int64_t t, int64_t u, int64_t v) {
-        const T* const weight = weights(t, u, v);
-        int64_t c = 0;
-        for (; c + Vector::kLanes <= channels; c += Vector::kLanes) {
-          const Vector x = Vector::load(pixel + c);
-#pragma GCC unroll 4
-          for (int q = 0; q < Q; ++q) sum[q] = fma(x, Vector::load(weight + q * stride + c), sum[q]);
-        }
-        if (c == channels) return;
-        const Vector x = Vector::load(pixel + c, channels - c);
-#pragma GCC unroll 4
-        for (int q = 0; q < Q; ++q) sum[q] = fma(x, Vector::load(weight + q * stride + c, channels - c), sum[q]);
-      });
-      T* to = out.row(n);
-      for (int q = 0; q < Q; ++q) to[q] = reduce_add(sum[q]);
-      if (!ending.nothing()) end_block(ending, &to, 1, Q);
+    const auto each = [&](const auto& body) __attribute__((always_inline)) { image.each_tap(place, body); };
+    for (int64_t n = begin; n < end;) {
+      auto last = place;
+      last.x += (P - 1) * image.x.stride;
+      const bool together = n + P <= end && place.j + P <= image.x.grid && image.row_inside(place) &&
+                            image.row_inside(last);  // then all taps of a row are inside for all of them
+      if (together) {
+        dot_together<T, P, Q>(image, each, n, weights, stride, out, ending);
+      } else {
+        dot_together<T, 1, Q>(image, each, n, weights, stride, out, ending);
+      }
+      for (const int64_t next = n + (together ? P : 1); n < next; ++n) image.next(place);
     }
   });
 }
