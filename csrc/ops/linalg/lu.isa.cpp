@@ -73,7 +73,7 @@ struct LuFactor {
 
   void run(const Call& call, int64_t index, const Buffers& at) const noexcept {
     T* const lu = call.out[0].as<T>() + index * m * n;
-    __builtin_memcpy(lu, call.in[0].as<const T>() + index * m * n, m * n * sizeof(T));
+    copy_all(lu, call.in[0].as<const T>() + index * m * n, m * n);
     factor_lu(lu, m, n, call.out[1].as<int32_t>() + index * least(m, n), at.room);
   }
 };
@@ -87,7 +87,7 @@ struct SquareBuffers {
       : lu(room.take<T>(n * n)), room(room.take<T>(kSolverBlock * n)), pivots(room.take<int32_t>(n)) {}
 
   int64_t factor(const Call& call, int64_t index, int64_t n) const noexcept {
-    __builtin_memcpy(lu, call.in[0].as<const T>() + index * n * n, n * n * sizeof(T));
+    copy_all(lu, call.in[0].as<const T>() + index * n * n, n * n);
     return factor_lu(lu, n, n, pivots, this->room);
   }
 };
@@ -110,7 +110,7 @@ struct Solve {
     const int64_t zero = at.factor(call, index, n);
     if (zero < n) return report(call, kSingular, zero, n);
     T* const x = call.out[0].as<T>() + index * n * k;
-    __builtin_memcpy(x, call.in[1].as<const T>() + index * n * k, n * k * sizeof(T));
+    copy_all(x, call.in[1].as<const T>() + index * n * k, n * k);
     for (int64_t i = 0; i < n; ++i) {
       if (at.pivots[i] != i) swap_rows(x + i * k, x + at.pivots[i] * k, k);
     }

@@ -19,6 +19,12 @@ struct Room {
   }
 };
 
+// n numbers; where there are none, the pointers may be null.
+template <class T>
+CKERAS_INLINE void copy_all(T* to, const T* from, int64_t n) {
+  if (n > 0) __builtin_memcpy(to, from, n * sizeof(T));
+}
+
 // A Solver<T> is made of a call's shapes and has `batch()`, `Buffers(Room&, const Solver&)`, and
 // run(call, index, Buffers&), which does one matrix.
 template <class S>

@@ -64,7 +64,7 @@ struct Values {
     if (!finite(size)) return 0;
     const T factor = unit_scale(size);
     if (wide()) {
-      __builtin_memcpy(at.w, x, m * n * sizeof(T));
+      copy_all(at.w, x, m * n);
     } else {
       turn(x, n, m, n, at.w, m);
     }

@@ -43,7 +43,7 @@ struct SolveTriangular {
 
   void run(const Call& call, int64_t index, const Buffers&) const noexcept {
     T* const x = call.out[0].as<T>() + index * n * k;
-    __builtin_memcpy(x, call.in[1].as<const T>() + index * n * k, n * k * sizeof(T));
+    copy_all(x, call.in[1].as<const T>() + index * n * k, n * k);
     substitute(call.ints[0] ? Triangle::Lower : Triangle::Upper, call.in[0].as<const T>() + index * n * n, n, n, x, k,
                k);
   }
