@@ -157,7 +157,7 @@ def test_the_module_is_the_function():
     assert (status, text) == (0, "in\n")
 
 
-def test_what_numpy_computes_for_a_gpu_is_listed():
+def test_what_the_host_computes_for_a_gpu_is_listed():
     page = (pathlib.Path(__file__).parent.parent / "docs" / "cuda.md").read_text()
     listed = re.search(r"These\s+primitives,.*?\): (.*?)\. No other", page, re.DOTALL)[1]
     assert ckeras.ops.svd  # loads those of linear algebra
