@@ -297,12 +297,10 @@ SYMMETRIC |= {
 }
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", SYMMETRIC)
+@pytest.mark.parametrize("name, dtype", [(n, d) for n in SYMMETRIC for d in FLOATS])
 def test_eigh(name, dtype):
     x, exact = given(SYMMETRIC[name], dtype)
-    if not np.isfinite(x).all():
-        pytest.skip("beyond the range")
+    assert np.isfinite(x).all()
     exact = (exact + t(exact)) / 2
     w, v = numbers(*ops.eigh(x))
     with np.errstate(over="ignore"):
