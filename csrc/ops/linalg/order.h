@@ -27,21 +27,15 @@ CKERAS_INLINE bool finite(T x) {
 }
 
 // The power of two that brings `size` to [1, 2), as far as it is itself a number; 1 for zero.
-CKERAS_INLINE float unit_scale(float size) {
-  int32_t bits;
+template <class T>
+CKERAS_INLINE T unit_scale(T size) {
+  constexpr int kFraction = sizeof(T) == 4 ? 23 : 52;
+  constexpr IntOf<T> kBias = sizeof(T) == 4 ? 127 : 1023;
+  IntOf<T> bits;
   __builtin_memcpy(&bits, &size, sizeof size);
-  const int32_t field = bits >> 23;
+  const IntOf<T> field = bits >> kFraction;
   if (field == 0) return 1;
-  bits = (field > 253 ? 1 : 254 - field) << 23;
-  __builtin_memcpy(&size, &bits, sizeof size);
-  return size;
-}
-CKERAS_INLINE double unit_scale(double size) {
-  int64_t bits;
-  __builtin_memcpy(&bits, &size, sizeof size);
-  const int64_t field = bits >> 52;
-  if (field == 0) return 1;
-  bits = (field > 2045 ? 1 : 2046 - field) << 52;
+  bits = (field >= 2 * kBias ? 1 : 2 * kBias - field) << kFraction;
   __builtin_memcpy(&size, &bits, sizeof size);
   return size;
 }
