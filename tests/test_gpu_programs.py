@@ -109,24 +109,96 @@ def test_adam_and_an_embedding(device):
     check(device, step, np.array([[1, 1, 4], [10, 0, 1]], "int32"))
 
 
-def test_choices(device):
+@pytest.fixture(params=["conditional", "waiting"])
+def control(request, monkeypatch):
+    """Both ways of control flow that depends on values: parts of a graph, or kernel by kernel."""
+    monkeypatch.setenv("CKERAS_CUDA_CONDITIONAL", "1" if request.param == "conditional" else "0")
+    return request.param
+
+
+def check_all(device, control, fn, *inputs):
+    """One program on each of the inputs, three times in turn: queued, noted, launched."""
+    compiled = compile(fn, *[(x.shape, x.dtype.name) for x in inputs[0]])
+    program, cells = on_device(device, compiled)
+    for turn in range(3 * len(inputs)):
+        args = inputs[turn % len(inputs)]
+        expected = compiled.run([ckeras.ops.convert_to_tensor(x) for x in args])
+        got = program.run([device.put(x) for x in args])
+        program.check()
+        for a, b in zip(got, expected, strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=2e-5, atol=2e-6)
+        for cell, variable in zip(cells, compiled.variables, strict=True):
+            np.testing.assert_allclose(cell.get().numpy(), variable.numpy(), rtol=2e-5, atol=2e-6)
+        assert program.is_graph == (control == "conditional" and turn > 0)
+
+
+def test_choices(device, control):
     def fn(x, i):
         y = ops.cond(ops.sum(x) > 0, lambda: x + 1, lambda: ops.exp(x) - 1)
         return y, ops.switch(i, [lambda: x * 2, lambda: ops.cumsum(x), lambda: -x])
 
-    for i in (-3, 0, 1, 2, 9):
-        check(device, fn, data(5, seed=abs(i)), np.array(i, "int32"), runs=2)
+    check_all(device, control, fn, *[(data(5, seed=abs(i)), np.array(i, "int32")) for i in (-3, 0, 1, 2, 9)])
 
 
-def test_loops(device):
+def test_loops(device, control):
     def turns(x, n):
         i, y = ops.while_loop(lambda i, y: ops.sum(y) < 50, lambda i, y: (i + 1, y * 1.5 + ops.abs(x)), (0, ops.abs(x)))
         z = ops.fori_loop(0, n, lambda i, z: ops.tanh(z) + 0.1, x)
         a, b = ops.fori_loop(0, 5, lambda i, ab: (ab[1], ab[0] + 1), (x, 2 * x))
         return i, y, z, a, b
 
-    for n in (0, 1, 4):
-        check(device, turns, data(4), np.array(n, "int32"), runs=2)
+    check_all(device, control, turns, *[(data(4, seed=n) * (n + 1), np.array(n, "int32")) for n in (3, 0, 1, 4)])
+
+
+def test_control_flow_in_control_flow(device, control):
+    """A step whose loss chooses within loops within loops, on the way there and back."""
+    weights = ckeras.Variable(data(3, 3, seed=5))
+
+    def step(x, n):
+        def turn(i, h):
+            h = ops.cond(ops.sum(h) > 0, lambda: ops.tanh(h @ weights), lambda: h * 0.5 + x)
+            return ops.fori_loop(0, i, lambda j, g: g * 0.9 + 0.1, h)
+
+        def loss(w):
+            def body(i, h):
+                return ops.cond(i % 2 == 0, lambda: ops.tanh(h @ w), lambda: h + x[:, ::-1])
+
+            _, h = ops.while_loop(lambda i, _: i < n, lambda i, h: (i + 1, body(i, h)), (0, x), maximum_iterations=4)
+            return ops.sum(ops.square(h))
+
+        value, grad = value_and_grad(loss)(weights.value)
+        weights.assign_sub(0.01 * grad)
+        return value, ops.fori_loop(0, n, turn, x)
+
+    check_all(device, control, step, *[(data(2, 3, seed=n), np.array(n, "int32")) for n in (2, 5, 0, 1)])
+
+
+def test_a_bad_value_ends_a_loop(device, control):
+    """In the turn that meets it, also one that would go on for ever; no variable changes."""
+    seen = ckeras.Variable(np.zeros((), "float32"))
+
+    def fn(table, i):
+        def turn(i, s):
+            return i + 1, s * 0 + ops.take(table, i, axis=0)
+
+        i, s = ops.while_loop(lambda i, s: s >= 0, turn, (i, table[0]))
+        seen.assign(s)
+        return i, s
+
+    table = np.array([3, 2, 1, -1, 5], "float32")
+    compiled = compile(fn, (table.shape, "float32"), ((), "int32"))
+    program, (cell,) = on_device(device, compiled)
+    good, bad = (table, np.array(1, "int32")), (np.abs(table), np.array(2, "int32"))
+    for args in (good, good, bad, good):
+        if args is bad:
+            cell.set(device.put(np.float32(7)))
+            with pytest.raises(DataError, match="index 5 is out of range"):
+                program.run([device.put(x) for x in args])
+            assert cell.get().numpy() == 7
+        else:
+            i, s = program.run([device.put(x) for x in args])
+            assert (i.numpy(), s.numpy(), cell.get().numpy()) == (4, -1, -1)
+    assert program.is_graph == (control == "conditional")
 
 
 def test_a_loop_of_known_length_is_differentiated_and_a_graph(device):
@@ -142,7 +214,7 @@ def test_a_loop_of_known_length_is_differentiated_and_a_graph(device):
         back = ops.scan(lambda h, x: (h + x, h * x), ops.zeros((2, 3)), xs, reverse=True)[1]
         return value, back
 
-    check(device, step, data(5, 2, 3), runs=4)
+    assert check(device, step, data(5, 2, 3), runs=4)[1].is_graph
 
 
 def test_calls_of_the_host(device):

@@ -322,6 +322,9 @@ CKERAS_EXPORT int ckeras_program_run_steps(void* handle, void* const* handles, v
 CKERAS_EXPORT int ckeras_program_check(void* program) {
   return answer([&] { static_cast<DeviceProgram*>(program)->check(); });
 }
+CKERAS_EXPORT int ckeras_program_is_graph(void* program) {
+  return static_cast<DeviceProgram*>(program)->is_graph() ? 1 : 0;
+}
 CKERAS_EXPORT void ckeras_program_drop(void* program) { delete static_cast<DeviceProgram*>(program); }
 
 // The host stands for the device: the library of the tests.

@@ -45,7 +45,7 @@ void launch(Queue& queue, Grid grid, Grid block, int64_t dynamic_bytes, void (*k
       static_cast<Params>(args)...);
   queue.error = cudaGetLastError();
 #else
-  emulate::launch(grid, block, dynamic_bytes, [=] { kernel(static_cast<Params>(args)...); });
+  emulate::launch(queue.stream, grid, block, dynamic_bytes, [=] { kernel(static_cast<Params>(args)...); });
 #endif
 }
 

@@ -1,6 +1,6 @@
 // One planned list of ops on a device: a program's, and every part of its control flow (runtime/control.h says what
-// that does). Kernels are queued; choices, loops whose turns depend on values, and functions of the host wait for what
-// they need to know: a list that has them is no graph.
+// that does). Kernels are queued. Choices, and loops whose turns depend on values, wait for what they need to know, or
+// are conditional parts of the graph that is noted (control.cu); functions of the host always wait.
 #pragma once
 #include <functional>
 #include <memory>
@@ -15,13 +15,27 @@ namespace ckeras::cuda {
 // Calls function `number` of the host on arrays of the host. What it throws ends the run.
 using HostCall = std::function<void(int64_t number, std::span<const View> in, std::span<const View> out)>;
 
+inline constexpr int64_t kUnit = 256;  // addresses of what programs keep
+inline int64_t whole_units(int64_t bytes) { return (bytes + kUnit - 1) / kUnit * kUnit; }
+
 class DeviceBlock {
  public:
   struct Run {
     Device& device;
     Fault* fault;  // of the device
     const HostCall& host;
+    bool noted;  // as a graph: nothing may wait
     Queue queue;
+
+    // What lies there once all that was queued is done.
+    template <class T>
+    T ask(const void* p) const {
+      T value;
+      read(&value, p, sizeof value);
+      return value;
+    }
+    void read(void* to, const void* from, int64_t bytes) const;
+    bool met_fault() const { return ask<Fault>(fault).code != 0; }
   };
 
   // A rewritten spec.
@@ -29,7 +43,7 @@ class DeviceBlock {
 
   const DeviceProgramSpec& spec() const { return spec_; }
   int64_t bytes() const { return bytes_; }  // of the memory of a run
-  bool waits() const { return waits_; }
+  bool fits_graph() const;
   bool may_fault() const { return may_fault_; }
   std::string largest() const { return largest_; }  // its largest value, for messages
 
@@ -48,11 +62,20 @@ class DeviceBlock {
   };
 
   int64_t reserve(int64_t bytes);
-  void plan_control(const Instruction& instruction);
   Status start(const Step& step, Queue& queue) const;
   bool call_host(const Step& step, Run& run);
+
+  // ---- control.cu
+  struct Choice;
+  struct Loop;
+  class Part;
+  void plan_choice(const Step& step);
+  void plan_loop(const Step& step);
+  DeviceBlock& part(int64_t number) const;
   bool choose(const Step& step, Run& run);
+  void note_choice(const Step& step, Run& run);
   bool repeat(const Step& step, Run& run);
+  void note_loop(const Step& step, Run& run);
   // Runs a part of control flow and copies its outputs to these places.
   bool run_part(DeviceBlock& part, Run& run, char* memory, std::span<void* const> in, std::span<void* const> out);
 
@@ -60,7 +83,7 @@ class DeviceBlock {
   std::vector<std::unique_ptr<DeviceBlock>> blocks_;
   std::vector<int64_t> offsets_;  // of fresh slots in the memory
   int64_t bytes_ = 0, workspace_ = 0, workspace_bytes_ = 0, control_ = 0, control_bytes_ = 0;
-  bool waits_ = false, may_fault_ = false;
+  bool calls_host_ = false, decides_ = false, may_fault_ = false;
   std::string largest_;
   char* memory_ = nullptr;
   std::vector<void*> data_;  // by slot

@@ -1,4 +1,4 @@
-// Memory, streams, events and graphs of the device: CUDA's, or the host's where kernels are emulated.
+// Memory, streams and events of the device: CUDA's, or the host's where kernels are emulated.
 #include "cuda/device.h"
 
 #if !defined(__CUDACC__)
@@ -77,17 +77,6 @@ int queue_copy_in(void* device, const void* pinned, int64_t bytes, void* stream)
 int queue_fill(void* device, int byte, int64_t bytes, void* stream) {
   return bytes == 0 ? 0 : cudaMemsetAsync(device, byte, static_cast<size_t>(bytes), of(stream));
 }
-int begin_graph(void* stream) { return cudaStreamBeginCapture(of(stream), cudaStreamCaptureModeThreadLocal); }
-int end_graph(void* stream, void** graph) {
-  cudaGraph_t noted = nullptr;
-  cudaError_t error = cudaStreamEndCapture(of(stream), &noted);
-  if (error != cudaSuccess) return error;
-  error = cudaGraphInstantiate(reinterpret_cast<cudaGraphExec_t*>(graph), noted, 0);
-  const cudaError_t dropped = cudaGraphDestroy(noted);
-  return error != cudaSuccess ? error : dropped;
-}
-int launch_graph(void* graph, void* stream) { return cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), of(stream)); }
-int drop_graph(void* graph) { return cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)); }
 
 #else
 
@@ -114,8 +103,8 @@ bool is_out_of_memory(int error) { return error == ENOMEM; }
 // A stream is nothing but an address: all is done at once, or noted.
 namespace {
 using Work = std::vector<std::function<void()> >;
-void now_or_noted(std::function<void()> work) {
-  if (Work* noted = emulate::noted()) {
+void now_or_noted(const void* stream, std::function<void()> work) {
+  if (Work* noted = emulate::noted(stream)) {
     noted->push_back(std::move(work));
   } else {
     work();
@@ -129,7 +118,7 @@ int make_stream(void** stream) {
   return *stream == nullptr ? ENOMEM : 0;
 }
 int drop_stream(void* stream) { return release(stream); }
-int wait_for(void*) { return emulate::noted() != nullptr ? EBUSY : 0; }
+int wait_for(void* stream) { return emulate::noted(stream) != nullptr ? EBUSY : 0; }
 int record_event(void** event, void*) { return make_stream(event); }
 int event_passed(void*, bool* passed) {
   *passed = true;
@@ -146,33 +135,15 @@ int memory_left(int64_t* bytes) {
   *bytes = 0;
   return 0;
 }
-int queue_copy(void* to, const void* from, int64_t bytes, void*) {
-  now_or_noted([=] { copy_in(to, from, bytes); });
+int queue_copy(void* to, const void* from, int64_t bytes, void* stream) {
+  now_or_noted(stream, [=] { copy_in(to, from, bytes); });
   return 0;
 }
 int queue_copy_in(void* device, const void* pinned, int64_t bytes, void* stream) {
   return queue_copy(device, pinned, bytes, stream);
 }
-int queue_fill(void* device, int byte, int64_t bytes, void*) {
-  now_or_noted([=] { fill(device, byte, bytes); });
-  return 0;
-}
-int begin_graph(void*) {
-  if (emulate::noted() != nullptr) return EBUSY;
-  emulate::note(new Work);
-  return 0;
-}
-int end_graph(void*, void** graph) {
-  *graph = emulate::noted();
-  emulate::note(nullptr);
-  return *graph == nullptr ? EINVAL : 0;
-}
-int launch_graph(void* graph, void*) {
-  for (const auto& work : *static_cast<Work*>(graph)) work();
-  return 0;
-}
-int drop_graph(void* graph) {
-  delete static_cast<Work*>(graph);
+int queue_fill(void* device, int byte, int64_t bytes, void* stream) {
+  now_or_noted(stream, [=] { fill(device, byte, bytes); });
   return 0;
 }
 

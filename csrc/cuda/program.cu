@@ -4,12 +4,10 @@
 #include <chrono>
 #include <cstring>
 
-#include "cuda/device.h"
+#include "cuda/graph.h"
 
 namespace ckeras::cuda {
 namespace {
-
-constexpr int64_t kUnit = 256;  // addresses of what it keeps
 
 bool same(const View& a, const View& b) {
   return a.dtype == b.dtype && a.rank == b.rank && std::equal(a.shape, a.shape + a.rank, b.shape);
@@ -89,7 +87,7 @@ DeviceProgram::~DeviceProgram() {
 
 int64_t DeviceProgram::reserve(int64_t bytes) {
   const int64_t at = bytes_;
-  bytes_ += (bytes + kUnit - 1) / kUnit * kUnit;
+  bytes_ += whole_units(bytes);
   return at;
 }
 
@@ -147,10 +145,10 @@ void DeviceProgram::copy_in(size_t input, const Input& from) {
   }
 }
 
-void DeviceProgram::enqueue() {
+void DeviceProgram::enqueue(bool noted) {
   char* const memory = memory_.view.as<char>();
   Fault* const fault = reinterpret_cast<Fault*>(memory + fault_);
-  DeviceBlock::Run run{*device_, fault, host_, {}};
+  DeviceBlock::Run run{*device_, fault, host_, noted, {}};
   run.queue.stream = device_->stream();
   if (!block_.enqueue(run)) return;
   Queue& queue = run.queue;
@@ -179,10 +177,10 @@ void DeviceProgram::forget_graph() {
 // One run on the inputs that are in place.
 void DeviceProgram::go() {
   void* const stream = device_->stream();
-  if (runs_ == 1 && !block_.waits()) {
+  if (runs_ == 1 && block_.fits_graph()) {
     expect(begin_graph(stream), "the beginning of a graph");
     try {
-      enqueue();
+      enqueue(true);
     } catch (...) {
       void* half = nullptr;
       if (end_graph(stream, &half) == 0) drop_graph(half);
@@ -193,7 +191,7 @@ void DeviceProgram::go() {
   if (graph_ != nullptr) {
     expect(launch_graph(graph_, stream), "the launch of a graph");
   } else {
-    enqueue();
+    enqueue(false);
   }
   ++runs_;
 }

@@ -1,6 +1,6 @@
 // A traced program on a device: the same slots and instructions as runtime/program.h, queued on the device's stream.
 // The first run queues them one by one; the second notes them as a graph, which it and every later run launch as one,
-// unless its control flow must ask the device for values (device_block.h).
+// unless it calls the host, or its control flow depends on values and graphs cannot (graph.h).
 //
 // All that it works on lies at fixed addresses, as a graph needs: inputs are copied in, results out. After a fault the
 // variables keep their values: kernels that write them heed it, and whatever else would write one writes beside it
@@ -61,7 +61,7 @@ class DeviceProgram {
   void place();
   void check_type(size_t input, const View& view) const;
   void copy_in(size_t input, const Input& from);
-  void enqueue();
+  void enqueue(bool noted);
   void go();
   std::vector<DeviceArray> results();
   void forget_graph();

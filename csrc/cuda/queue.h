@@ -79,10 +79,4 @@ int queue_copy(void* to, const void* from, int64_t bytes, void* stream);
 int queue_copy_in(void* device, const void* pinned, int64_t bytes, void* stream);
 int queue_fill(void* device, int byte, int64_t bytes, void* stream);
 
-// What is queued on the stream from begin_graph on is not done but noted, and each launch of the graph does it again.
-int begin_graph(void* stream);
-int end_graph(void* stream, void** graph);
-int launch_graph(void* graph, void* stream);
-int drop_graph(void* graph);
-
 }  // namespace ckeras::cuda

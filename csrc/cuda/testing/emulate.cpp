@@ -308,19 +308,26 @@ void turn_around(bool value) { falling = value; }
 
 namespace {
 std::vector<std::function<void()>>* list_of_notes = nullptr;
+const void* noted_stream = nullptr;
 }  // namespace
-void note(std::vector<std::function<void()>>* list) { list_of_notes = list; }
-std::vector<std::function<void()>>* noted() { return list_of_notes; }
+void note(std::vector<std::function<void()>>* list, const void* stream) {
+  list_of_notes = list;
+  noted_stream = stream;
+}
+std::vector<std::function<void()>>* noted(const void* stream) {
+  if (list_of_notes != nullptr && stream != noted_stream) refuse("work on another stream than the noted one");
+  return list_of_notes;
+}
 
-void launch(Grid grid, Grid size, int64_t dynamic_bytes, const std::function<void()>& body) {
+void launch(const void* stream, Grid grid, Grid size, int64_t dynamic_bytes, const std::function<void()>& body) {
   if (block != nullptr) refuse("a launch from a kernel");
   const int64_t threads = int64_t{size.x} * size.y * size.z;
   if (grid.x == 0 || grid.y == 0 || grid.z == 0 || threads == 0) refuse("an empty launch");
   if (grid.x > 0x7fffffffu || grid.y > 65535 || grid.z > 65535) refuse("a grid out of limits");
   if (threads > 1024 || size.z > 64) refuse("a block out of limits");
   if (dynamic_bytes < 0 || dynamic_bytes > kHopperShared) refuse("too much dynamic shared memory");
-  if (list_of_notes != nullptr) {
-    list_of_notes->push_back([=] { launch(grid, size, dynamic_bytes, body); });
+  if (auto* list = noted(stream)) {
+    list->push_back([=] { launch(stream, grid, size, dynamic_bytes, body); });
     return;
   }
   here = {};

@@ -29,11 +29,12 @@ inline Here here;
 void turn_around(bool falling);
 
 // body() once a thread. What is out of limits ends the program with a message: a test cannot go on from it.
-void launch(Grid grid, Grid block, int64_t dynamic_bytes, const std::function<void()>& body);
+void launch(const void* stream, Grid grid, Grid block, int64_t dynamic_bytes, const std::function<void()>& body);
 
-// Launches go on this list from now on and are not done; null: they are done.
-void note(std::vector<std::function<void()>>* list);
-std::vector<std::function<void()>>* noted();
+// Launches on the stream go on this list from now on and are not done; null: they are done.
+void note(std::vector<std::function<void()>>* list, const void* stream);
+// That list, or null. Another stream than the noted one ends the program.
+std::vector<std::function<void()>>* noted(const void* stream);
 
 void barrier();
 

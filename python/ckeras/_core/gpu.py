@@ -62,6 +62,7 @@ class _Library:
             for name, types in names.items():
                 function = getattr(library, f"ckeras_{name}")
                 function.argtypes, function.restype = types, result
+        library.ckeras_program_is_graph.argtypes = (HANDLE,)
         self.emulated = bool(library.ckeras_emulated())
 
     def ask(self, name, *args):
@@ -76,7 +77,7 @@ class _Library:
         raise _ERRORS[status](message)
 
     def tell(self, name, *args):
-        getattr(self._functions, f"ckeras_{name}")(*args)
+        return getattr(self._functions, f"ckeras_{name}")(*args)
 
     def make(self, name, *args):
         """The handle that a function gives by its last argument."""

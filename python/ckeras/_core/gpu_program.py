@@ -63,6 +63,11 @@ class Program(gpu.Held):
         """Waits for the last run. Raises `DataError` when a kernel met a bad value: then no variable has changed."""
         self.device.library.ask("program_check", self.handle)
 
+    @property
+    def is_graph(self):
+        """Whether its runs are launches of a graph: from the second on, where nothing needs the host."""
+        return bool(self.device.library.tell("program_is_graph", self.handle))
+
     def _ask(self, *args):
         try:
             self.device.library.ask(*args)
