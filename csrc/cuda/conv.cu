@@ -1,7 +1,7 @@
 // Convolution and its gradients as products whose operands are read where they lie (implicit GEMM), in one to three
-// dimensions with strides, dilations, padding and groups; a group is a product of the batch. Halves on tensor cores
-// where channels and filters are whole vectors.
-#include "cuda/conv_halves.h"
+// dimensions with strides, dilations, padding and groups; a group is a product of the batch. Halves, and on request
+// float32, on tensor cores where channels and filters are whole vectors.
+#include "cuda/conv_cores.h"
 
 namespace ckeras::cuda {
 namespace {
@@ -113,6 +113,9 @@ Slices<T> slices_for(const ConvShape& s, void* workspace) {
   return {static_cast<T*>(workspace), slices_of(tiles, s.results()), s.groups, rows, s.og};
 }
 
+template <class S>
+constexpr bool kCores = sizeof(typename S::T) == sizeof(float);
+
 // What the three have in common.
 template <class S>
 struct Task {
@@ -120,14 +123,15 @@ struct Task {
   ConvShape s;
   const E *left, *right;
   ResultOf<S> to;
-  bool halves;  // on tensor cores
+  bool on_cores = false;
 
   Task(const Call& call, const ConvShape& shape, int64_t batch_step, int64_t row_step, const EndOf<S>& finish = {})
       : s(shape),
         left(call.in[0].as<const E>()),
         right(call.in[1].as<const E>()),
-        to{call.out[0].as<E>(), batch_step, row_step, batch_step, finish},
-        halves(S::kHalf && conv_fits_tensor_cores(s) && on_vectors(left, right)) {}
+        to{call.out[0].as<E>(), batch_step, row_step, batch_step, finish} {
+    if constexpr (kCores<S>) on_cores = wants_cores<S>() && conv_fits_cores<E>(s) && on_vectors(left, right);
+  }
   Operands<S> operands(int64_t rows, int64_t columns, int64_t depth, int64_t batch) const {
     return {rows, columns, depth, batch, s, left, right, to};
   }
@@ -140,8 +144,8 @@ Status run_conv(const Call& call, Queue& queue) {
     using E = typename S::Element;
     const EndOf<S> finish = {call.n_in > 2 ? call.in[2].as<const E>() : nullptr, static_cast<Epilogue>(s.activation)};
     const Task<S> t(call, s, s.og, s.o, finish);
-    if constexpr (S::kHalf) {
-      if (t.halves) return conv_halves(queue, s, t.left, t.right, t.to, call.workspace);
+    if constexpr (kCores<S>) {
+      if (t.on_cores) return conv_cores(queue, s, t.left, t.right, t.to, call.workspace);
     }
     launch_tiles(queue, Forward<S>{t.operands(s.results(), s.og, s.taps() * s.cg, s.groups)});
   });
@@ -151,8 +155,8 @@ Status run_conv_grad_input(const Call& call, Queue& queue) {
   return with_floats(call.out[0].dtype, [&](auto storage) {
     using S = decltype(storage);
     const Task<S> t(call, s, s.cg, s.c);
-    if constexpr (S::kHalf) {
-      if (t.halves) return conv_halves_to_input(queue, s, t.left, t.right, t.to, call.workspace);
+    if constexpr (kCores<S>) {
+      if (t.on_cores) return conv_cores_to_input(queue, s, t.left, t.right, t.to, call.workspace);
     }
     const int64_t pixels = s.n * s.z.size * s.y.size * s.x.size;
     launch_tiles(queue, ToInput<S>{t.operands(pixels, s.cg, s.taps() * s.og, s.groups)});
@@ -163,8 +167,8 @@ Status run_conv_grad_filter(const Call& call, Queue& queue) {
   return with_floats(call.out[0].dtype, [&](auto storage) {
     using S = decltype(storage);
     const Task<S> t(call, s, s.og, s.o);
-    if constexpr (S::kHalf) {
-      if (t.halves) return conv_halves_to_filter(queue, s, t.left, t.right, t.to, call.workspace);
+    if constexpr (kCores<S>) {
+      if (t.on_cores) return conv_cores_to_filter(queue, s, t.left, t.right, t.to, call.workspace);
     }
     const Slices<typename S::T> slices = slices_for<typename S::T>(s, call.workspace);
     const int64_t depth = ceil_div(s.results(), slices.count);
@@ -173,11 +177,14 @@ Status run_conv_grad_filter(const Call& call, Queue& queue) {
   });
 }
 
-// With arrays of halves where vectors may be read, and where not.
+// With tensor cores and without.
 int64_t workspace_for(const ConvShape& s, DType dtype, ConvWay way) {
   const int64_t filters =
       dtype == DType::F64 ? slices_for<double>(s, nullptr).bytes() : slices_for<float>(s, nullptr).bytes();
-  return most(size_of(dtype) == 2 ? conv_halves_workspace(s, way) : 0, way == ConvWay::ToFilter ? filters : 0);
+  const int64_t cores = size_of(dtype) == 2   ? conv_cores_workspace<uint16_t>(s, way)
+                        : dtype == DType::F32 ? conv_cores_workspace<float>(s, way)
+                                              : 0;
+  return most(cores, way == ConvWay::ToFilter ? filters : 0);
 }
 int64_t conv_workspace(const Call& call) noexcept {
   return workspace_for(conv_shape(call.in[0], call.in[1], call.out[0], call.ints), call.out[0].dtype, ConvWay::Forward);

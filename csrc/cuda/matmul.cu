@@ -1,10 +1,10 @@
 // matmul, batched, either operand transposed, bias, activation and residual at the end; halves compute in float32, on
-// tensor cores where their rows are whole vectors.
+// tensor cores where their rows are whole vectors; float32 there too on request.
 #include "ops/matmul/matmul.h"
 
 #include <type_traits>
 
-#include "cuda/matmul_halves.h"
+#include "cuda/matmul_cores.h"
 
 namespace ckeras::cuda {
 namespace {
@@ -28,9 +28,9 @@ struct Product {
   CKERAS_MEMBER void end(int64_t i, int64_t m, int64_t n, T sum) const { to.put(i, m, n, sum); }
 };
 
-HalfMatmul halves_of(const Call& call, const MatmulShape& s) {
-  return {s.m,           s.n,          s.k, s.batch, call.in[0].as<const uint16_t>(), call.in[1].as<const uint16_t>(),
-          s.transpose_a, s.transpose_b};
+template <class E>
+CoreMatmul<E> for_cores(const Call& call, const MatmulShape& s) {
+  return {s.m, s.n, s.k, s.batch, call.in[0].as<const E>(), call.in[1].as<const E>(), s.transpose_a, s.transpose_b};
 }
 
 template <class S>
@@ -42,9 +42,9 @@ void run(const Call& call, Queue& queue, const MatmulShape& s) {
                           0,
                           {s.bias != nullptr ? s.bias->as<const E>() : nullptr, static_cast<Epilogue>(s.activation),
                            s.residual != nullptr ? s.residual->as<const E>() : nullptr, true}};
-  if constexpr (S::kHalf) {
-    const HalfMatmul p = halves_of(call, s);
-    if (p.fits() && on_vectors(p.x, p.w)) return matmul_halves(queue, p, to, call.workspace);
+  if constexpr (sizeof(E) < sizeof(double)) {
+    const auto p = for_cores<E>(call, s);
+    if (wants_cores<S>() && p.fits() && on_vectors(p.x, p.w)) return matmul_cores(queue, p, to, call.workspace);
   }
   const auto start = [&](auto transposed) {
     launch_tiles(queue, Product<S, decltype(transposed)::value>{s.m, s.n, s.k, s.batch, call.in[0].as<const E>(),
@@ -57,8 +57,17 @@ Status run_matmul(const Call& call, Queue& queue) {
   const MatmulShape s = matmul_shape(call);
   return with_floats(call.out[0].dtype, [&](auto storage) { run<decltype(storage)>(call, queue, s); });
 }
+// With tensor cores and without.
 int64_t matmul_workspace(const Call& call) noexcept {
-  return size_of(call.out[0].dtype) == 2 ? matmul_halves_workspace(halves_of(call, matmul_shape(call))) : 0;
+  const MatmulShape s = matmul_shape(call);
+  switch (size_of(call.out[0].dtype)) {
+    case sizeof(uint16_t):
+      return for_cores<uint16_t>(call, s).workspace();
+    case sizeof(float):
+      return for_cores<float>(call, s).workspace();
+    default:
+      return 0;
+  }
 }
 
 }  // namespace

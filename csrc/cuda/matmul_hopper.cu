@@ -1,6 +1,6 @@
 // Matrix products of halves by wgmma: a block has 128 x 128 results, two warp groups 64 rows each; one thread of a
 // third has the copy engine bring panels of 64 of the depth, kStages ahead. Compiled for sm_90a alone.
-#include "cuda/matmul_halves.h"
+#include "cuda/matmul_cores.h"
 
 #include <cstdlib>
 

@@ -6,6 +6,9 @@
 //   a  [16 x 16]  (g, 2t) (g + 8, 2t) (g, 2t + 8) (g + 8, 2t + 8), each with its right neighbour
 //   b  [16 x 8]   (2t, g) (2t + 8, g), each with the one below
 //   c  [16 x 8]   (g, 2t) (g, 2t + 1) (g + 8, 2t) (g + 8, 2t + 1)
+// Of float32 a register is one number, and half the depth is multiplied:
+//   a  [16 x 8]   (g, t) (g + 8, t) (g, t + 4) (g + 8, t + 4)
+//   b  [8 x 8]    (t, g) (t + 4, g)
 #pragma once
 #include "cuda/device.h"
 
@@ -14,13 +17,18 @@ namespace ckeras::cuda {
 // Halves after a row of a panel in shared memory: eight rows then lie in different banks.
 inline constexpr int kPad = 8;
 
-// c += a b in float32. Half: of ops/storage.h.
+// c += a b in float32. S: of ops/storage.h; float32 are rounded to TF32 already.
 template <class S>
 __device__ void multiply_add(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
 #if defined(__CUDA_ARCH__)
   if constexpr (__is_same(S, Half<BF16Bits>)) {
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  } else if constexpr (__is_same(S, Plain<float>)) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
         : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
   } else {
@@ -34,13 +42,20 @@ __device__ void multiply_add(float (&c)[4], const uint32_t (&a)[4], const uint32
   const uint64_t mine[3] = {uint64_t{a[1]} << 32 | a[0], uint64_t{a[3]} << 32 | a[2], uint64_t{b[1]} << 32 | b[0]};
   for (int i = 0; i < 3; ++i) std::memcpy(all[i], emulate::exchange(mine[i]), sizeof all[i]);
   const int lane = emulate::here.linear % kWarp, row = lane / 4;
-  const auto half = [](uint64_t pair, int which) { return S::get(static_cast<uint16_t>(pair >> (16 * which))); };
+  constexpr int kEach = S::kHalf ? 2 : 1;  // numbers in a register
+  const auto number = [](uint64_t bits, int which) {
+    if constexpr (S::kHalf) {
+      return S::get(static_cast<uint16_t>(bits >> (16 * which)));
+    } else {
+      return __builtin_bit_cast(float, static_cast<uint32_t>(bits));
+    }
+  };
   for (int e = 0; e < 4; ++e) {
     const int m = row + 8 * (e / 2), n = 2 * (lane % 4) + e % 2;
-    for (int k = 0; k < 16; ++k) {
-      const int pair = k % 8 / 2, high = k / 8;  // a: registers 2 high + m / 8; b: register high
-      c[e] +=
-          half(all[high][m % 8 * 4 + pair] >> (32 * (m / 8)), k % 2) * half(all[2][n * 4 + pair] >> (32 * high), k % 2);
+    for (int k = 0; k < 8 * kEach; ++k) {
+      const int place = k / kEach % 4, high = k / kEach / 4;  // a: registers 2 high + m / 8; b: register high
+      c[e] += number(all[high][m % 8 * 4 + place] >> (32 * (m / 8)), k % kEach) *
+              number(all[2][n * 4 + place] >> (32 * high), k % kEach);
     }
   }
 #endif
@@ -89,6 +104,36 @@ __device__ void load_square(uint32_t (&r)[4], const uint16_t* panel, int step, i
   load_matrices<!kDeep>(r, panel + (kDeep ? (i + line) * step + k : (k + line) * step + i));
 }
 
+// A float32 as the tensor cores take it: ten bits of its mantissa, ties away from zero.
+__device__ inline uint32_t to_tf32(uint32_t bits) {
+#if defined(__CUDA_ARCH__)
+  uint32_t r;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(r) : "f"(__uint_as_float(bits)));
+  return r;
+#else
+  return (bits & 0x7f800000u) == 0x7f800000u ? bits : (bits + 0x1000u) & ~0x1fffu;
+#endif
+}
+
+// The same of float32, 8 x 4 and rounded.
+template <bool kDeep, bool kLeft>
+__device__ void load_square(uint32_t (&r)[4], const float* panel, int step, int i, int k) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const auto own = [](int matrix) { return (kLeft ? matrix % 2 : matrix / 2) * 8; };
+  const auto deep = [](int matrix) { return (kLeft ? matrix / 2 : matrix % 2) * 4; };
+  if constexpr (kDeep) {
+    const float* row = panel + (i + own(lane / 8) + lane % 8) * step + k + deep(lane / 8);
+    load_matrices<false>(r, reinterpret_cast<const uint16_t*>(row));
+  } else {
+    CKERAS_UNROLL
+    for (int m = 0; m < 4; ++m) {
+      r[m] = __builtin_bit_cast(uint32_t, panel[(k + deep(m) + lane % 4) * step + i + own(m) + lane / 4]);
+    }
+  }
+  CKERAS_UNROLL
+  for (int m = 0; m < 4; ++m) r[m] = to_tf32(r[m]);
+}
+
 // Two numbers as halves in a register.
 template <class S>
 __device__ uint32_t pack(float low, float high) {
@@ -105,8 +150,8 @@ __device__ uint32_t pack(float low, float high) {
 #endif
 }
 
-// Eight halves to shared memory, or zeros where they are not there; done after the wait for its group.
-__device__ inline void copy_async(uint16_t* shared, const uint16_t* global, bool there) {
+// 16 bytes to shared memory, or zeros where they are not there; done after the wait for its group.
+__device__ inline void copy_async(void* shared, const void* global, bool there) {
 #if defined(__CUDA_ARCH__)
   asm volatile(
       "cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))),

@@ -10,10 +10,13 @@ using namespace ckeras::testing;
 
 namespace {
 
+bool tf32 = false;  // whether float32 are rounded to TF32 where whole vectors of them are multiplied
+
 void check(const char* op, const std::vector<const Array*>& in, const Shape& shape, const std::vector<int64_t>& ints,
            int64_t terms, double slack = 0) {
   const DType dtype = in[0]->view.dtype;
   const double rounding = dtype == DType::F64 ? 0x1p-52 : 0x1p-23;
+  if (tf32) slack += 0x1p-9 * std::sqrt(static_cast<double>(terms));
   cuda::testing::check_op(op, in, {{dtype, shape}}, {ints, {}},
                           {4 * epsilon(dtype), rounding * (8 + static_cast<double>(terms)) + slack});
 }
@@ -62,6 +65,31 @@ void check_conv(DType dtype, const Window& w, int64_t n, int64_t c, int64_t o, i
   ints.back() = 0;
   check("conv_grad_input", {&dy, &filters}, x_shape, ints, taps * o);
   check("conv_grad_filter", {&x, &dy}, w_shape, ints, dy.view.size());
+}
+
+void ask_for_tf32(bool yes) {
+  yes ? setenv("CKERAS_CUDA_TF32", "1", 1) : unsetenv("CKERAS_CUDA_TF32");
+  tf32 = yes;
+}
+
+// The nearest number of ten bits, ties away from zero: not what the units themselves would make of it, nor float32.
+void check_rounding() {
+  Array a(DType::F32, {8, 8}), b(DType::F32, {8, 8});
+  const float values[] = {1 + 0x1.4p-11f, -1 - 0x1p-11f, 3 + 0x1p-12f, 0};
+  for (int i = 0; i < 64; ++i) {
+    a.view.as<float>()[i] = values[i / 8 % 4];
+    b.view.as<float>()[i] = 1;
+  }
+  const auto first = [&](int row) {
+    return cuda::testing::run_op("matmul", {&a, &b}, {{DType::F32, {8, 8}}}, {{0, 0, 0, 0}, {}}).out[0].at(8 * row);
+  };
+  const double rounded[] = {8 * (1 + 0x1p-10), -8 * (1 + 0x1p-10), 24, 0};
+  for (int row = 0; row < 4; ++row) {
+    CHECK_EQ(first(row), 8.0 * static_cast<double>(values[row]));
+    ask_for_tf32(true);
+    CHECK_EQ(first(row), rounded[row]);
+    ask_for_tf32(false);
+  }
 }
 
 }  // namespace
@@ -117,6 +145,18 @@ int main() {
   check_conv(DType::F32, {{25, 26}, {1, 2}, {1, 1}, {1, 1}, {0, 0, 0, 0}}, 2, 4, 6, 2, false, 0);
   check_conv(DType::F32, windows[0], 0, 3, 5, 1, true, 1);
   check_conv(DType::F32, windows[0], 2, 2, 0, 1, false, 0);
+  check_rounding();
+  ask_for_tf32(true);
+  for (int transposes = 0; transposes < 4; ++transposes) {
+    const bool ta = transposes & 1, tb = transposes & 2;
+    check_matmul(DType::F32, 0, 132, 148, 100, ta, tb, true, transposes);
+    check_matmul(DType::F32, 3, 4, 12, 20, ta, tb, false, 0);
+  }
+  check_matmul(DType::F32, 2, 16, 24, 1160, true, false, true, 2);  // slices of the depth
+  check_matmul(DType::F32, 0, 5, 7, 3, false, false, true, 0);      // no whole vectors
+  for (const Window& w : windows) check_conv(DType::F32, w, 2, 4, 12, 1, true, 1);
+  check_conv(DType::F32, windows[1], 2, 16, 72, 2, false, 0);
+  ask_for_tf32(false);
   setenv("CKERAS_CUDA_WGMMA", "1", 1);  // on sm_90; last, since it has run nowhere else
   for (DType dtype : {DType::F16, DType::BF16}) {
     for (int transposes = 0; transposes < 4; ++transposes) {

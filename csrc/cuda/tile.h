@@ -5,6 +5,8 @@
 // a's neighbours in memory have neighbouring m; end(batch, m, n, sum). Each element is one chain of fused multiply-adds
 // in the order of k.
 #pragma once
+#include <cstdlib>
+
 #include "cuda/device.h"
 #include "gemm/activation.h"
 
@@ -118,7 +120,18 @@ struct ResultOf {
   }
 };
 
-// Whether arrays lie where vectors of eight halves may be read.
+// Whether tensor cores take these elements: halves, and float32 rounded to TF32 where CKERAS_CUDA_TF32 is 1.
+template <class S>
+bool wants_cores() {
+  if constexpr (S::kHalf) {
+    return true;
+  } else {
+    const char* asked = std::getenv("CKERAS_CUDA_TF32");
+    return sizeof(typename S::T) == sizeof(float) && asked != nullptr && asked[0] == '1';
+  }
+}
+
+// Whether arrays lie where vectors of 16 bytes may be read.
 inline bool on_vectors(const void* x, const void* w) {
   return (reinterpret_cast<uintptr_t>(x) | reinterpret_cast<uintptr_t>(w)) % 16 == 0;
 }

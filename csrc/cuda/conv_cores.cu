@@ -1,4 +1,4 @@
-#include "cuda/conv_halves.h"
+#include "cuda/conv_cores.h"
 
 #include <initializer_list>
 
@@ -64,15 +64,16 @@ struct Part {
 };
 
 // An array [image, z, y, x, channels].
+template <class E>
 struct Image {
-  const uint16_t* base;
+  const E* base;
   Axes size;
   int channels;
   int64_t step;  // from image to image
 
-  Image(const uint16_t* data, const Axes& n, int64_t all)
+  Image(const E* data, const Axes& n, int64_t all)
       : base(data), size(n), channels(static_cast<int>(all)), step(all * n.z * n.y * n.x) {}
-  CKERAS_MEMBER const uint16_t* at(const Axes& p, int64_t offset) const {
+  CKERAS_MEMBER const E* at(const Axes& p, int64_t offset) const {
     return p.inside(size) ? base + offset + ((p.z * size.y + p.y) * size.x + p.x) * channels : nullptr;
   }
 };
@@ -98,18 +99,19 @@ struct Taps {
 };
 
 // x under the windows: results by taps and channels, the results being the operand's own index (kIsDeep) or the depth.
-template <bool kIsDeep>
+template <class E, bool kIsDeep>
 struct Windows {
+  using Element = E;
   static constexpr bool kDeep = kIsDeep;
-  const uint16_t* base;
-  Image image;
+  const E* base;
+  Image<E> image;
   Taps taps;
   Split results;
   uint32_t count;
   Axes stride, low;
   int64_t group_step;
 
-  Windows(const ConvShape& s, const uint16_t* x)
+  Windows(const ConvShape& s, const E* x)
       : base(x),
         image(x, axes(s, &Dim::size), s.c),
         taps(s, s.cg),
@@ -131,17 +133,19 @@ struct Windows {
     p.offset += group * group_step;
     return p;
   }
-  CKERAS_MEMBER const uint16_t* at(const Part& p, int64_t k) const {
+  CKERAS_MEMBER const E* at(const Part& p, int64_t k) const {
     const Part other = kDeep ? taps(k) : result(k);
     return image.at(p.at + other.at, p.offset + other.offset);
   }
 };
 
 // dy over the pixels of x: pixels by taps and filters.
+template <class E>
 struct Over {
+  using Element = E;
   static constexpr bool kDeep = true;
-  const uint16_t* base;
-  Image image;
+  const E* base;
+  Image<E> image;
   Taps taps;
   Split pixels;
   uint32_t count;
@@ -149,7 +153,7 @@ struct Over {
   Divisor z, y, x;
   int64_t group_step;
 
-  Over(const ConvShape& s, const uint16_t* dy)
+  Over(const ConvShape& s, const E* dy)
       : base(dy),
         image(dy, axes(s, &Dim::result), s.o),
         taps(s, s.og),
@@ -169,7 +173,7 @@ struct Over {
     const Axes at = pixels(&n) + low;
     return {n * image.step + group * group_step, at};
   }
-  CKERAS_MEMBER const uint16_t* at(const Part& p, int64_t k) const {
+  CKERAS_MEMBER const E* at(const Part& p, int64_t k) const {
     const Part tap = taps(k);
     if (tap.at.z < 0) return nullptr;
     const Axes far = p.at - tap.at;
@@ -182,20 +186,22 @@ struct Over {
 };
 
 // The filters for it: channels by taps and filters.
+template <class E>
 struct Turned {
+  using Element = E;
   static constexpr bool kDeep = true;
-  const uint16_t* base;
+  const E* base;
   Divisor filters;
   int64_t channels, depth, step, group_step;
 
-  Turned(const ConvShape& s, const uint16_t* w)
+  Turned(const ConvShape& s, const E* w)
       : base(w), filters(s.og), channels(s.cg), depth(s.taps() * s.og), step(s.o), group_step(s.og) {}
 
-  using Place = const uint16_t*;
+  using Place = const E*;
   CKERAS_MEMBER Place place(int64_t group, int64_t i) const {
     return i < channels ? base + group * group_step + i * step : nullptr;
   }
-  CKERAS_MEMBER const uint16_t* at(Place p, int64_t k) const {
+  CKERAS_MEMBER const E* at(Place p, int64_t k) const {
     if (p == nullptr || k >= depth) return nullptr;
     uint32_t tap = static_cast<uint32_t>(k);
     const int filter = filters.take(&tap);
@@ -207,24 +213,25 @@ Slices<float> slices_for(const ConvShape& s, ConvWay way, void* workspace) {
   const int64_t pixels = s.n * s.z.size * s.y.size * s.x.size;
   switch (way) {
     case ConvWay::Forward:
-      return slices_of_halves(s.results(), s.og, s.taps() * s.cg, s.groups, workspace);
+      return core_slices(s.results(), s.og, s.taps() * s.cg, s.groups, workspace);
     case ConvWay::ToInput:
-      return slices_of_halves(pixels, s.cg, s.taps() * s.og, s.groups, workspace);
+      return core_slices(pixels, s.cg, s.taps() * s.og, s.groups, workspace);
     default:
-      return slices_of_halves(s.taps() * s.cg, s.og, s.results(), s.groups, workspace);
+      return core_slices(s.taps() * s.cg, s.og, s.results(), s.groups, workspace);
   }
 }
 
 template <class S, class Left, class Right>
 void start(Queue& queue, const Left& left, const Right& right, const ResultOf<S>& to, int64_t depth,
            const Slices<float>& slices) {
-  const HalfProduct<S, Left, Right> p = {left, right, to, depth, slices};
-  slices.columns > kSide / 2 ? launch_half_product<kSide>(queue, p) : launch_half_product<kSide / 2>(queue, p);
+  const CoreProduct<S, Left, Right> p = {left, right, to, depth, slices};
+  slices.columns > kSide / 2 ? launch_core_product<kSide>(queue, p) : launch_core_product<kSide / 2>(queue, p);
 }
 
 }  // namespace
 
-bool conv_fits_tensor_cores(const ConvShape& s) {
+template <class E>
+bool conv_fits_cores(const ConvShape& s) {
   constexpr int64_t kReach = -kFar / 4;
   const auto small = [](std::initializer_list<int64_t> factors, int64_t most = int64_t{1} << 30) {
     int64_t product = 1;
@@ -237,43 +244,50 @@ bool conv_fits_tensor_cores(const ConvShape& s) {
     return small({d.size}, kReach) && small({d.window, d.dilation}, kReach) && small({d.result, d.stride}, kReach) &&
            d.low < kReach && d.low > -kReach;
   };
-  return s.cg % 8 == 0 && s.og % 8 == 0 && near(s.z) && near(s.y) && near(s.x) &&
+  return s.cg % kVector<E> == 0 && s.og % kVector<E> == 0 && near(s.z) && near(s.y) && near(s.x) &&
          small({s.n, s.z.size, s.y.size, s.x.size}) && small({s.z.size, s.y.size, s.x.size, s.c}) &&
          small({s.n, s.z.result, s.y.result, s.x.result}) && small({s.z.result, s.y.result, s.x.result, s.o}) &&
          small({s.z.window, s.y.window, s.x.window, s.c}) && small({s.z.window, s.y.window, s.x.window, s.o});
 }
 
-int64_t conv_halves_workspace(const ConvShape& s, ConvWay way) {
-  return conv_fits_tensor_cores(s) ? slices_for(s, way, nullptr).bytes() : 0;
+template <class E>
+int64_t conv_cores_workspace(const ConvShape& s, ConvWay way) {
+  return conv_fits_cores<E>(s) ? slices_for(s, way, nullptr).bytes() : 0;
 }
 
 template <class S>
-void conv_halves(Queue& queue, const ConvShape& s, const uint16_t* x, const uint16_t* w, const ResultOf<S>& to,
-                 void* workspace) {
+void conv_cores(Queue& queue, const ConvShape& s, const typename S::Element* x, const typename S::Element* w,
+                const ResultOf<S>& to, void* workspace) {
+  using E = typename S::Element;
   const int64_t depth = s.taps() * s.cg;
-  start(queue, Windows<true>(s, x), Matrix<false>{w, s.og, s.o, s.og, depth}, to, depth,
+  start(queue, Windows<E, true>(s, x), Matrix<E, false>{w, s.og, s.o, s.og, depth}, to, depth,
         slices_for(s, ConvWay::Forward, workspace));
 }
 template <class S>
-void conv_halves_to_input(Queue& queue, const ConvShape& s, const uint16_t* dy, const uint16_t* w,
-                          const ResultOf<S>& to, void* workspace) {
-  start(queue, Over(s, dy), Turned(s, w), to, s.taps() * s.og, slices_for(s, ConvWay::ToInput, workspace));
+void conv_cores_to_input(Queue& queue, const ConvShape& s, const typename S::Element* dy, const typename S::Element* w,
+                         const ResultOf<S>& to, void* workspace) {
+  using E = typename S::Element;
+  start(queue, Over<E>(s, dy), Turned<E>(s, w), to, s.taps() * s.og, slices_for(s, ConvWay::ToInput, workspace));
 }
 template <class S>
-void conv_halves_to_filter(Queue& queue, const ConvShape& s, const uint16_t* x, const uint16_t* dy,
-                           const ResultOf<S>& to, void* workspace) {
-  start(queue, Windows<false>(s, x), Matrix<false>{dy, s.og, s.o, s.og, s.results()}, to, s.results(),
+void conv_cores_to_filter(Queue& queue, const ConvShape& s, const typename S::Element* x, const typename S::Element* dy,
+                          const ResultOf<S>& to, void* workspace) {
+  using E = typename S::Element;
+  start(queue, Windows<E, false>(s, x), Matrix<E, false>{dy, s.og, s.o, s.og, s.results()}, to, s.results(),
         slices_for(s, ConvWay::ToFilter, workspace));
 }
 
-#define CKERAS_CONV_HALVES(bits)                                                                                     \
-  template void conv_halves(Queue&, const ConvShape&, const uint16_t*, const uint16_t*, const ResultOf<Half<bits>>&, \
-                            void*);                                                                                  \
-  template void conv_halves_to_input(Queue&, const ConvShape&, const uint16_t*, const uint16_t*,                     \
-                                     const ResultOf<Half<bits>>&, void*);                                            \
-  template void conv_halves_to_filter(Queue&, const ConvShape&, const uint16_t*, const uint16_t*,                    \
-                                      const ResultOf<Half<bits>>&, void*);
-CKERAS_CONV_HALVES(F16Bits)
-CKERAS_CONV_HALVES(BF16Bits)
+#define CKERAS_CONV_CORES(S, E)                                                                               \
+  template void conv_cores(Queue&, const ConvShape&, const E*, const E*, const ResultOf<S>&, void*);          \
+  template void conv_cores_to_input(Queue&, const ConvShape&, const E*, const E*, const ResultOf<S>&, void*); \
+  template void conv_cores_to_filter(Queue&, const ConvShape&, const E*, const E*, const ResultOf<S>&, void*);
+CKERAS_CONV_CORES(Half<F16Bits>, uint16_t)
+CKERAS_CONV_CORES(Half<BF16Bits>, uint16_t)
+CKERAS_CONV_CORES(Plain<float>, float)
+#define CKERAS_CONV_CORES_OF(E)                       \
+  template bool conv_fits_cores<E>(const ConvShape&); \
+  template int64_t conv_cores_workspace<E>(const ConvShape&, ConvWay);
+CKERAS_CONV_CORES_OF(uint16_t)
+CKERAS_CONV_CORES_OF(float)
 
 }  // namespace ckeras::cuda
