@@ -2,6 +2,7 @@
 // dimensions with strides, dilations, padding and groups; a group is a product of the batch. Halves, and on request
 // float32, on tensor cores where channels and filters are whole vectors.
 #include "cuda/conv_cores.h"
+#include "cuda/conv_phases.h"
 
 namespace ckeras::cuda {
 namespace {
@@ -65,10 +66,12 @@ struct Forward : Operands<S> {
   }
 };
 
-// [pixels, taps * filters] x [taps * filters, channels]
+// [pixels, taps * filters] x [taps * filters, channels], of a phase
 template <class S>
 struct ToInput : Operands<S> {
   using T = typename S::T;
+  Grid3 pixels, taps;  // of all phases
+
   CKERAS_MEMBER T a(int64_t group, int64_t m, int64_t k) const {
     const ConvShape& s = this->s;
     int64_t image;
@@ -80,7 +83,14 @@ struct ToInput : Operands<S> {
   }
   CKERAS_MEMBER T b(int64_t group, int64_t k, int64_t n) const {
     const ConvShape& s = this->s;
-    return S::get(this->right[(k / s.og * s.cg + n) * s.o + group * s.og + k % s.og]);
+    const Point t = tap_of(s, k / s.og);
+    return S::get(this->right[(taps.at(t.z, t.y, t.x) * s.cg + n) * s.o + group * s.og + k % s.og]);
+  }
+  CKERAS_MEMBER void end(int64_t group, int64_t m, int64_t n, T sum) const {
+    int64_t image;
+    const Point p = point_of(m, this->s.z.size, this->s.y.size, this->s.x.size, &image);
+    const int64_t first = image * pixels.z.size * pixels.y.size * pixels.x.size;
+    this->to.put(group, first + pixels.at(p.z, p.y, p.x), n, sum);
   }
 };
 
@@ -125,12 +135,13 @@ struct Task {
   ResultOf<S> to;
   bool on_cores = false;
 
-  Task(const Call& call, const ConvShape& shape, int64_t batch_step, int64_t row_step, const EndOf<S>& finish = {})
+  Task(const Call& call, const ConvShape& shape, ConvWay way, int64_t batch_step, int64_t row_step,
+       const EndOf<S>& finish = {})
       : s(shape),
         left(call.in[0].as<const E>()),
         right(call.in[1].as<const E>()),
         to{call.out[0].as<E>(), batch_step, row_step, batch_step, finish} {
-    if constexpr (kCores<S>) on_cores = wants_cores<S>() && conv_fits_cores<E>(s) && on_vectors(left, right);
+    if constexpr (kCores<S>) on_cores = wants_cores<S>() && conv_fits_cores<E>(s, way) && on_vectors(left, right);
   }
   Operands<S> operands(int64_t rows, int64_t columns, int64_t depth, int64_t batch) const {
     return {rows, columns, depth, batch, s, left, right, to};
@@ -143,7 +154,7 @@ Status run_conv(const Call& call, Queue& queue) {
     using S = decltype(storage);
     using E = typename S::Element;
     const EndOf<S> finish = {call.n_in > 2 ? call.in[2].as<const E>() : nullptr, static_cast<Epilogue>(s.activation)};
-    const Task<S> t(call, s, s.og, s.o, finish);
+    const Task<S> t(call, s, ConvWay::Forward, s.og, s.o, finish);
     if constexpr (kCores<S>) {
       if (t.on_cores) return conv_cores(queue, s, t.left, t.right, t.to, call.workspace);
     }
@@ -154,19 +165,24 @@ Status run_conv_grad_input(const Call& call, Queue& queue) {
   const ConvShape s = conv_shape(call.out[0], call.in[1], call.in[0], call.ints);
   return with_floats(call.out[0].dtype, [&](auto storage) {
     using S = decltype(storage);
-    const Task<S> t(call, s, s.cg, s.c);
+    const Task<S> t(call, s, ConvWay::ToInput, s.cg, s.c);
     if constexpr (kCores<S>) {
       if (t.on_cores) return conv_cores_to_input(queue, s, t.left, t.right, t.to, call.workspace);
     }
-    const int64_t pixels = s.n * s.z.size * s.y.size * s.x.size;
-    launch_tiles(queue, ToInput<S>{t.operands(pixels, s.cg, s.taps() * s.og, s.groups)});
+    for (const Phase& phase : phases_of(s)) {
+      const ConvShape& p = phase.s;
+      const int64_t pixels = p.n * p.z.size * p.y.size * p.x.size;
+      ToInput<S> product = {t.operands(pixels, s.cg, p.taps() * s.og, s.groups), phase.pixels, phase.taps};
+      product.s = p;
+      launch_tiles(queue, product);
+    }
   });
 }
 Status run_conv_grad_filter(const Call& call, Queue& queue) {
   const ConvShape s = conv_shape(call.in[0], call.out[0], call.in[1], call.ints);
   return with_floats(call.out[0].dtype, [&](auto storage) {
     using S = decltype(storage);
-    const Task<S> t(call, s, s.og, s.o);
+    const Task<S> t(call, s, ConvWay::ToFilter, s.og, s.o);
     if constexpr (kCores<S>) {
       if (t.on_cores) return conv_cores_to_filter(queue, s, t.left, t.right, t.to, call.workspace);
     }

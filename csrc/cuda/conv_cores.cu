@@ -2,6 +2,7 @@
 
 #include <initializer_list>
 
+#include "cuda/conv_phases.h"
 #include "cuda/tensor_core.h"
 
 namespace ckeras::cuda {
@@ -13,7 +14,7 @@ struct Divisor {
   uint32_t d, factor;
   int shift;
 
-  explicit Divisor(int64_t by) : d(static_cast<uint32_t>(by)) {
+  explicit Divisor(int64_t by) : d(static_cast<uint32_t>(at_least_one(by))) {  // 0: of what is never asked for
     int bits = 0;
     while ((int64_t{1} << bits) < by) ++bits;
     shift = 31 + bits;
@@ -96,6 +97,28 @@ struct Taps {
     const int channel = channels.take(&tap);
     return {channel, split(&tap) * dilation};
   }
+
+  // The same, one after the other.
+  struct Walk {
+    int64_t left;
+    int channel;
+    Axes tap;
+  };
+  CKERAS_MEMBER Walk from(int64_t i) const {
+    uint32_t tap = static_cast<uint32_t>(i);
+    const int channel = channels.take(&tap);
+    return {count - i, channel, split(&tap)};
+  }
+  CKERAS_MEMBER void next(Walk* walk) const {
+    --walk->left;
+    if (++walk->channel < static_cast<int>(channels.d)) return;
+    walk->channel = 0;
+    if (++walk->tap.x < static_cast<int>(split.x.d)) return;
+    walk->tap.x = 0;
+    if (++walk->tap.y < static_cast<int>(split.y.d)) return;
+    walk->tap.y = 0;
+    ++walk->tap.z;
+  }
 };
 
 // x under the windows: results by taps and channels, the results being the operand's own index (kIsDeep) or the depth.
@@ -139,7 +162,39 @@ struct Windows {
   }
 };
 
-// dy over the pixels of x: pixels by taps and filters.
+// The same where the channels of a group are no whole vectors.
+template <class E, bool kIsDeep>
+struct FewChannels : Windows<E, kIsDeep> {
+  using Base = Windows<E, kIsDeep>;
+  using Base::Base;
+
+  struct Place {
+    Part result;  // of the operand's own index, or of none
+    Taps::Walk tap;
+  };
+  CKERAS_MEMBER Place place(int64_t group, int64_t i) const {
+    Place p = {kIsDeep ? this->result(i) : Part{0, {0, 0, 0}}, {}};
+    if (!kIsDeep) p.tap = this->taps.from(i);
+    p.result.offset += group * this->group_step;
+    return p;
+  }
+  CKERAS_MEMBER Vector<E> gather(const Place& p, int64_t k) const {
+    const Part other = kIsDeep ? Part{0, {0, 0, 0}} : this->result(k);
+    const Part result = {p.result.offset + other.offset, p.result.at + other.at};
+    Taps::Walk walk = kIsDeep ? this->taps.from(k) : p.tap;
+    Vector<E> v;
+    CKERAS_UNROLL
+    for (int j = 0; j < kVector<E>; ++j) {
+      const Axes at = result.at + walk.tap * this->taps.dilation;
+      const E* from = walk.left > 0 ? this->image.at(at, result.offset + walk.channel) : nullptr;
+      v.of[j] = from != nullptr ? *from : E{0};
+      this->taps.next(&walk);
+    }
+    return v;
+  }
+};
+
+// dy over the pixels of a phase of x: pixels by taps and filters.
 template <class E>
 struct Over {
   using Element = E;
@@ -149,8 +204,7 @@ struct Over {
   Taps taps;
   Split pixels;
   uint32_t count;
-  Axes low, strides;
-  Divisor z, y, x;
+  Axes low;
   int64_t group_step;
 
   Over(const ConvShape& s, const E* dy)
@@ -160,10 +214,6 @@ struct Over {
         pixels(axes(s, &Dim::size)),
         count(static_cast<uint32_t>(s.n * s.z.size * s.y.size * s.x.size)),
         low(axes(s, &Dim::low)),
-        strides(axes(s, &Dim::stride)),
-        z(s.z.stride),
-        y(s.y.stride),
-        x(s.x.stride),
         group_step(s.og) {}
 
   using Place = Part;
@@ -175,13 +225,7 @@ struct Over {
   }
   CKERAS_MEMBER const E* at(const Part& p, int64_t k) const {
     const Part tap = taps(k);
-    if (tap.at.z < 0) return nullptr;
-    const Axes far = p.at - tap.at;
-    if (far.z < 0 || far.y < 0 || far.x < 0) return nullptr;
-    const auto over = [](const Divisor& d, int i) { return static_cast<int>(d.quotient(static_cast<uint32_t>(i))); };
-    const Axes result = {over(z, far.z), over(y, far.y), over(x, far.x)}, back = result * strides;
-    if (back.z != far.z || back.y != far.y || back.x != far.x) return nullptr;
-    return image.at(result, p.offset + tap.offset);
+    return tap.at.z < 0 ? nullptr : image.at(p.at - tap.at, p.offset + tap.offset);
   }
 };
 
@@ -192,10 +236,19 @@ struct Turned {
   static constexpr bool kDeep = true;
   const E* base;
   Divisor filters;
+  Split taps;
+  Grid3 whole;  // the taps of all phases
   int64_t channels, depth, step, group_step;
 
-  Turned(const ConvShape& s, const E* w)
-      : base(w), filters(s.og), channels(s.cg), depth(s.taps() * s.og), step(s.o), group_step(s.og) {}
+  Turned(const Phase& phase, const E* w)
+      : base(w),
+        filters(phase.s.og),
+        taps(axes(phase.s, &Dim::window)),
+        whole(phase.taps),
+        channels(phase.s.cg),
+        depth(phase.s.taps() * phase.s.og),
+        step(phase.s.o),
+        group_step(phase.s.og) {}
 
   using Place = const E*;
   CKERAS_MEMBER Place place(int64_t group, int64_t i) const {
@@ -205,10 +258,27 @@ struct Turned {
     if (p == nullptr || k >= depth) return nullptr;
     uint32_t tap = static_cast<uint32_t>(k);
     const int filter = filters.take(&tap);
-    return p + tap * channels * step + filter;
+    const Axes at = taps(&tap);
+    return p + whole.at(at.z, at.y, at.x) * channels * step + filter;
   }
 };
 
+// Where the rows of a phase lie in x.
+template <class S>
+struct PhaseResult {
+  ResultOf<S> to;
+  Split pixels;
+  Grid3 whole;
+
+  CKERAS_MEMBER void put(int64_t batch, int64_t m, int64_t n, typename S::T sum) const {
+    uint32_t image = static_cast<uint32_t>(m);
+    const Axes at = pixels(&image);
+    const int64_t first = image * whole.z.size * whole.y.size * whole.x.size;
+    to.put(batch, first + whole.at(at.z, at.y, at.x), n, sum);
+  }
+};
+
+// Of a phase, in the way to the input.
 Slices<float> slices_for(const ConvShape& s, ConvWay way, void* workspace) {
   const int64_t pixels = s.n * s.z.size * s.y.size * s.x.size;
   switch (way) {
@@ -221,17 +291,17 @@ Slices<float> slices_for(const ConvShape& s, ConvWay way, void* workspace) {
   }
 }
 
-template <class S, class Left, class Right>
-void start(Queue& queue, const Left& left, const Right& right, const ResultOf<S>& to, int64_t depth,
+template <class S, class Left, class Right, class Result>
+void start(Queue& queue, const Left& left, const Right& right, const Result& to, int64_t depth,
            const Slices<float>& slices) {
-  const CoreProduct<S, Left, Right> p = {left, right, to, depth, slices};
+  const CoreProduct<S, Left, Right, Result> p = {left, right, to, depth, slices};
   slices.columns > kSide / 2 ? launch_core_product<kSide>(queue, p) : launch_core_product<kSide / 2>(queue, p);
 }
 
 }  // namespace
 
 template <class E>
-bool conv_fits_cores(const ConvShape& s) {
+bool conv_fits_cores(const ConvShape& s, ConvWay way) {
   constexpr int64_t kReach = -kFar / 4;
   const auto small = [](std::initializer_list<int64_t> factors, int64_t most = int64_t{1} << 30) {
     int64_t product = 1;
@@ -244,7 +314,8 @@ bool conv_fits_cores(const ConvShape& s) {
     return small({d.size}, kReach) && small({d.window, d.dilation}, kReach) && small({d.result, d.stride}, kReach) &&
            d.low < kReach && d.low > -kReach;
   };
-  return s.cg % kVector<E> == 0 && s.og % kVector<E> == 0 && near(s.z) && near(s.y) && near(s.x) &&
+  const bool channels = way == ConvWay::ToInput ? splits(s) : sizeof(E) == 2 || s.cg % kVector<E> == 0;
+  return channels && s.og % kVector<E> == 0 && near(s.z) && near(s.y) && near(s.x) &&
          small({s.n, s.z.size, s.y.size, s.x.size}) && small({s.z.size, s.y.size, s.x.size, s.c}) &&
          small({s.n, s.z.result, s.y.result, s.x.result}) && small({s.z.result, s.y.result, s.x.result, s.o}) &&
          small({s.z.window, s.y.window, s.x.window, s.c}) && small({s.z.window, s.y.window, s.x.window, s.o});
@@ -252,29 +323,50 @@ bool conv_fits_cores(const ConvShape& s) {
 
 template <class E>
 int64_t conv_cores_workspace(const ConvShape& s, ConvWay way) {
-  return conv_fits_cores<E>(s) ? slices_for(s, way, nullptr).bytes() : 0;
+  if (!conv_fits_cores<E>(s, way)) return 0;
+  if (way != ConvWay::ToInput) return slices_for(s, way, nullptr).bytes();
+  int64_t bytes = 0;
+  for (const Phase& phase : phases_of(s)) bytes = most(bytes, slices_for(phase.s, way, nullptr).bytes());
+  return bytes;
 }
+
+namespace {
+// f(x under the windows)
+template <bool kDeep, class E, class F>
+void with_windows(const ConvShape& s, const E* x, const F& f) {
+  if constexpr (sizeof(E) == 2) {
+    if (s.cg % kVector<E> != 0) return f(FewChannels<E, kDeep>(s, x));
+  }
+  f(Windows<E, kDeep>(s, x));
+}
+}  // namespace
 
 template <class S>
 void conv_cores(Queue& queue, const ConvShape& s, const typename S::Element* x, const typename S::Element* w,
                 const ResultOf<S>& to, void* workspace) {
-  using E = typename S::Element;
   const int64_t depth = s.taps() * s.cg;
-  start(queue, Windows<E, true>(s, x), Matrix<E, false>{w, s.og, s.o, s.og, depth}, to, depth,
-        slices_for(s, ConvWay::Forward, workspace));
+  with_windows<true>(s, x, [&](const auto& windows) {
+    start<S>(queue, windows, Matrix<typename S::Element, false>{w, s.og, s.o, s.og, depth}, to, depth,
+             slices_for(s, ConvWay::Forward, workspace));
+  });
 }
 template <class S>
 void conv_cores_to_input(Queue& queue, const ConvShape& s, const typename S::Element* dy, const typename S::Element* w,
                          const ResultOf<S>& to, void* workspace) {
   using E = typename S::Element;
-  start(queue, Over<E>(s, dy), Turned<E>(s, w), to, s.taps() * s.og, slices_for(s, ConvWay::ToInput, workspace));
+  for (const Phase& phase : phases_of(s)) {
+    start<S>(queue, Over<E>(phase.s, dy), Turned<E>(phase, w),
+             PhaseResult<S>{to, Split(axes(phase.s, &Dim::size)), phase.pixels}, phase.s.taps() * s.og,
+             slices_for(phase.s, ConvWay::ToInput, workspace));
+  }
 }
 template <class S>
 void conv_cores_to_filter(Queue& queue, const ConvShape& s, const typename S::Element* x, const typename S::Element* dy,
                           const ResultOf<S>& to, void* workspace) {
-  using E = typename S::Element;
-  start(queue, Windows<E, false>(s, x), Matrix<E, false>{dy, s.og, s.o, s.og, s.results()}, to, s.results(),
-        slices_for(s, ConvWay::ToFilter, workspace));
+  with_windows<false>(s, x, [&](const auto& windows) {
+    start<S>(queue, windows, Matrix<typename S::Element, false>{dy, s.og, s.o, s.og, s.results()}, to, s.results(),
+             slices_for(s, ConvWay::ToFilter, workspace));
+  });
 }
 
 #define CKERAS_CONV_CORES(S, E)                                                                               \
@@ -284,8 +376,8 @@ void conv_cores_to_filter(Queue& queue, const ConvShape& s, const typename S::El
 CKERAS_CONV_CORES(Half<F16Bits>, uint16_t)
 CKERAS_CONV_CORES(Half<BF16Bits>, uint16_t)
 CKERAS_CONV_CORES(Plain<float>, float)
-#define CKERAS_CONV_CORES_OF(E)                       \
-  template bool conv_fits_cores<E>(const ConvShape&); \
+#define CKERAS_CONV_CORES_OF(E)                                \
+  template bool conv_fits_cores<E>(const ConvShape&, ConvWay); \
   template int64_t conv_cores_workspace<E>(const ConvShape&, ConvWay);
 CKERAS_CONV_CORES_OF(uint16_t)
 CKERAS_CONV_CORES_OF(float)

@@ -5,10 +5,12 @@
 
 namespace ckeras::cuda {
 
-// Whether channels and filters of a group are whole vectors of 16 bytes, and every array is short enough for 32-bit
-// places.
+enum class ConvWay : uint8_t { Forward, ToInput, ToFilter };
+
+// Whether the filters of a group are whole vectors of 16 bytes, its channels too unless they can be gathered one by one
+// (of halves; what the gradient to the input gives may be any), and every array is short enough for 32-bit places.
 template <class E>
-bool conv_fits_cores(const ConvShape& s);
+bool conv_fits_cores(const ConvShape& s, ConvWay way);
 
 template <class S>
 void conv_cores(Queue& queue, const ConvShape& s, const typename S::Element* x, const typename S::Element* w,
@@ -20,7 +22,6 @@ template <class S>
 void conv_cores_to_filter(Queue& queue, const ConvShape& s, const typename S::Element* x, const typename S::Element* dy,
                           const ResultOf<S>& to, void* workspace);
 
-enum class ConvWay : uint8_t { Forward, ToInput, ToFilter };
 template <class E>
 int64_t conv_cores_workspace(const ConvShape& s, ConvWay way);
 

@@ -128,6 +128,10 @@ int main() {
       {{5, 6}, {1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}},
       {{19}, {5}, {2}, {1}, {2, 2}},
       {{4, 5, 3}, {2, 3, 2}, {1, 2, 1}, {1, 1, 1}, {0, 1, 1, 1, 0, 0}},
+      // pixels that meet few taps or none, strides and dilations with and without a common divisor, too many phases
+      {{5, 7}, {1, 2}, {2, 3}, {1, 1}, {0, 0, 1, 2}},
+      {{12, 13}, {3, 2}, {4, 3}, {2, 2}, {5, 1, 0, 2}},
+      {{67, 2}, {2, 1}, {65, 1}, {1, 1}, {0, 0, 0, 0}},
   };
   for (DType dtype : kFloats) check_conv(dtype, windows[0], 2, 3, 5, 1, true, 1);
   for (const Window& w : windows) {
@@ -137,6 +141,9 @@ int main() {
   }
   for (DType dtype : {DType::F16, DType::BF16}) {  // whole vectors: tensor cores
     for (const Window& w : windows) check_conv(dtype, w, 2, 8, 24, 1, true, 1);
+    for (const Window& w : windows) check_conv(dtype, w, 2, 3, 16, 1, true, 1);  // few channels
+    check_conv(dtype, windows[1], 2, 10, 16, 2, false, 0);
+    check_conv(dtype, windows[3], 1, 1, 8, 1, false, 0);
     check_conv(dtype, windows[0], 2, 32, 16, 2, true, 3);
     check_conv(dtype, windows[1], 3, 40, 72, 1, false, 0);
     check_conv(dtype, windows[0], 0, 8, 8, 1, true, 0);

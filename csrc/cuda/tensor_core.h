@@ -9,6 +9,8 @@
 //   Place place(batch, i)  what addresses of i have in common, kept in registers; any i
 //   at(place, k)           the vector that begins there; null: zeros, also beyond the sizes
 //   base                   any address of it
+// or, where no vectors lie in one piece, instead of the last two
+//   gather(place, k)       the elements of the vector that begins there, zeros for those beyond
 #pragma once
 #include "cuda/mma.h"
 #include "cuda/tile.h"
@@ -23,6 +25,12 @@ template <class E>
 inline constexpr int kPanelDepth = 64 / sizeof(E);
 template <class E>
 inline constexpr int kCoreDepth = 32 / sizeof(E);  // of one mma
+
+// Elements that come at once.
+template <class E>
+struct alignas(16) Vector {
+  E of[kVector<E>];
+};
 
 // An array of `size` rows (or columns) by `depth`, with `step` elements from row to row.
 template <class E, bool kIsDeep>
@@ -46,14 +54,15 @@ inline Slices<float> core_slices(int64_t rows, int64_t columns, int64_t depth, i
   return {static_cast<float*>(workspace), slices_of(tiles, depth), batch, rows, columns};
 }
 
-template <class S, class LeftOperand, class RightOperand>
+// Results are put by to.put(batch, row, column, sum), as by ResultOf.
+template <class S, class LeftOperand, class RightOperand, class Result = ResultOf<S>>
 struct CoreProduct {
   using Storage = S;
   using Left = LeftOperand;
   using Right = RightOperand;
   Left left;
   Right right;
-  ResultOf<S> to;
+  Result to;
   int64_t depth;
   Slices<float> slices;
 };
@@ -87,8 +96,15 @@ struct Panel {
     CKERAS_UNROLL
     for (int e = 0; e < kEach; ++e) {
       const int r = row() + e * kApart;
-      const E* from = O::kDeep ? o.at(places[O::kDeep ? e : 0], k0 + column()) : o.at(places[0], k0 + r);
-      copy_async(to + r * kStep + column(), from != nullptr ? from : o.base, from != nullptr);
+      const typename O::Place& place = places[O::kDeep ? e : 0];
+      const int64_t k = k0 + (O::kDeep ? column() : r);
+      E* const there = to + r * kStep + column();
+      if constexpr (requires { &O::gather; }) {
+        *reinterpret_cast<Vector<E>*>(there) = o.gather(place, k);
+      } else {
+        const E* from = o.at(place, k);
+        copy_async(there, from != nullptr ? from : o.base, from != nullptr);
+      }
     }
   }
   template <bool kLeft>

@@ -157,19 +157,20 @@ struct Slices {
   }
 };
 
-template <class S>
+template <class T, class Result>
 __global__ void __launch_bounds__(kTileThreads)
-    add_slices_kernel(const Slices<typename S::T> slices, const __grid_constant__ ResultOf<S> to) {
+    add_slices_kernel(const Slices<T> slices, const __grid_constant__ Result to) {
   for (int64_t i = first_element(); i < slices.size(); i += all_threads()) {
-    typename S::T sum = slices.sums[i];
+    T sum = slices.sums[i];
     for (int64_t s = 1; s < slices.count; ++s) sum += slices.sums[s * slices.size() + i];
     to.put(i / slices.columns / slices.rows, i / slices.columns % slices.rows, i % slices.columns, sum);
   }
 }
-template <class S>
-void add_slices(Queue& queue, const Slices<typename S::T>& slices, const ResultOf<S>& to) {
+template <class T, class Result>
+void add_slices(Queue& queue, const Slices<T>& slices, const Result& to) {
   if (slices.count > 1 && slices.size() > 0) {
-    launch(queue, {blocks_for(slices.size(), kTileThreads)}, {kTileThreads}, 0, add_slices_kernel<S>, slices, to);
+    launch(queue, {blocks_for(slices.size(), kTileThreads)}, {kTileThreads}, 0, add_slices_kernel<T, Result>, slices,
+           to);
   }
 }
 
