@@ -59,6 +59,8 @@ HARD = {
     "graded columns upwards": draw(40, 40) * 0.3 ** np.arange(40)[::-1],
     "equal values": with_values(40, 30, [3.0] * 10 + [2.0] * 10 + [1.0] * 10),
     "rank 3": draw(45, 3) @ draw(3, 36),
+    # What is left of their columns falls by a roundoff a step, to the least numbers that there are.
+    "integers of rank 1": np.stack([np.outer(np.arange(40) % n - n // 2, np.arange(33.0) % 7 - 3) for n in (5, 9)]),
     "ill conditioned": with_values(40, 40, np.logspace(0, -14, 40)),
     "hilbert": 1 / (np.arange(24)[:, None] + np.arange(24) + 1.0),
     "triangle": np.triu(draw(34, 34)),
@@ -131,8 +133,8 @@ def test_qr(x, dtype, mode):
 
 
 def test_qr_is_the_usual_one():
-    for shape in ((5, 3), (3, 5), (70, 40), (2, 6, 6)):
-        x = draw(*shape)
+    zeros = np.eye(6, k=-1) + np.diag(np.arange(6) % 2)  # below and on the diagonal
+    for x in (draw(5, 3), draw(3, 5), draw(70, 40), draw(2, 6, 6), np.eye(5)[::-1], zeros):
         for got, want in zip(ops.qr(x), np.linalg.qr(x)):
             np.testing.assert_allclose(got.numpy(), want, atol=1e-12)
 
@@ -347,6 +349,11 @@ def test_pinv(x, dtype):
         share = s / s[..., :1]
         if not np.any((share > 5e-4) & (share < 2e-3)):
             np.testing.assert_allclose(p, want, atol=2e4 * np.finfo(dtype).eps * size(want))
+
+
+def test_pinv_of_zeros():
+    for x in (np.zeros((3, 4)), np.zeros((4, 3), "float32")):
+        np.testing.assert_array_equal(ops.pinv(x, rcond=0.0), t(x))
 
 
 def test_rank():

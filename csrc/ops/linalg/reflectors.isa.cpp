@@ -34,7 +34,7 @@ T make_reflector(T* x, int64_t n, T* tau) noexcept {
     alpha *= factor;
   }
   const T norm = __builtin_sqrt(fma(alpha, alpha, dot(x + 1, x + 1, n - 1)));
-  const T beta = alpha > 0 ? -norm : norm;
+  const T beta = __builtin_signbit(alpha) ? norm : -norm;
   *tau = (beta - alpha) / beta;
   scale(x + 1, 1 / (alpha - beta), n - 1);
   return beta / factor;

@@ -25,8 +25,8 @@ CKERAS_INLINE void copy_all(T* to, const T* from, int64_t n) {
   if (n > 0) __builtin_memcpy(to, from, n * sizeof(T));
 }
 
-// A Solver<T> is made of a call's shapes and has `batch()`, `Buffers(Room&, const Solver&)`, and
-// run(call, index, Buffers&), which does one matrix.
+// A Solver<T> is made of a call's shapes and has `count` matrices of `work` multiply-adds each,
+// `Buffers(Room&, const Solver&)`, and run(call, index, Buffers&), which does one matrix.
 template <class S>
 CKERAS_INLINE int64_t solver_bytes(const S& solver) {
   Room room(nullptr);
@@ -37,7 +37,6 @@ CKERAS_INLINE int64_t solver_bytes(const S& solver) {
 // Multiply-adds that a small matrix costs beside its own.
 inline constexpr int64_t kSmallWork = 1000;
 
-// `work`: multiply-adds of one matrix of `count`.
 template <class S>
 CKERAS_INLINE Batch batch_of(const S& solver) {
   return {solver.count, solver.work + kSmallWork, solver_bytes(solver)};

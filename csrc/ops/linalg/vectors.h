@@ -89,10 +89,11 @@ CKERAS_INLINE int64_t place_of_largest(const T* x, int64_t n) {
   return 0;
 }
 
-// A power of two, 1 mostly, that brings numbers of up to `size` away from overflow and underflow of their squares.
+// A power of two, 1 mostly, that brings numbers of up to `size`, the smallest that is no denormal too, away from
+// overflow and underflow of their squares.
 template <class T>
 CKERAS_INLINE T safe_scale(T size) {
-  constexpr T kHuge = sizeof(T) == 4 ? T(0x1p40) : T(0x1p400), kStep = sizeof(T) == 4 ? T(0x1p60) : T(0x1p500);
+  constexpr T kHuge = sizeof(T) == 4 ? T(0x1p40) : T(0x1p400), kStep = sizeof(T) == 4 ? T(0x1p80) : T(0x1p600);
   if (size > kHuge) return 1 / kStep;
   return size > 0 && size < 1 / kHuge ? kStep : T{1};
 }
