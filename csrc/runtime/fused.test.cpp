@@ -98,6 +98,7 @@ void all_broadcasts(const Isa& isa) {
   broadcasts(isa, {300, 1}, {1, 10}, {300, 10});
   broadcasts(isa, {3, 5000}, {5000}, {3, 5000});
   broadcasts(isa, {3, 1, 1025}, {3, 7, 1}, {3, 7, 1025});
+  broadcasts(isa, {2, 1, 1023}, {2, 3, 1}, {2, 3, 1023});
   broadcasts(isa, {2, 1, 3, 1, 5}, {1, 4, 3, 6, 1}, {2, 4, 3, 6, 5});
   broadcasts(isa, {40, 1, 25}, {40, 130, 25}, {40, 130, 25});
   broadcasts(isa, {6, 1, 1, 64}, {6, 30, 10, 64}, {6, 30, 10, 64});
@@ -107,6 +108,19 @@ void all_broadcasts(const Isa& isa) {
   broadcasts(isa, {4, 1}, {0}, {4, 0});
   broadcasts(isa, {200000}, {200000}, {200000});
   broadcasts(isa, {70000, 3}, {3}, {70000, 3});
+}
+
+// The longest chain of one there is: three operands that broadcast, of every dimension.
+void most_dimensions(const Isa& isa) {
+  std::vector<int64_t> shape(kMaxRank, 1), row(kMaxRank, 1);
+  shape.front() = 2;
+  shape.back() = row.back() = 3;
+  const uint8_t which[] = {1, 0, 1, 0, 0, 1};
+  const float a[] = {1, 2, 3}, b[] = {-1};
+  float got[6];
+  run_op("select", {view(which, shape, DType::Bool), view(a, row, DType::F32), view(b, {}, DType::F32)},
+         view(got, shape, DType::F32), isa);
+  for (int i = 0; i < 6; ++i) CHECK_EQ(got[i], which[i] ? a[i % 3] : b[0]);
 }
 
 // tanh(a * b + c) with b a row and c a number; the second output is the product, its first use an input in place.
@@ -262,6 +276,7 @@ int main() {
       cpu::set_num_threads(threads);
       all_broadcasts(isa);
     }
+    most_dimensions(isa);
     chain(isa);
     early_output_in_place(isa);
     halves(isa);

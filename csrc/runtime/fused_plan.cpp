@@ -283,7 +283,7 @@ namespace {
 
 // The ints of a chain of one: section 5.
 struct LoneInts {
-  int64_t ints[8 + kMaxRank + 3 * kMaxRank + 3];
+  int64_t ints[9 + kMaxRank + 3 * kMaxRank + 3];
   int64_t n = 0;
 
   void put(int64_t value) { ints[n++] = value; }
