@@ -134,6 +134,13 @@ def test_concatenate_stack_and_split(data):
     same(ops.stack([parts[0]] * 2, axis=axis), np.stack([parts[0]] * 2, axis=axis))
 
 
+@pytest.mark.parametrize("dtype, rows, widths", [("float32", 300, (200, 1, 99)), ("float64", 2100, (200, 300))])
+def test_rows_joined_by_several_threads(dtype, rows, widths):
+    """Of the second the result goes past the caches."""
+    parts = [np.arange(rows * n, dtype=dtype).reshape(rows, n) for n in widths]
+    same(ops.concatenate(parts, axis=1), np.concatenate(parts, axis=1))
+
+
 @modest
 @given(st.data())
 def test_pad_roll_tile_and_repeat(data):

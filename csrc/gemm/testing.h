@@ -50,7 +50,34 @@ inline Array random_array(DType dtype, const std::vector<int64_t>& shape, uint32
   return a;
 }
 
-// The op's result on an instruction set; every byte of the result and the workspace starts as garbage (NaN).
+// A kernel's workspace: at first garbage (NaN), and bytes behind it that the kernel must leave alone.
+class Workspace {
+ public:
+  Workspace(const Kernel& kernel, const Call& call) : bytes_(kernel.workspace != nullptr ? kernel.workspace(call) : 0) {
+    if (bytes_ <= 0) return;
+    data_ = static_cast<char*>(std::aligned_alloc(64, (bytes_ + kBehind + 63) / 64 * 64));
+    std::memset(data_, 0xff, bytes_);
+    std::memset(data_ + bytes_, kMark, kBehind);
+  }
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+  ~Workspace() {
+    bool kept = true;
+    for (int64_t i = 0; data_ != nullptr && i < kBehind; ++i) kept &= data_[bytes_ + i] == kMark;
+    if (!kept) std::cerr << "written behind a workspace of " << bytes_ << " bytes\n";
+    CHECK(kept);
+    std::free(data_);
+  }
+  void* data() const { return data_; }
+
+ private:
+  static constexpr int64_t kBehind = 64;
+  static constexpr char kMark = 0x5a;
+  int64_t bytes_;
+  char* data_ = nullptr;
+};
+
+// The op's result on an instruction set; every byte of the result starts as garbage (NaN).
 inline Array run(cpu::Isa isa, const char* op, const std::vector<const Array*>& in, DType dtype,
                  const std::vector<int64_t>& shape, const std::vector<int64_t>& ints) {
   const Kernel* kernel = kernel_for(isa, op_id(op));
@@ -62,13 +89,10 @@ inline Array run(cpu::Isa isa, const char* op, const std::vector<const Array*>& 
   Call call{views.data(), &out.view, static_cast<int32_t>(in.size()),   1,
             ints.data(),  nullptr,   static_cast<int32_t>(ints.size()), 0,
             nullptr,      &fault};
-  const int64_t bytes = kernel->workspace != nullptr ? kernel->workspace(call) : 0;
-  void* workspace = bytes > 0 ? std::aligned_alloc(64, (bytes + 63) / 64 * 64) : nullptr;
-  if (workspace != nullptr) std::memset(workspace, 0xff, bytes);
-  call.workspace = workspace;
+  const Workspace workspace(*kernel, call);
+  call.workspace = workspace.data();
   const cpu::FlushDenormals flush;
   kernel->run(call);
-  std::free(workspace);
   return out;
 }
 

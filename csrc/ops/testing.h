@@ -46,7 +46,7 @@ struct Outcome {
   Fault fault;
 };
 
-// Every byte of the outputs and of the workspace starts as garbage.
+// Every byte of the outputs starts as garbage.
 inline Outcome run(cpu::Isa isa, const char* op, const std::vector<const Array*>& in, const std::vector<Out>& outs,
                    const Attributes& attributes) {
   const Kernel* kernel = kernel_for(isa, op_id(op));
@@ -69,14 +69,10 @@ inline Outcome run(cpu::Isa isa, const char* op, const std::vector<const Array*>
             static_cast<int32_t>(attributes.floats.size()),
             nullptr,
             &result.fault};
-  const int64_t bytes = kernel->workspace != nullptr ? kernel->workspace(call) : 0;
-  call.workspace = bytes > 0 ? std::aligned_alloc(64, (bytes + 63) / 64 * 64) : nullptr;
-  if (bytes > 0) std::memset(call.workspace, 0xff, bytes);
-  {
-    const cpu::FlushDenormals flush;
-    kernel->run(call);
-  }
-  std::free(call.workspace);
+  const Workspace workspace(*kernel, call);
+  call.workspace = workspace.data();
+  const cpu::FlushDenormals flush;
+  kernel->run(call);
   return result;
 }
 

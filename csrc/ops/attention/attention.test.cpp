@@ -11,6 +11,7 @@ struct Case {
   bool causal;
   Shape bias, mask;  // empty: none
   double cap;
+  int64_t out_of_reach = 0;  // keys whose bias is minus infinity
 };
 
 const Case kCases[] = {
@@ -22,6 +23,8 @@ const Case kCases[] = {
     {1, 193, 1, 5, 300, 1, true, {}, {1, 1, 193, 1}, 0.5},
     {1, 7, 2, 300, 20, 1, false, {}, {}, 0},
     {3, 64, 2, 32, 64, 2, true, {3, 1, 1, 1}, {}, 0},
+    {9, 1, 2, 64, 260, 2, false, {}, {}, 0},  // more keys than are packed at once
+    {1, 3, 2, 4, 300, 2, false, {1, 1, 1, 300}, {}, 0, 257},
 };
 
 }  // namespace
@@ -39,6 +42,7 @@ int main() {
       const Array v = random_array(dtype, keys, 3), dy = random_array(dtype, queries, 4);
       std::vector<Array> more;
       if (!c.bias.empty()) more.push_back(random_array(wide, c.bias, 5));
+      for (int64_t i = 0; i < c.out_of_reach; ++i) more[0].set(i, -INFINITY);
       if (!c.mask.empty()) more.push_back(sample(DType::Bool, c.mask, 6));
       Attributes attributes{{c.causal, !c.bias.empty(), !c.mask.empty()}, {0.5, c.cap}};
       std::vector<const Array*> in = {&q, &k, &v};

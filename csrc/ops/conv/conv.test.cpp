@@ -114,6 +114,9 @@ int main() {
       {2, 2, 33, 1, {{7, 3, 2, 1, 1, 1}, {8, 2, 3, 1, 0, 1}}},      // from few channels, strided
       {1, 40, 2, 2, {{7, 3, 1, 2, 2, 2}, {6, 1, 1, 1, 0, 0}}},      // to few channels of each group
       {2, 9, 1, 1, {{11, 4, 2, 1, 1, 2}}},                          // one dimension, to one channel
+      {2, 9, 1, 1, {{40, 4, 2, 1, 1, 2}}},                          // the same, many pixels side by side
+      {1, 17, 2, 1, {{7, 3, 2, 1, 1, 1}, {27, 3, 3, 1, 1, 1}}},     // to few channels, strided
+      {2, 3, 24, 1, {{7, 3, 1, 1, 4, 4}, {9, 3, 1, 1, 4, 6}}},      // from few, padding beyond the windows
       {2, 5, 9, 1, {{17, 3, 1, 2, 4, 0}}},                          // one dimension, causal and dilated
       {3, 4, 6, 2, {{18, 4, 3, 1, 1, 2}}},                          // one dimension, strided, groups
       {2, 7, 7, 7, {{19, 5, 2, 1, 2, 2}}},                          // one dimension, depthwise
@@ -121,6 +124,7 @@ int main() {
       {1, 17, 9, 1, {{6, 2, 2, 1, 0, 1}, {7, 3, 3, 2, 2, 2}, {8, 3, 2, 1, 1, 1}}},    // three, strided and dilated
       {2, 6, 4, 2, {{4, 3, 1, 1, 1, 1}, {5, 3, 2, 1, 1, 0}, {4, 1, 1, 1, 0, 0}}},     // three, groups
       {1, 19, 19, 19, {{4, 2, 2, 1, 0, 0}, {5, 3, 1, 2, 2, 2}, {6, 3, 2, 1, 1, 1}}},  // three, depthwise
+      {2, 3, 3, 3, {{4, 2, 1, 1, 1, 0}, {5, 3, 1, 1, 1, 1}, {7, 4, 1, 1, 1, 2}}},     // the same, few channels
       {2, 8, 16, 1, {{3, 1, 1, 1, 0, 0}, {3, 1, 1, 1, 0, 0}, {4, 1, 1, 1, 0, 0}}},    // three, single pixels
   };
   int64_t turn = 0;

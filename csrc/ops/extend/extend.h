@@ -2,9 +2,8 @@
 //
 //   in   x, any dtype; a dimension that is extended is not empty
 //   out  size low + n + high in each dimension
-//   ints lows (rank; a negative one crops, as does a size less than low + n), mode: 0 edge (the outermost element), 1
-//   reflect (mirrored at it), 2 symmetric (mirrored with it),
-//        3 wrap (the other end)
+//   ints lows (rank; a negative one crops, as does a size less than low + n), mode: 0 edge (the outermost element),
+//        1 reflect (mirrored at it), 2 symmetric (mirrored with it), 3 wrap (the other end)
 #pragma once
 #include "base/inline.h"
 #include "runtime/kernel.h"

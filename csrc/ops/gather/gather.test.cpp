@@ -1,4 +1,6 @@
 // gather and gather_grad: repeated, negative and bad indices, every axis, enough rows that several threads share a sum.
+#include "ops/gather/gather.h"
+
 #include "ops/testing.h"
 
 using namespace ckeras;
@@ -80,9 +82,44 @@ void check_along(DType dtype, DType index_dtype, const Shape& shape, int64_t cou
   check_kernel("gather_grad", {&indices, &g}, {{dtype, shape}}, {ints, {}}, {});
 }
 
+// One bad index among many that are not, wherever threads part them.
+void check_faults() {
+  constexpr int64_t kCount = (1 << 17) + 3, kSize = 5;
+  const Array x = sample(DType::U8, {kSize}, 1);
+  for (DType dtype : {DType::I32, DType::I64}) {
+    for (int64_t place : {int64_t{0}, int64_t{(1 << 16) - 1}, int64_t{1 << 16}, kCount - 1}) {
+      for (int64_t bad : {kSize, -kSize - 1, int64_t{INT32_MAX}, int64_t{INT32_MIN}}) {
+        Array indices = indices_of(dtype, {kCount}, kSize);
+        reference::with_integer(dtype, [&](auto t) {
+          using I = decltype(t);
+          indices.view.as<I>()[place] = static_cast<I>(bad);
+        });
+        const Outcome got = run(cpu::Isa::Reference, "gather", {&x, &indices}, {{DType::U8, {kCount}}}, {{0, 0}, {}});
+        CHECK_EQ(got.fault.code, 1);
+        CHECK_EQ(got.fault.value, bad);
+      }
+    }
+  }
+}
+
+// Sizes for which an int32 cannot count as far as size + index.
+void check_large_sizes() {
+  for (int64_t n : {int64_t{1} << 30, (int64_t{1} << 30) + 5, int64_t{INT32_MAX}, int64_t{1} << 40}) {
+    const int64_t last = std::min<int64_t>(n - 1, INT32_MAX), first = std::max<int64_t>(-n, INT32_MIN);
+    for (int64_t index : {int64_t{0}, int64_t{-1}, last, first, n, -n - 1}) {
+      const auto narrow = static_cast<int32_t>(index);
+      CHECK_EQ((all_inside<int64_t, uint64_t>(&index, 1, n)), index >= -n && index < n);
+      if (narrow == index) CHECK_EQ((all_inside<int32_t, uint32_t>(&narrow, 1, n)), index >= -n && index < n);
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
+  check_faults();
+  check_large_sizes();
+  check_gather(DType::F64, DType::I32, {501}, {(1 << 20) + 518}, 0);  // results past the caches
   for (DType index : {DType::I32, DType::I64}) {
     for (DType dtype : kFloats) {
       check_grad(dtype, index, {7}, {20}, 0);
@@ -111,6 +148,7 @@ int main() {
       check_along(dtype, index, {3, 4, 5}, 0, 1);
       check_along(dtype, index, {3, 4, 300}, 9, 1);
       check_along(dtype, index, {100, 90}, 1000, 1);
+      check_along(dtype, index, {50, 3}, 30000, 0);
     }
   }
   const Array x = sample(DType::F32, {4, 3}, 1), g = sample(DType::F32, {3, 3}, 2);

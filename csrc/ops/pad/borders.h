@@ -10,8 +10,8 @@
 namespace ckeras::portable {
 
 // A dimension: `n` elements of the input after `low` of the border, `total` in all; a negative `low`, and a total less
-// than low + n, leave elements out, but not all. What lies in the border: places[i]
-// of the input, first those before it; null: none of it.
+// than low + n, leave elements out, but not all. What lies in the border: places[i] of the input, first those before
+// it; null: none of it.
 struct Bordered {
   int64_t n, low, total;
   const int64_t* places;

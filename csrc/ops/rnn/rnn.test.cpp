@@ -17,7 +17,7 @@ struct Problem {
 
 using Shapes = std::vector<std::vector<int64_t>>;
 
-// The op's results; every byte of results and workspace starts as garbage (NaN).
+// The op's results; every byte of them starts as garbage (NaN).
 std::vector<Array> run_all(cpu::Isa isa, const std::string& op, const std::vector<Array>& in, DType dtype,
                            const Shapes& shapes, const std::vector<int64_t>& ints) {
   const Kernel* kernel = kernel_for(isa, op_id(op.c_str()));
@@ -40,13 +40,10 @@ std::vector<Array> run_all(cpu::Isa isa, const std::string& op, const std::vecto
             0,
             nullptr,
             &fault};
-  const int64_t bytes = kernel->workspace != nullptr ? kernel->workspace(call) : 0;
-  void* workspace = bytes > 0 ? std::aligned_alloc(64, (bytes + 63) / 64 * 64) : nullptr;
-  if (workspace != nullptr) std::memset(workspace, 0xff, bytes);
-  call.workspace = workspace;
+  const Workspace workspace(*kernel, call);
+  call.workspace = workspace.data();
   const cpu::FlushDenormals flush;
   kernel->run(call);
-  std::free(workspace);
   return outs;
 }
 
