@@ -1,6 +1,7 @@
 // How a float dtype lies in memory and in which vectors it computes: halves widen to float32. Only for .isa.cpp files.
 #pragma once
 #include "base/dtype.h"
+#include "base/with_integer.h"
 #include "cpu/half.h"
 #include "cpu/vmath.h"
 #include "cpu/whole.h"
@@ -76,32 +77,6 @@ CKERAS_INLINE bool with_storage(DType dtype, const F& f) {
       return f(Half<BF16Bits>{}), true;
     default:
       return false;
-  }
-}
-
-// f(T{}) with the C++ integer of an integer dtype; bool is uint8_t.
-template <class F>
-CKERAS_INLINE void with_integer(DType dtype, const F& f) {
-  switch (dtype) {
-    case DType::I8:
-      return f(int8_t{});
-    case DType::I16:
-      return f(int16_t{});
-    case DType::I32:
-      return f(int32_t{});
-    case DType::I64:
-      return f(int64_t{});
-    case DType::Bool:
-    case DType::U8:
-      return f(uint8_t{});
-    case DType::U16:
-      return f(uint16_t{});
-    case DType::U32:
-      return f(uint32_t{});
-    case DType::U64:
-      return f(uint64_t{});
-    default:
-      return;
   }
 }
 

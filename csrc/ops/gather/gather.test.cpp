@@ -11,7 +11,7 @@ namespace {
 Array indices_of(DType dtype, const Shape& shape, int64_t size) {
   Array a(dtype, shape);
   std::mt19937 draw(3);
-  reference::with_integer(dtype, [&](auto t) {
+  with_integer(dtype, [&](auto t) {
     for (int64_t i = 0; i < a.view.size(); ++i) {
       a.view.as<decltype(t)>()[i] = static_cast<decltype(t)>(static_cast<int64_t>(draw() % (2 * size)) - size);
     }
@@ -42,7 +42,7 @@ void check_gather(DType dtype, DType index_dtype, const Shape& shape, const Shap
   for (int64_t o = 0; o < outer; ++o) {
     for (int64_t j = 0; j < indices.view.size(); ++j) {
       int64_t index = 0;
-      reference::with_integer(index_dtype, [&](auto t) { index = indices.view.as<decltype(t)>()[j]; });
+      with_integer(index_dtype, [&](auto t) { index = indices.view.as<decltype(t)>()[j]; });
       if (index < 0) index += shape[axis];
       const char* from = x.bytes.data() + (o * shape[axis] + index) * inner;
       expected.insert(expected.end(), from, from + inner);
@@ -66,7 +66,7 @@ void check_along(DType dtype, DType index_dtype, const Shape& shape, int64_t cou
   std::vector<char> expected;
   for (int64_t at = 0; at < indices.view.size(); ++at) {
     int64_t index = 0;
-    reference::with_integer(index_dtype, [&](auto t) { index = indices.view.as<decltype(t)>()[at]; });
+    with_integer(index_dtype, [&](auto t) { index = indices.view.as<decltype(t)>()[at]; });
     if (index < 0) index += shape[axis];
     const char* from = x.bytes.data() + ((at / inner / count * shape[axis] + index) * inner + at % inner) * size;
     expected.insert(expected.end(), from, from + size);

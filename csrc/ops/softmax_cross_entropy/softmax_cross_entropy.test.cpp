@@ -10,7 +10,7 @@ namespace {
 
 Array labels_of(DType dtype, const Shape& values) {
   Array a(dtype, {static_cast<int64_t>(values.size())});
-  reference::with_integer(dtype, [&](auto t) {
+  with_integer(dtype, [&](auto t) {
     for (size_t i = 0; i < values.size(); ++i) a.view.as<decltype(t)>()[i] = static_cast<decltype(t)>(values[i]);
   });
   return a;
