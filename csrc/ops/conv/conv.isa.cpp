@@ -1,6 +1,6 @@
 // conv and conv_grad_input: both are products whose A is packed from an image (ops/conv/panels.h), but for depthwise
-// ones and those to few channels, which are loops of their own, those of 3 x 3 taps, which go by points
-// (ops/conv/winograd.h), and those of few filters, which pack nothing.
+// ones, which groups of few channels become, and those to few channels, which are loops of their own, those of 3 x 3
+// taps, which go by points (ops/conv/winograd.h), and those of few filters, which pack nothing.
 #include "ops/conv/conv.h"
 
 #include "gemm/batch.h"
@@ -10,6 +10,7 @@
 #include "ops/conv/direct.h"
 #include "ops/conv/few.h"
 #include "ops/conv/phases.h"
+#include "ops/conv/spread.h"
 #include "ops/conv/winograd.h"
 
 namespace ckeras::CKERAS_ISA {
@@ -35,9 +36,28 @@ struct Convolution {
   bool few() const noexcept { return few_results(s.og, s.cg); }
   int64_t bytes() const noexcept {
     if (depthwise(s)) return 0;
+    if (spreads()) return spread_plan().bytes();
     if (few()) return s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T));
     if (winograd()) return winograd_plan().bytes();
     return direct() ? direct_plan().bytes() : batch.total_bytes();
+  }
+
+  bool spreads() const noexcept { return goes_spread(s, s.cg, s.og); }
+  Spread<T> spread_plan() const noexcept { return {s.n * s.z.size, s.y.size * s.x.size, s.groups, s.cg, s.og}; }
+  // Images of `planes` planes and as many channels as filters; `weights` as Depthwise has them.
+  void run_depthwise(int64_t images, const Axis& planes, const T* x, const DepthWeights<T>& weights, T* y,
+                     const Ending<T>& ending) const noexcept {
+    const int64_t row = s.x.result * s.o, plane = s.y.result * row;
+    Depthwise<T>{DepthAxis(planes),
+                 DepthAxis(axis_of(s.y)),
+                 DepthAxis(axis_of(s.x)),
+                 images,
+                 s.o,
+                 x,
+                 weights,
+                 {y, planes.grid * plane, plane, row, s.o},
+                 ending}
+        .run();
   }
 
   bool winograd() const noexcept { return goes_winograd(axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.og); }
@@ -79,18 +99,16 @@ struct Convolution {
     T* y = call.out[0].as<T>();
     const auto epilogue = static_cast<Epilogue>(s.activation);
     const Axis planes = axis_of(s.z), rows = axis_of(s.y), columns = axis_of(s.x);
+    const int64_t line = columns.taps * s.cg * s.o;
     if (depthwise(s)) {
-      const int64_t row = s.x.result * s.o, plane = s.y.result * row;
-      return Depthwise<T>{DepthAxis(planes),
-                          DepthAxis(rows),
-                          DepthAxis(columns),
-                          s.n,
-                          s.c,
-                          x,
-                          {w, rows.taps * columns.taps * s.c, columns.taps * s.c, s.c},
-                          {y, s.z.result * plane, plane, row, s.o},
-                          {bias, epilogue}}
-          .run();
+      return run_depthwise(s.n, planes, x, {w, rows.taps * line, line, s.o}, y, {bias, epilogue});
+    }
+    if (spreads()) {
+      T* const spread = static_cast<T*>(call.workspace);
+      return spread_plan().each(x, spread, [&](int64_t first, int64_t count) {
+        run_depthwise(count, spread_plan().planes(), spread, {w, s.o, line, s.cg * s.o},
+                      y + first * s.y.result * s.x.result * s.o, {bias, epilogue});
+      });
     }
     if (few()) {
       T* turned = static_cast<T*>(call.workspace);
@@ -140,6 +158,32 @@ struct InputGradient {
     }
   }
 
+  bool spreads() const noexcept { return !few() && goes_spread(s, s.og, s.cg); }
+  Spread<T> spread_plan() const noexcept { return {s.n * s.z.size, s.y.result * s.x.result, s.groups, s.og, s.cg}; }
+  // Filters [taps, channels of a group, all filters] as [filters of a group, taps, all channels].
+  void turn_filters(const T* w, T* to) const noexcept {
+    for (int64_t o = 0; o < s.og; ++o)
+      for (int64_t tap = 0; tap < s.taps(); ++tap)
+        for (int64_t g = 0; g < s.groups; ++g)
+          for (int64_t c = 0; c < s.cg; ++c) *to++ = w[(tap * s.cg + c) * s.o + g * s.og + o];
+  }
+  // Images of `planes` planes, or those of the phase, and as many channels as dx; `step`: elements of w from a plane of
+  // taps to the next.
+  void run_depthwise(const Phases& phase, int64_t images, const Axis& planes, const T* dy, const T* w, int64_t step,
+                     const DirectGrid<T>& to) const noexcept {
+    const int64_t line = s.x.window * s.c;
+    Depthwise<T>{DepthAxis(planes),
+                 DepthAxis(phase.y.axis),
+                 DepthAxis(phase.x.axis),
+                 images,
+                 s.c,
+                 dy,
+                 {w + phase.tap(0, 0, 0) * s.c, step, phase.y.step * line, phase.x.step * s.c},
+                 to,
+                 {nullptr, Epilogue::None}}
+        .run();
+  }
+
   bool direct(const Phases& phase) const noexcept {
     return goes_direct(s.og, s.cg, phase.taps(), s.n * phase.pixels());
   }
@@ -176,6 +220,7 @@ struct InputGradient {
   bool few() const noexcept { return few_results(s.cg, s.og); }
   int64_t bytes() const noexcept {
     if (depthwise(s) || few()) return 0;
+    if (spreads()) return spread_plan().bytes() + s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T));
     int64_t bytes = batch.total_bytes();
     for (int64_t number = 0; number < phases; ++number) {
       const Phases phase(number, s);
@@ -196,19 +241,23 @@ struct InputGradient {
     if (depthwise(s)) {
       for (int64_t number = 0; number < phases; ++number) {
         const Phases phase(number, s);
-        const int64_t line = s.x.window * s.c, step_z = phase.z.step * s.y.window * line, step_y = phase.y.step * line;
-        Depthwise<T>{DepthAxis(phase.z.axis),
-                     DepthAxis(phase.y.axis),
-                     DepthAxis(phase.x.axis),
-                     s.n,
-                     s.c,
-                     dy,
-                     {w + phase.tap(0, 0, 0) * s.c, step_z, step_y, phase.x.step * s.c},
-                     grid(dx, phase),
-                     nothing}
-            .run();
+        run_depthwise(phase, s.n, phase.z.axis, dy, w, phase.z.step * s.y.window * s.x.window * s.c, grid(dx, phase));
       }
       return;
+    }
+    if (spreads()) {
+      T* const spread = static_cast<T*>(call.workspace);
+      T* const turned = spread + spread_plan().bytes() / static_cast<int64_t>(sizeof(T));
+      turn_filters(w, turned);
+      return spread_plan().each(dy, spread, [&](int64_t first, int64_t count) {
+        for (int64_t number = 0; number < phases; ++number) {
+          const Phases phase(number, s);
+          const int64_t image = s.y.size * s.x.size * s.c;
+          DirectGrid<T> to = grid(dx + first * image, phase);
+          to.image = image;
+          run_depthwise(phase, count, spread_plan().planes(), spread, turned, s.taps() * s.c, to);
+        }
+      });
     }
     if (few()) {
       for (int64_t i = 0; i < phases * s.groups; ++i) {

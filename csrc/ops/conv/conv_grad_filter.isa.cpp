@@ -8,6 +8,7 @@
 #include "ops/conv/depthwise.h"
 #include "ops/conv/direct_filter.h"
 #include "ops/conv/panels.h"
+#include "ops/conv/spread.h"
 #include "ops/conv/winograd.h"
 
 namespace ckeras::CKERAS_ISA {
@@ -48,8 +49,19 @@ struct FilterGradient {
   int64_t group_bytes() const noexcept { return results_bytes() + parts * part_bytes(); }
   int64_t bytes() const noexcept {
     if (depthwise(s)) return results_bytes();
+    if (spreads()) return spread_plan().bytes() + (spread_parts() + 1) * spread_bytes();
     if (winograd()) return winograd_plan().bytes();
     return direct() ? direct_plan().bytes() : groups.total_bytes();
+  }
+
+  bool spreads() const noexcept { return goes_spread(s, s.cg, s.og); }
+  Spread<T> spread_plan() const noexcept { return {s.n * s.z.size, s.y.size * s.x.size, s.groups, s.cg, s.og}; }
+  int64_t spread_parts() const noexcept {
+    const int64_t of_chunk = spread_plan().at_once() * s.y.result * s.x.result;
+    return most(1, least(kSpreadParts, of_chunk / kSpreadPixels));
+  }
+  int64_t spread_bytes() const noexcept {
+    return round_up(s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T)), 64);
   }
 
   bool winograd() const noexcept { return goes_winograd(axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.og); }
@@ -74,12 +86,38 @@ struct FilterGradient {
     const Image<T> whole = image(call.in[0].as<const T>(), 0);
     const T* dy = call.in[1].as<const T>();
     T* results = parts > 1 ? static_cast<T*>(call.workspace) : call.out[0].as<T>();
+    zero_run(results, parts * size);
     parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; ++p) {
         depthwise_filter_part(whole, dy, p * part, least(pixels, (p + 1) * part), results + p * size);
       }
     });
     if (parts > 1) sum_parts(results, parts, size, call.out[0].as<T>(), size, size);
+  }
+
+  // Parts of the pixels of the images in work go on from those before; then their sums [channels, taps, filters].
+  void run_spread(const Call& call) const noexcept {
+    const Spread<T> plan = spread_plan();
+    const int64_t parts = spread_parts(), size = s.taps() * s.cg * s.o, of_image = s.y.result * s.x.result;
+    T* const spread = static_cast<T*>(call.workspace);
+    T* const sum = spread + plan.bytes() / static_cast<int64_t>(sizeof(T));
+    T* const results = sum + spread_bytes() / static_cast<int64_t>(sizeof(T));
+    const Image<T> whole{spread, s.o, s.o, plan.planes(), axis_of(s.y), axis_of(s.x)};
+    zero_run(results, parts * size);
+    plan.each(call.in[0].as<const T>(), spread, [&](int64_t first, int64_t count) {
+      const int64_t n = count * of_image;
+      const T* const dy = call.in[1].as<const T>() + first * of_image * s.o;
+      parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t p = begin; p < end; ++p) {
+          depthwise_filter_part(whole, dy, n * p / parts, n * (p + 1) / parts, results + p * size);
+        }
+      });
+    });
+    sum_parts(results, parts, size, sum, size, size);
+    T* dw = call.out[0].as<T>();
+    for (int64_t tap = 0; tap < s.taps(); ++tap) {
+      for (int64_t c = 0; c < s.cg; ++c, dw += s.o) copy_run(dw, sum + (c * s.taps() + tap) * s.o, s.o);
+    }
   }
 
   void run_group(const Call& call, int64_t g, void* workspace) const noexcept {
@@ -111,6 +149,7 @@ struct FilterGradient {
 
   void run(const Call& call) const noexcept {
     if (depthwise(s)) return run_depthwise(call);
+    if (spreads()) return run_spread(call);
     if (winograd()) {
       const T* x = call.in[0].as<const T>();
       const T* dy = call.in[1].as<const T>();

@@ -206,11 +206,10 @@ void depthwise_rows(const T* x, int64_t x_pixel, int64_t x_tap, const T* dy, int
   }
 }
 
-// to[tap * channels + c] = sum of image * dy over the pixels [begin, end): one chain in rising order.
+// to[tap * channels + c] += sum of image * dy over the pixels [begin, end): the chain goes on in rising order.
 template <class T>
 void depthwise_filter_part(const Image<T>& image, const T* dy, int64_t begin, int64_t end, T* to) noexcept {
   const int64_t channels = image.pixel, x_pixel = image.x.stride * channels, x_tap = image.x.step * channels;
-  for (int64_t i = 0; i < image.taps() * channels; ++i) to[i] = 0;
   for (int64_t n = begin; n < end;) {
     const auto place = image.place(n);
     const int64_t pixels = least(end - n, image.x.grid - place.j);

@@ -4,9 +4,17 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-template <class V, class T = typename V::Lane>
+// Many places far apart are read four vectors at a time.
+inline constexpr int64_t kManyPlaces = 16;
+
+template <class V, bool kSquares = true, class T = typename V::Lane>
 void forward(const PoolShape& s, const T* x, T* y) noexcept {
-  for_result_rows<V>(s, [&](const auto& window, int64_t at) {
+  if constexpr (kSquares && V::kLanes > 1) {
+    using Four = Pair<Pair<V>>;
+    if (s.c >= Four::kLanes && s.z.window * s.y.window * s.x.window >= kManyPlaces)
+      return forward<Four, false>(s, x, y);
+  }
+  for_result_rows<V, kSquares>(s, [&](const auto& window, int64_t at) {
     V sum = splat<V>(0);
     if (!window.empty()) {
       sum = window.load(x + window.first);
