@@ -67,9 +67,8 @@ struct Convolution {
 
   bool direct() const noexcept { return goes_direct(s.cg, s.og, s.taps(), s.results()); }
   Direct<T> direct_plan() const noexcept {
-    return {{axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.c, s.taps() * s.cg * s.og, kDirectSlots},
-            s.groups,
-            s.og};
+    return {
+        RisingAxis(axis_of(s.z)), RisingAxis(axis_of(s.y)), RisingAxis(axis_of(s.x)), s.n, s.cg, s.c, s.groups, s.og};
   }
   // By a Direct or a Winograd.
   template <class Plan>
@@ -188,9 +187,8 @@ struct InputGradient {
     return goes_direct(s.og, s.cg, phase.taps(), s.n * phase.pixels());
   }
   Direct<T> direct_plan(const Phases& phase) const noexcept {
-    return {{phase.z.axis, phase.y.axis, phase.x.axis, s.n, s.og, s.o, phase.taps() * s.og * s.cg, kDirectSlots},
-            s.groups,
-            s.cg};
+    return {
+        RisingAxis(phase.z.axis), RisingAxis(phase.y.axis), RisingAxis(phase.x.axis), s.n, s.og, s.o, s.groups, s.cg};
   }
   bool winograd(const Phases& phase) const noexcept {
     return goes_winograd(phase.z.axis, phase.y.axis, phase.x.axis, s.n, s.og, s.cg);

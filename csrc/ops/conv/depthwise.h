@@ -38,17 +38,6 @@ struct DepthAxis {
   CKERAS_MEMBER int64_t result(int64_t i) const { return turned ? axis.grid - 1 - i : i; }
 };
 
-// Taps [begin, end) of `taps` ones, the first at place `at`, are inside.
-struct TapsInside {
-  int64_t begin, end;
-
-  CKERAS_MEMBER TapsInside(const Axis& axis, int64_t at, int64_t taps)
-      : begin(at < 0 ? ceil_div(-at, axis.step) : 0), end(at < axis.size ? (axis.size - 1 - at) / axis.step + 1 : 0) {
-    begin = least(begin, taps);
-    end = most(begin, least(end, taps));
-  }
-};
-
 // Tap (t, u, v) has its weights at data + t * plane + u * row + v * pixel.
 template <class T>
 struct DepthWeights {

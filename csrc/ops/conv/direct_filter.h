@@ -1,5 +1,6 @@
-// conv_grad_filter by the tiles of ops/conv/direct_tile.h: nothing is packed, but what the padding or the vectors ask
-// for. Only for .isa.cpp files.
+// conv_grad_filter by the tiles of ops/conv/direct_tile.h: pixels are read where they lie, or from a copy of a few rows
+// with the padding around them (no more than a piece of work needs); dy is packed where its vectors ask for it. Only
+// for .isa.cpp files.
 //
 // The order of a sum: a piece's pixels (about kFilterPixels) are one chain in rising order; the pieces of a part are
 // added in order, then the parts.
@@ -9,11 +10,73 @@
 
 namespace ckeras::CKERAS_ISA {
 
+inline constexpr int64_t kDirectBuffer = int64_t{1} << 15;        // elements of a copy, about
+inline constexpr int64_t kDirectColumns = 32;                     // of a piece at least, whatever they take
+inline constexpr int64_t kDirectSlots = 32;                       // copies at most
 inline constexpr int64_t kFilterPixels = 256;                     // of a piece, about
 inline constexpr int64_t kFilterParts = 32;                       // times groups, at most
 inline constexpr int64_t kFilterPartElements = int64_t{1} << 22;  // of all parts' results
 inline constexpr int64_t kPackedFilterRows = 64;  // of dw: so many read dy often enough for packing to pay
 inline constexpr int64_t kFilterStrips = 8;       // of the rows of dw, times parts and groups, where those are few
+
+// How the grid of results is cut, by the shape alone: pieces of rows x columns of one plane of an image.
+struct DirectCut {
+  RisingAxis z, y, x;
+  int64_t images, channels, pixel;  // of a group; elements from a pixel to the next
+  bool copies;                      // the padding is not in the image
+  int64_t rows, columns;            // of a piece
+  int64_t row_pieces, column_pieces;
+
+  // `work`: multiply-adds of one result. `enough`: pieces beyond which they grow, while a copy stays small.
+  CKERAS_MEMBER DirectCut(const Axis& z, const Axis& y, const Axis& x, int64_t images, int64_t channels, int64_t pixel,
+                          int64_t work, int64_t enough = int64_t{1} << 40)
+      : z(z), y(y), x(x), images(images), channels(channels), pixel(pixel) {
+    copies = !(this->z.inside() && this->y.inside() && this->x.inside());
+    const int64_t deep = most(1, z.taps * channels);
+    columns = most(1, x.grid);
+    while (columns > kDirectColumns && deep * this->y.extent(1) * this->x.extent(columns) > kDirectBuffer) {
+      columns = ceil_div(columns, 2);
+    }
+    rows = most(1, least(y.grid, ceil_div(kPieceWork / 4, most(1, work * columns))));
+    while (rows > 1 && deep * this->y.extent(rows) * this->x.extent(columns) > kDirectBuffer) rows = ceil_div(rows, 2);
+    const int64_t bands = images * z.grid * ceil_div(x.grid, columns);
+    while (rows < y.grid && bands * ceil_div(y.grid, rows + 1) >= enough &&
+           deep * this->y.extent(rows + 1) * this->x.extent(columns) <= kDirectBuffer / 4) {
+      ++rows;
+    }
+    row_pieces = ceil_div(y.grid, rows);
+    column_pieces = ceil_div(x.grid, columns);
+  }
+
+  CKERAS_MEMBER int64_t taps() const { return z.axis.taps * y.axis.taps * x.axis.taps; }
+  CKERAS_MEMBER int64_t pieces() const { return images * z.axis.grid * row_pieces * column_pieces; }
+  CKERAS_MEMBER int64_t copy_elements() const {
+    return copies ? z.axis.taps * y.extent(rows) * x.extent(columns) * channels : 0;
+  }
+};
+
+// A piece: results [i, i + rows) x [j, j + columns) of plane h of image n.
+struct DirectPiece {
+  int64_t n, h, i, j, rows, columns;
+
+  CKERAS_MEMBER DirectPiece(const DirectCut& cut, int64_t number) {
+    const int64_t band = number / cut.column_pieces, plane = band / cut.row_pieces;
+    j = number % cut.column_pieces * cut.columns;
+    i = band % cut.row_pieces * cut.rows;
+    h = plane % cut.z.axis.grid;
+    n = plane / cut.z.axis.grid;
+    rows = least(cut.rows, cut.y.axis.grid - i);
+    columns = least(cut.columns, cut.x.axis.grid - j);
+  }
+};
+
+// Where the pixels of a piece lie: tap (t, u, v) of its result (i, j) is at data + t * plane + (i * stride + u * step)
+// * row + (j * stride + v * step) * pixel.
+template <class T>
+struct DirectImage {
+  const T* data;
+  int64_t plane, row, pixel;
+};
 
 // Rows of dw in order: tap by tap, the channels of each. Offsets are those of their elements from tap 0's channel 0.
 struct FilterRows {
@@ -41,6 +104,38 @@ struct FilterRows {
 };
 
 namespace {
+
+// The piece's pixels in place, or copied with zeros for the padding. `x`: channel 0 of the group.
+template <class T>
+DirectImage<T> direct_image(const DirectCut& cut, const DirectPiece& piece, const T* x, T* copy) noexcept {
+  const Axis &z = cut.z.axis, &y = cut.y.axis, &c = cut.x.axis;
+  const int64_t plane0 = z.at(piece.h, 0), row0 = y.at(piece.i, 0), column0 = c.at(piece.j, 0);
+  if (!cut.copies) {
+    return {x + (((piece.n * z.size + plane0) * y.size + row0) * c.size + column0) * cut.pixel,
+            z.step * y.size * c.size * cut.pixel, c.size * cut.pixel, cut.pixel};
+  }
+  const int64_t rows = cut.y.extent(piece.rows), columns = cut.x.extent(piece.columns), channels = cut.channels;
+  const int64_t left = least(columns, most(0, -column0)), end = most(left, least(columns, c.size - column0));
+  T* to = copy;
+  for (int64_t t = 0; t < z.taps; ++t) {
+    const int64_t plane = plane0 + t * z.step;
+    for (int64_t r = 0; r < rows; ++r, to += columns * channels) {
+      if (!z.inside(plane) || !y.inside(row0 + r)) {
+        zero_run(to, columns * channels);
+        continue;
+      }
+      const T* from = x + (((piece.n * z.size + plane) * y.size + row0 + r) * c.size + column0) * cut.pixel;
+      zero_run(to, left * channels);
+      if (cut.pixel == channels) {
+        copy_run(to + left * channels, from + left * channels, (end - left) * channels);
+      } else {
+        for (int64_t k = left; k < end; ++k) copy_run(to + k * channels, from + k * cut.pixel, channels);
+      }
+      zero_run(to + end * channels, (columns - end) * channels);
+    }
+  }
+  return {copy, rows * columns * channels, columns * channels, channels};
+}
 
 // dw's rows of `columns` elements, `stride` apart, as the sums of so many parts of `size` elements in rising order.
 template <class T>
