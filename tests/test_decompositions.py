@@ -152,6 +152,15 @@ def test_cholesky(n, dtype):
     near(root @ root.T, (exact + exact.T) / 2, dtype, size(exact))
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_what_is_decomposed_is_the_mean_with_the_transpose(dtype):
+    x = np.diag(np.arange(2.0, 42.0)).astype(dtype)
+    other = x + (np.tri(40, k=-1) - np.tri(40, k=-1).T).astype(dtype)
+    np.testing.assert_array_equal(ops.cholesky(other), ops.cholesky(x))
+    for got, want in zip(ops.eigh(other), ops.eigh(x)):
+        np.testing.assert_array_equal(got, want)
+
+
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
 def test_cholesky_of_small_and_large_numbers(scale):
     x = draw(40, 50)
@@ -315,6 +324,16 @@ def test_eigh(name, dtype):
         if np.isfinite(w).all():
             near(v * w[..., None, :] @ t(v), exact, dtype, 1.0, 4)
             near(w, np.linalg.eigvalsh(exact), dtype, 1.0, 4)
+
+
+def test_equal_values_keep_their_order():
+    x = np.diag([2.0, 1.0, 2.0, 1.0, 2.0])
+    places = np.argsort(np.diag(x), kind="stable")
+    np.testing.assert_array_equal(ops.eigh(x)[1], np.eye(5)[:, places])
+    places = np.argsort(-np.diag(x), kind="stable")
+    u, _, vt = ops.svd(x)
+    np.testing.assert_array_equal(u, np.eye(5)[:, places])
+    np.testing.assert_array_equal(vt, np.eye(5)[places])
 
 
 # ---- singular values

@@ -100,5 +100,7 @@ int main() {
       check_dtype(dtype, 3, 500, 400, descending, false);
     }
   }
+  check_dtype(DType::F32, 40, 5000, 3, true, false);  // more rows than have memory at a time
+  check_dtype(DType::U16, 40, 4097, 4097, false, false);
   return CHECK_RESULT();
 }

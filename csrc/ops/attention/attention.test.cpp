@@ -23,7 +23,7 @@ const Case kCases[] = {
     {1, 193, 1, 5, 300, 1, true, {}, {1, 1, 193, 1}, 0.5},
     {1, 7, 2, 300, 20, 1, false, {}, {}, 0},
     {3, 64, 2, 32, 64, 2, true, {3, 1, 1, 1}, {}, 0},
-    {9, 1, 2, 64, 260, 2, false, {}, {}, 0},  // more keys than are packed at once
+    {6, 1, 3, 64, 260, 3, false, {}, {}, 0},  // more keys than are packed at once
     {1, 3, 2, 4, 300, 2, false, {1, 1, 1, 300}, {}, 0, 257},
 };
 

@@ -79,6 +79,7 @@ int main() {
       {4, 5, {{5, 2, 2, 3, 3}, {4, 2, 2, 4, 4}}},                    // many, windows wholly in the padding
       {4, 3, {{9, 4, 2, 1, 1}, {8, 2, 1, 0, 1}}},                    // many, windows that are not square
       {1, 5, {{12, 7, 1, 3, 3}, {13, 6, 1, 2, 3}}},                  // elements of more than 32 windows
+      {1, 5, {{16, 13, 2, 6, 6}, {17, 13, 2, 6, 6}}},                // the same, apart
       {0, 8, {{4, 2, 2, 0, 0}, {4, 2, 2, 0, 0}}},                    // no images
       {2, 0, {{4, 2, 2, 0, 0}, {4, 2, 2, 0, 0}}},                    // no channels
       {2, 19, {{9, 3, 2, 1, 1}}},                                    // one dimension
