@@ -1,5 +1,7 @@
 """Diagonals and triangles of matrices."""
 
+import functools
+
 import numpy as np
 
 from ckeras._core.errors import ArgumentError, ShapeError
@@ -7,8 +9,8 @@ from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import from_numpy
 from ckeras.ops._common import axis_index, operand
 from ckeras.ops.elementwise import choose, greater_equal, less_equal
-from ckeras.ops.reduce import sum
-from ckeras.ops.shape import pad_p, permute, slice_p, to_shape, zero
+from ckeras.ops.reduce import sum_p, summand
+from ckeras.ops.shape import pad_p, slice_p, to_shape, transpose_p, zero
 
 __all__ = ["diag", "diagflat", "diagonal", "trace", "tril", "triu", "vander"]
 
@@ -26,14 +28,23 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
     a, b = axis_index("diagonal", axis1, x.ndim, "axis1"), axis_index("diagonal", axis2, x.ndim, "axis2")
     if a == b:
         raise ArgumentError(f"[diagonal] axis1 and axis2 must be two different ones, got {axis1} and {axis2}")
-    rest = tuple([i for i in range(x.ndim) if i not in (a, b)])
-    rows, columns = x.shape[a], x.shape[b]
+    perm, flat, line = _line(x.shape, offset, a, b)
+    return slice_p.bind(to_shape(x if perm is None else transpose_p.bind(x, perm=perm), flat), **line)
+
+
+@functools.lru_cache(1024, typed=True)
+def _line(shape, offset, a, b):
+    """How a diagonal lies in memory: the permutation that makes its plane the last dimensions, or `None`, the shape
+    with each plane as one row, and what to cut of such rows."""
+    rest = tuple([i for i in range(len(shape)) if i not in (a, b)])
+    rows, columns = shape[a], shape[b]
     start = (-offset * columns) if offset < 0 else offset
     n = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
-    lead = tuple([x.shape[i] for i in rest])
-    flat = to_shape(permute(x, (*rest, a, b)), (*lead, rows * columns))
+    lead = tuple([shape[i] for i in rest])
     ones, zeros = (1,) * len(rest), (0,) * len(rest)
-    return slice_p.bind(flat, starts=(*zeros, start if n else 0), steps=(*ones, columns + 1), shape=(*lead, n))
+    line = {"starts": (*zeros, start if n else 0), "steps": (*ones, columns + 1), "shape": (*lead, n)}
+    perm = (*rest, a, b)
+    return None if perm == tuple(range(len(shape))) else perm, (*lead, rows * columns), line
 
 
 def _on_diagonal(x, k):
@@ -69,7 +80,8 @@ def trace(x, offset=0, axis1=0, axis2=1):
     >>> int(ops.trace([[1, 2], [3, 4]]))
     5
     """
-    return sum(diagonal(x, offset, axis1, axis2), -1)
+    line = summand(diagonal(x, offset, axis1, axis2))
+    return sum_p.bind(line, axes=(line.ndim - 1,))
 
 
 def _triangle(op, x, k, keep):

@@ -108,7 +108,7 @@ def sum_to(x, shape):
 hooks.sum_to = sum_to
 
 
-def _summand(x):
+def summand(x):
     """Small integers and bools are summed in 32 bits."""
     x = operand(x)
     if x.dtype in ("bool", "int8", "int16"):
@@ -123,14 +123,14 @@ def sum(x, axis=None, keepdims=False):
     >>> ops.sum([[1.0, 2.0], [3.0, 4.0]], axis=0).numpy()
     array([4., 6.], dtype=float32)
     """
-    x = _summand(x)
+    x = summand(x)
     return reduce(sum_p, x, axes_tuple("sum", axis, x.ndim), keepdims)
 
 
 @public_op
 def prod(x, axis=None, keepdims=False, dtype=None):
     """The product over `axis`, computed in `dtype` when given."""
-    x = _summand(x) if dtype is None else as_dtype(operand(x), dtypes.standardize(dtype))
+    x = summand(x) if dtype is None else as_dtype(operand(x), dtypes.standardize(dtype))
     return reduce(prod_p, x, axes_tuple("prod", axis, x.ndim), keepdims)
 
 
