@@ -4,6 +4,8 @@ import functools
 
 import numpy as np
 
+from ckeras import _engine
+
 # In the order of the engine's enum (csrc/base/dtype.h); a dtype's code is its position.
 NAMES = (
     "bool",
@@ -60,6 +62,7 @@ def set_floatx(value):
     if value not in FLOATS:
         raise ValueError(f"[set_floatx] expected one of {sorted(FLOATS)}, got {value!r}")
     _floatx = value
+    _engine.forget_replays()
     result_type.cache_clear()
 
 

@@ -50,6 +50,16 @@ class CompiledProgram:
         self._program = make_program(self)
         programs.add(self)
 
+    def recipe(self):
+        """(the engine's program, the bytes it keeps, (constant or None, shape, dtype) of each leaf of the result).
+
+        `None` for what reads variables or Python's functions, or has control flow: what runs may change, or be long.
+        """
+        plan = self._plan
+        if plan.cells or plan.hosts or plan.blocks or self.written_variables:
+            return None
+        return self._program, self.planned_bytes + sum(map(nbytes, plan.constants)), self._leaves
+
     def run(self, inputs):
         """The result for a list of input tensors, structured as the function returned it."""
         self._release()

@@ -1,5 +1,7 @@
 """Settings that `ckeras.config` publishes and operations read; the default float dtype is in `dtypes`."""
 
+from ckeras import _engine
+
 _epsilon = 1e-7
 _image_data_format = "channels_last"
 _flash_attention = None
@@ -13,6 +15,7 @@ def epsilon():
 def set_epsilon(value):
     global _epsilon
     _epsilon = float(value)
+    _engine.forget_replays()
 
 
 def image_data_format():
@@ -23,6 +26,7 @@ def image_data_format():
 def set_image_data_format(data_format):
     global _image_data_format
     _image_data_format = standardize_data_format(data_format)
+    _engine.forget_replays()
 
 
 def standardize_data_format(data_format):
@@ -42,12 +46,14 @@ def enable_flash_attention():
     """
     global _flash_attention
     _flash_attention = True
+    _engine.forget_replays()
 
 
 def disable_flash_attention():
     """Makes `ops.dot_product_attention` form the scores, with a product, a softmax and a product."""
     global _flash_attention
     _flash_attention = False
+    _engine.forget_replays()
 
 
 def is_flash_attention_enabled():

@@ -4,7 +4,6 @@ A `KerasTensor` has a shape with `None` for what is not known, and a history: th
 `Operation` (every layer is one) on symbolic values makes a node; so does a function decorated with `@public_op`.
 """
 
-import functools
 import inspect
 import re
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from typing import NamedTuple
 from ckeras._core import dtypes, hooks, nest, scope
 from ckeras._core.errors import ConcreteValueError, ShapeError, user_line
 from ckeras._core.scope import state
+from ckeras._core.short import short
 from ckeras._core.tensor import TensorBase
 from ckeras._core.trace import trace_function
 
@@ -329,13 +329,12 @@ def get_public_op(name):
 def public_op(fn, quick=None):
     """Makes an `ops` function accept KerasTensors: called with one anywhere in its arguments, it makes a graph node.
 
-    `quick(*args)`, where given, is tried first: the result, or `None` for arguments that it leaves to `fn`.
+    Small calls of concrete values take the short way; `quick` is its `fixed` one.
     """
     name = fn.__name__
     containers = (tuple, list, dict)
 
-    @functools.wraps(fn)
-    def op(*args, **kwargs):
+    def general(*args, **kwargs):
         for a in args:
             kind = a.__class__
             if kind is KerasTensor or (isinstance(a, containers) and any_symbolic(a)):
@@ -344,16 +343,6 @@ def public_op(fn, quick=None):
             return Function(name).symbolic_call(*args, **kwargs)
         return fn(*args, **kwargs)
 
-    general = op
-    if quick is not None:
-
-        @functools.wraps(fn)
-        def op(*args, **kwargs):
-            if not kwargs:
-                out = quick(*args)
-                if out is not None:
-                    return out
-            return general(*args, **kwargs)
-
+    op = short(fn, general, quick)
     _public_ops[name] = op
     return op

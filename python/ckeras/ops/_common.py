@@ -3,6 +3,7 @@
 import numpy as np
 
 from ckeras._core import dtypes
+from ckeras._core import replay as _replay  # noqa: F401  learns the short ways of public functions
 from ckeras._core.dtypes import result_type
 from ckeras._core.errors import ArgumentError, DTypeError, ShapeError
 from ckeras._core.primitive import Cast, broadcast_shapes

@@ -7,6 +7,7 @@ import numpy as np
 from ckeras._core import dtypes, hooks
 from ckeras._core.eager import fused
 from ckeras._core.errors import ArgumentError
+from ckeras._core.short import short
 from ckeras._core.symbolic import KerasTensor, get_public_op, public_op
 from ckeras._core.tape import identity_p
 from ckeras._core.tape import stop_gradient as _stop_gradient
@@ -62,11 +63,13 @@ def _one_hot_rows(i, n, dtype, rows=1):
 hooks.one_hot_rows = _one_hot_rows
 
 
+@short
 def zeros(shape, dtype=None):
     """Zeros of a shape and dtype (the default float by default)."""
     return constant(shape_tuple("zeros", shape), 0, dtypes.standardize(dtype))
 
 
+@short
 def ones(shape, dtype=None):
     """Ones of a shape and dtype (the default float by default)."""
     return constant(shape_tuple("ones", shape), 1, dtypes.standardize(dtype))
@@ -107,6 +110,7 @@ def full_like(x, fill_value, dtype=None):
     return widen(convert(fill_value, dtype), shape)
 
 
+@short
 def empty(shape, dtype=None):
     """A tensor whose values do not matter: zeros."""
     return zeros(shape, dtype)
@@ -118,11 +122,13 @@ def empty_like(x, dtype=None):
     return zeros_like(x, dtype)
 
 
+@short
 def eye(N, M=None, k=0, dtype=None):
     """An `N` by `M` matrix with ones on diagonal `k`."""
     return from_numpy(np.eye(N, M, k, dtypes.numpy_dtype(dtypes.standardize(dtype))), copy=False)
 
 
+@short
 def identity(n, dtype=None):
     """The identity matrix of size `n`."""
     return eye(n, dtype=dtype)
@@ -136,6 +142,7 @@ def _number(op, name, x):
     return x
 
 
+@short
 def arange(start, stop=None, step=None, dtype=None):
     """Numbers from `start` (0 when there is no `stop`) up to but without `stop`, `step` apart.
 
