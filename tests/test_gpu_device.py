@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import re
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import ckeras
-from ckeras import layers, ops
+from ckeras import _cuda, layers, ops
 from ckeras._core import device as devices
 from ckeras._core.errors import DataError
 from gpu_device import on_gpu  # noqa: F401
@@ -290,6 +291,61 @@ def test_kernels_stay_on_the_processor():
 def test_lists_of_devices():
     assert ckeras.utils.list_devices()[0] == "cpu:0" and "gpu:0" in ckeras.utils.list_devices()
     assert ckeras.utils.memory_info("cpu:0")["in_use"] >= 0 and ckeras.utils.memory_info() != {}
+
+
+def test_a_program_that_needs_too_much_memory():
+    x, weights = ops.ones((1, 4)), ckeras.Variable(data(4, 3))
+
+    @ckeras.function
+    def step(x, rows):
+        weights.assign(weights * 2)
+        return ops.sum(ops.sort(ops.broadcast_to(x @ weights, (rows, 3))))
+
+    before = weights.numpy()
+    said = r"out of memory: the memory of a program of \d+ kernels, its largest value .*1099511627776.*, needs .* TiB; "
+    with pytest.raises(MemoryError, match=said):
+        step(x, 2**40)
+    np.testing.assert_array_equal(weights.numpy(), before)
+    close(step(x, 5), np.sum(2 * before) * 5)
+    close(weights, 2 * before)
+
+
+def test_a_card_that_is_lost():
+    if not _cuda.emulated():
+        pytest.skip("no test takes a real one away")
+    code = """
+import ctypes, os
+import numpy as np
+import ckeras
+from ckeras import _cuda, layers, ops
+
+x, y = np.ones((8, 4), "float32"), np.zeros((8, 1), "float32")
+with ckeras.device("gpu:0"):
+    model = ckeras.Sequential([layers.Dense(3), layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.fit(x, y, verbose=0)
+    here = ops.ones(3)
+ctypes.CDLL(os.environ["CKERAS_CUDA_EMULATED"]).ckeras_emulated_lose()
+uses = [lambda: (here + 1).numpy(), lambda: model.fit(x, y, verbose=0), lambda: model.predict(x, verbose=0)]
+for use in (here.numpy, *uses):
+    try:
+        use()
+        print("nothing")
+    except RuntimeError as e:
+        print(e)
+print(ops.sum(ops.ones(3)).item())
+"""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "CKERAS_DEVICE": "cpu"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    *said, alive = done.stdout.splitlines()
+    assert len(said) == 4 and alive == "3.0"
+    for line in said:
+        assert re.fullmatch(
+            r"the GPU was lost at .* \(No such device\), with all that lay on it; start the program again, "
+            r"or compute on 'cpu:0'",
+            line,
+        ), line
 
 
 def test_the_environment_chooses():

@@ -13,7 +13,12 @@ constexpr int64_t kPiece = int64_t{16} << 20;  // of a copy by way of pinned mem
 }  // namespace
 
 void expect(int error, const std::string& what) {
-  if (error != 0) throw DeviceError("the device failed at " + what + ": " + message(error));
+  if (error == 0) return;
+  if (is_loss(error)) {
+    throw DeviceError("the GPU was lost at " + what + " (" + message(error) +
+                      "), with all that lay on it; start the program again, or compute on 'cpu:0'");
+  }
+  throw DeviceError("the device failed at " + what + ": " + message(error));
 }
 
 class Device::Card : public Driver {

@@ -27,6 +27,27 @@ int device_count() {
 }
 const char* message(int error) { return cudaGetErrorString(static_cast<cudaError_t>(error)); }
 bool is_out_of_memory(int error) { return error == cudaErrorMemoryAllocation; }
+bool is_loss(int error) {
+  switch (error) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorHardwareStackError:
+    case cudaErrorAssert:
+    case cudaErrorLaunchFailure:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorECCUncorrectable:
+    case cudaErrorNvlinkUncorrectable:
+    case cudaErrorContextIsDestroyed:
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorUnknown:
+      return true;
+    default:
+      return false;
+  }
+}
 
 namespace {
 cudaStream_t of(void* stream) { return static_cast<cudaStream_t>(stream); }
@@ -81,12 +102,15 @@ int queue_fill(void* device, int byte, int64_t bytes, void* stream) {
 #else
 
 // Of the very size, so that the address sanitizer sees what lies beyond.
-int allocate(void** p, int64_t bytes) { return posix_memalign(p, 64, static_cast<size_t>(bytes)); }
+int allocate(void** p, int64_t bytes) {
+  return emulate::is_lost() ? ENODEV : posix_memalign(p, 64, static_cast<size_t>(bytes));
+}
 int release(void* p) {
   std::free(p);
   return 0;
 }
 int copy_in(void* device, const void* host, int64_t bytes) {
+  if (emulate::is_lost()) return ENODEV;
   if (bytes > 0) std::memcpy(device, host, static_cast<size_t>(bytes));
   return 0;
 }
@@ -99,6 +123,7 @@ bool is_emulated() { return true; }
 int device_count() { return 1; }
 const char* message(int error) { return std::strerror(error); }
 bool is_out_of_memory(int error) { return error == ENOMEM; }
+bool is_loss(int error) { return error == ENODEV; }
 
 // A stream is nothing but an address: all is done at once, or noted.
 namespace {
@@ -112,13 +137,13 @@ void now_or_noted(const void* stream, std::function<void()> work) {
 }
 }  // namespace
 
-int use_device(int index) { return index == 0 ? 0 : ENODEV; }
+int use_device(int index) { return index == 0 ? 0 : ENXIO; }
 int make_stream(void** stream) {
   *stream = std::malloc(1);
   return *stream == nullptr ? ENOMEM : 0;
 }
 int drop_stream(void* stream) { return release(stream); }
-int wait_for(void* stream) { return emulate::noted(stream) != nullptr ? EBUSY : 0; }
+int wait_for(void* stream) { return emulate::is_lost() ? ENODEV : emulate::noted(stream) != nullptr ? EBUSY : 0; }
 int record_event(void** event, void*) { return make_stream(event); }
 int event_passed(void*, bool* passed) {
   *passed = true;

@@ -57,6 +57,7 @@ int device_count();
 bool is_emulated();  // the host stands for the device
 const char* message(int error);
 bool is_out_of_memory(int error);
+bool is_loss(int error);  // no later call of this process on the device succeeds
 
 // ---- work in order
 

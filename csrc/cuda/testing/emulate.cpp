@@ -304,6 +304,12 @@ void* Block::shared(const void* tag, int64_t bytes) {
 
 }  // namespace
 
+namespace {
+bool lost = false;
+}  // namespace
+extern "C" __attribute__((visibility("default"))) void ckeras_emulated_lose() { lost = true; }
+bool is_lost() { return lost; }
+
 void turn_around(bool value) { falling = value; }
 
 namespace {

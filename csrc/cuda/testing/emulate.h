@@ -36,6 +36,10 @@ void note(std::vector<std::function<void()>>* list, const void* stream);
 // That list, or null. Another stream than the noted one ends the program.
 std::vector<std::function<void()>>* noted(const void* stream);
 
+// The card is lost from now on, as after a kernel that met a bad address: calls of memory.cu answer ENODEV.
+extern "C" void ckeras_emulated_lose();
+bool is_lost();
+
 void barrier();
 
 // All lanes of the calling thread's warp give `value`; the result points to those of all 32 and holds until the lane's
