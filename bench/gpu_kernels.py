@@ -5,7 +5,7 @@ import os
 import ckeras
 from ckeras import layers, ops
 from ckeras._core import gpu
-from gpu_table import PLACE, TINY, data, jax, jitted, pair, torch
+from gpu_table import PLACE, TINY, data, jax, jitted, pair, round_to_tf32, torch
 
 FLOATS = ("bfloat16", "float32")
 SIZES = (64,) if TINY else (1024, 2048, 4096, 8192)
@@ -51,6 +51,12 @@ def run(table):
     for units in (4,) if TINY else (256, 512, 1024):
         lstm(table, *((2, 3) if TINY else (64, 128)), units)
     adam(table, 1000 if TINY else 10_000_000, 10)
+    round_to_tf32(True)
+    for size in SIZES:
+        product(table, "float32", size, " as TF32")
+    for shape in [(6, 8, 1, 8, 1)] if TINY else [s for s in RESNET if s[2] > 1]:
+        convolution(table, "float32", 2 if TINY else 64, *shape, " as TF32")
+    round_to_tf32(False)
     os.environ["CKERAS_CUDA_WGMMA"] = "1"  # last: what is off by default may not return
     for size in SIZES:
         product(table, "bfloat16", size, " by wgmma")
@@ -132,7 +138,7 @@ def attention(table, dtype, b, s, h, d, causal):
     )
 
 
-def convolution(table, dtype, n, side, c, k, o, stride):
+def convolution(table, dtype, n, side, c, k, o, stride, way=""):
     x, w = pair((n, side, side, c), dtype), pair((k, k, c, o), dtype)
     if torch:
         w = w[0], w[1].permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last), w[2]
@@ -140,7 +146,7 @@ def convolution(table, dtype, n, side, c, k, o, stride):
     low = k // 2
     pads = ((low, low), (low, low))
     table.both_ways(
-        f"conv {dtype} {n} x {side}^2 x {c}, {k}^2 x {o}, stride {stride}",
+        f"conv {dtype} {n} x {side}^2 x {c}, {k}^2 x {o}, stride {stride}{way}",
         [x, w],
         lambda a, f: ops.conv(a, f, stride, "same"),
         lambda a, f: nn.conv2d(a, f, None, stride, low),

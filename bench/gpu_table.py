@@ -1,5 +1,6 @@
 """What the benches on a GPU share: who takes part, times, the table, the same arrays for everybody."""
 
+import os
 import statistics
 import sys
 import time
@@ -24,6 +25,18 @@ if torch is not None and not (TINY or torch.cuda.is_available()):
 if jax is not None and not (TINY or jax.default_backend() == "gpu"):
     jax = None
 PLACE = "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
+
+
+def round_to_tf32(yes):
+    """Whether everybody rounds the operands of float32 products to TF32. Nobody does from the start."""
+    os.environ["CKERAS_CUDA_TF32"] = str(int(yes))
+    if torch:
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = yes
+    if jax:
+        jax.config.update("jax_default_matmul_precision", "tensorfloat32" if yes else "float32")
+
+
+round_to_tf32(False)
 
 
 def wait_for_torch():

@@ -1,11 +1,14 @@
 // Graphs and their conditional parts: CUDA's, or lists of functions where kernels are emulated.
 #include "cuda/graph.h"
 
+#include "cuda/asked.h"
+
+#if !defined(__CUDACC__)
 #include <cerrno>
-#include <cstdlib>
 #include <list>
 #include <memory>
 #include <vector>
+#endif
 
 namespace ckeras::cuda {
 
@@ -30,9 +33,8 @@ int drop_graph(void* graph) { return cudaGraphExecDestroy(static_cast<cudaGraphE
 #if CUDART_VERSION >= 13000  // before, these calls have other arguments
 
 bool graphs_decide() {
-  const char* asked = std::getenv("CKERAS_CUDA_CONDITIONAL");
   int driver = 0;
-  return (asked == nullptr || asked[0] != '0') && cudaDriverGetVersion(&driver) == cudaSuccess && driver >= 12040;
+  return asked_for("CKERAS_CUDA_CONDITIONAL", true) && cudaDriverGetVersion(&driver) == cudaSuccess && driver >= 12040;
 }
 
 namespace {
@@ -50,14 +52,15 @@ int look(void* stream, Noted* noted) {
   return status == cudaStreamCaptureStatusActive ? cudaSuccess : cudaErrorStreamCaptureInvalidated;
 }
 
-// A stream cannot be made while the thread notes a graph, but for a thread that says that it knows.
-int make_stream_beside(void** stream) {
+// call() on streams while the thread notes a graph: CUDA refuses what might wait, unless the thread says that it knows.
+template <class F>
+int beside_noting(const F& call) {
   cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
   cudaError_t error = cudaThreadExchangeStreamCaptureMode(&mode);
   if (error != cudaSuccess) return error;
-  const int made = make_stream(stream);
+  const int result = call();
   error = cudaThreadExchangeStreamCaptureMode(&mode);
-  return made != 0 ? made : error;
+  return result != 0 ? result : error;
 }
 }  // namespace
 
@@ -80,16 +83,16 @@ int begin_part(void* stream, Decision decision, bool again, void** inside) {
   if (error != cudaSuccess) return error;
   error = cudaStreamUpdateCaptureDependencies(of(stream), &node, nullptr, 1, cudaStreamSetCaptureDependencies);
   if (error != cudaSuccess) return error;
-  if (const int made = make_stream_beside(inside)) return made;
+  if (const int made = beside_noting([&] { return make_stream(inside); })) return made;
   error = cudaStreamBeginCaptureToGraph(of(*inside), params.conditional.phGraph_out[0], nullptr, nullptr, 0,
                                         cudaStreamCaptureModeThreadLocal);
-  if (error != cudaSuccess) drop_stream(*inside);
+  if (error != cudaSuccess) beside_noting([&] { return drop_stream(*inside); });
   return error;
 }
 int end_part(void* inside) {
   cudaGraph_t part = nullptr;  // the node's
   const cudaError_t error = cudaStreamEndCapture(of(inside), &part);
-  const int dropped = drop_stream(inside);
+  const int dropped = beside_noting([&] { return drop_stream(inside); });
   return error != cudaSuccess ? error : dropped;
 }
 
@@ -136,6 +139,7 @@ int end_graph(void*, void** graph) {
   return *graph == nullptr ? EINVAL : 0;
 }
 int launch_graph(void* graph, void*) {
+  if (emulate::is_lost()) return ENODEV;
   run(static_cast<Graph*>(graph)->work);
   return 0;
 }
@@ -144,10 +148,7 @@ int drop_graph(void* graph) {
   return 0;
 }
 
-bool graphs_decide() {
-  const char* asked = std::getenv("CKERAS_CUDA_CONDITIONAL");
-  return asked == nullptr || asked[0] != '0';
-}
+bool graphs_decide() { return asked_for("CKERAS_CUDA_CONDITIONAL", true); }
 int make_decision(void* stream, Decision* decision) {
   if (emulate::noted(stream) == nullptr) return EINVAL;
   *decision = reinterpret_cast<Decision>(&graph_noted->decisions.emplace_back(false));

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # All that a machine with a GPU can tell, into files of a folder: stages by name, all when none is named.
-#   csrc/cuda/harvest.sh FOLDER [kernels] [sanitizer] [suite] [hashes] [bench]
+#   csrc/cuda/harvest.sh FOLDER [kernels] [suite] [hashes] [bench] [sanitizer]
+# Where a call may take 10 minutes: first `kernels suite`, then `hashes bench`, then `sanitizer`; what is built stays.
+# CKERAS_CUDA_CONDITIONAL=0 in front takes conditional nodes out of graphs, where they fail.
 # Needs nvcc, CMake, pybind11, pytest; compute-sanitizer, PyTorch and JAX where there are some. Nothing is fetched. The
 # first stage builds, in build-harvest. A stage that fails does not end the others; FOLDER/summary.txt has a line of each.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 out=${1:?the folder for the results}
 shift
-[ $# -gt 0 ] || set -- kernels sanitizer suite hashes bench
+[ $# -gt 0 ] || set -- kernels suite hashes bench sanitizer
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 build=$PWD/build-harvest

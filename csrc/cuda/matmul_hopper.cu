@@ -2,8 +2,6 @@
 // third has the copy engine bring panels of 64 of the depth, kStages ahead. Compiled for sm_90a alone.
 #include "cuda/matmul_cores.h"
 
-#include <cstdlib>
-
 #include "cuda/hopper.h"
 
 namespace ckeras::cuda {
@@ -144,10 +142,9 @@ bool is_hopper() {
 }  // namespace
 
 bool wants_hopper(const HalfMatmul& p) {
-  const char* asked = std::getenv("CKERAS_CUDA_WGMMA");
   constexpr int64_t kMost = int64_t{1} << 31;
-  return asked != nullptr && asked[0] == '1' && p.depth > 0 && p.rows < kMost && p.columns < kMost && p.depth < kMost &&
-         p.batch < kMost && is_hopper();
+  return asked_for("CKERAS_CUDA_WGMMA", false) && p.depth > 0 && p.rows < kMost && p.columns < kMost &&
+         p.depth < kMost && p.batch < kMost && is_hopper();
 }
 
 template <class S>

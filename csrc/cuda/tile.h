@@ -5,8 +5,7 @@
 // a's neighbours in memory have neighbouring m; end(batch, m, n, sum). Each element is one chain of fused multiply-adds
 // in the order of k.
 #pragma once
-#include <cstdlib>
-
+#include "cuda/asked.h"
 #include "cuda/device.h"
 #include "gemm/activation.h"
 
@@ -126,8 +125,7 @@ bool wants_cores() {
   if constexpr (S::kHalf) {
     return true;
   } else {
-    const char* asked = std::getenv("CKERAS_CUDA_TF32");
-    return sizeof(typename S::T) == sizeof(float) && asked != nullptr && asked[0] == '1';
+    return sizeof(typename S::T) == sizeof(float) && asked_for("CKERAS_CUDA_TF32", false);
   }
 }
 
