@@ -86,13 +86,30 @@ void fill_run(T* dst, T value, int64_t n) {
   std::memcpy(dst + n - kCount, line, kLine);
 }
 
+// dst[i] = src[-i], whole lines of kBytes; gives how many elements they have.
+template <size_t kBytes, class T>
+CKERAS_INLINE int64_t reverse_lines(T* dst, const T* src, int64_t n) {
+  constexpr int64_t kLanes = kBytes / sizeof(T);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) reverse_line<T, kBytes>(dst + i, src - i - (kLanes - 1));
+  return i;
+}
+#ifdef __x86_64__
+template <class T>
+__attribute__((target("avx2"))) int64_t reverse_wide(T* dst, const T* src, int64_t n) {
+  return reverse_lines<32>(dst, src, n);
+}
+#endif
+
 // dst[i] = src[-i].
 template <class T>
 void reverse_run(T* dst, const T* src, int64_t n) {
-  constexpr int64_t kLanes = Square<T>::kLanes;
   int64_t i = 0;
-  if constexpr (kLanes > 1) {
-    for (; i + kLanes <= n; i += kLanes) Square<T>::reverse(dst + i, src - i - (kLanes - 1));
+  if constexpr (sizeof(T) < sizeof(Wide)) {
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) i = reverse_wide(dst, src, n);
+#endif
+    i += reverse_lines<16>(dst + i, src - i, n - i);
   }
   for (; i < n; ++i) dst[i] = src[-i];
 }

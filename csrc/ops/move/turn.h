@@ -34,17 +34,8 @@ class Square {
     }
     for (int i = 0; i < kLanes; ++i) std::memcpy(dst + i * dst_step, &lines[i], 16);
   }
-  // dst[i] = src[kLanes - 1 - i].
-  static void reverse(U* dst, const U* src) { reverse(dst, src, std::make_index_sequence<kLanes>()); }
 
  private:
-  template <size_t... kPlace>
-  static void reverse(U* dst, const U* src, std::index_sequence<kPlace...>) {
-    Line line;
-    std::memcpy(&line, src, 16);
-    line = __builtin_shufflevector(line, line, (kLanes - 1 - kPlace)...);
-    std::memcpy(dst, &line, 16);
-  }
   // a[first], b[first], a[first + 1], b[first + 1], ...
   template <int kFirst, size_t... kPlace>
   static Line merge(Line a, Line b, std::index_sequence<kPlace...>) {
@@ -57,6 +48,20 @@ class Square<Wide> {
   static constexpr int kLanes = 1;
   static void turn(Wide* dst, int64_t, const Wide* src, int64_t) { *dst = *src; }
 };
+
+// dst[i] = src[n - 1 - i] for the n elements that kBytes bytes hold.
+template <class U, size_t kBytes, size_t... kPlace>
+CKERAS_INLINE void reverse_line(U* dst, const U* src, std::index_sequence<kPlace...>) {
+  typedef U Line __attribute__((vector_size(kBytes)));
+  Line line;
+  std::memcpy(&line, src, kBytes);
+  line = __builtin_shufflevector(line, line, (sizeof...(kPlace) - 1 - kPlace)...);
+  std::memcpy(dst, &line, kBytes);
+}
+template <class U, size_t kBytes>
+CKERAS_INLINE void reverse_line(U* dst, const U* src) {
+  reverse_line<U, kBytes>(dst, src, std::make_index_sequence<kBytes / sizeof(U)>());
+}
 
 // dst[j * dst_step + i] = src[i * src_step + j] for i < rows, j < columns, both at most kBlockSide. Each line of either
 // side is touched once and whole, so that lines that the cache keeps in one place do not drive each other out.
