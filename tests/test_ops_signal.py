@@ -110,6 +110,18 @@ def test_gradients(call):
         check_second_gradient(call)
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("n", [1 << 15, 3000, 1 << 17])
+def test_long_rows_are_transformed_in_float64(rows, n):
+    x, y = np.random.default_rng(n).normal(size=(2, rows, n))
+    real, imag = ops.fft((x, y))
+    want = np.fft.fft(x + 1j * y)
+    np.testing.assert_allclose(real.numpy() + 1j * imag.numpy(), want, atol=1e-13 * np.abs(want).max(), rtol=0)
+    real, imag = ops.rfft(x)
+    want = np.fft.rfft(x)
+    np.testing.assert_allclose(real.numpy() + 1j * imag.numpy(), want, atol=1e-13 * np.abs(want).max(), rtol=0)
+
+
 def test_erfc_is_exact_in_float64():
     points = np.linspace(-6, 26, 400)
     np.testing.assert_allclose(ops.erfc(points.astype("float64")).numpy(), erfc(points), rtol=2e-13)

@@ -11,15 +11,14 @@
 //   in   x [..., n] f32 f64
 //   out  re, im [..., n / 2 + 1]
 //
-// Powers of two, and where rows lie side by side 2^a 3^b 5^c, by small radices (J. W. Cooley and J. W. Tukey, 1965);
-// other sizes n as a convolution of a power of two m >= 2n - 1 (L. I. Bluestein, 1970). The sums have one order, that
-// of the size.
+// Powers of two, and where rows lie side by side 2^a 3^b 5^c, by small radices (J. W. Cooley and J. W. Tukey, 1965), a
+// single row as a matrix (row.h); other sizes n as a convolution of a power of two m >= 2n - 1 (L. I. Bluestein, 1970).
+// The sums have one order, that of the size.
 #pragma once
 #include "runtime/kernel.h"
 
 namespace ckeras {
 
-inline constexpr int64_t kDftRows = 16;           // rows whose copies are in memory together
 inline constexpr int64_t kDftLaneSize = 1 << 14;  // up to here several rows are transformed at a time
 
 CKERAS_INLINE bool is_power_of_2(int64_t n) { return n > 0 && (n & (n - 1)) == 0; }

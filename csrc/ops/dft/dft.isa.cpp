@@ -16,6 +16,7 @@ struct Plan {
   int64_t size, wide;    // bytes of a number of the work; lanes
   int64_t count, slots;  // pieces of work; how many have memory at a time
   int64_t table, slot;   // numbers: the tables, one slot
+  int fine_bits = 0;     // of the turns of halves of a single row
 
   explicit Plan(const Call& call) {
     const View& x = call.in[0];
@@ -27,17 +28,32 @@ struct Plan {
     m = lanes ? lane_size(n) : dft_size(n);
     size = lanes && x.dtype == DType::F32 ? 4 : 8;
     wide = 64 / size;
-    count = lanes ? ceil_div(rows, wide) : rows;
+    count = ceil_div(rows, wide);
     slot = lanes ? 4 * wide * (m + 1) : 2 * m;
-    slots = least(count, lanes ? at_least_one(least(32, (int64_t{1} << 25) / (slot * size))) : kDftRows);
-    table = round_up((lanes ? lane_table(n) : Transform::doubles(n)) + (half ? 2 * (n + 1) : 0), wide);
+    slots = lanes ? least(count, at_least_one(least(32, (int64_t{1} << 25) / (slot * size)))) : 1;
+    while (int64_t{1} << 2 * fine_bits < n) ++fine_bits;
+    const int64_t turns_of_halves = lanes ? n + 1 : fine() + coarse();
+    table = round_up((lanes ? lane_table(n) : Transform::numbers(n)) + (half ? 2 * turns_of_halves : 0), wide);
   }
   int64_t bytes() const { return rows > 0 ? (table + slots * slot) * size : 0; }
+  int64_t fine() const { return int64_t{1} << fine_bits; }
+  int64_t coarse() const { return (n >> fine_bits) + 1; }
   // exp(-pi i k / n), k <= n, at the end of the tables.
   template <class T>
   Complexes<T> halves(T* memory) const {
-    T* const at = memory + (lanes ? lane_table(n) : Transform::doubles(n));
-    return {at, at + n + 1};
+    const Complexes<T> found{memory + lane_table(n), memory + lane_table(n) + n + 1};
+    if (half) turns(found, n + 1, n, [](int64_t k) __attribute__((always_inline)) { return k; });
+    return found;
+  }
+  FineTurns fine_halves(double* memory) const {
+    double* const at = memory + Transform::numbers(n);
+    double* const rest = at + 2 * coarse();
+    const FineTurns found{{at, at + coarse()}, {rest, rest + fine()}, fine_bits};
+    if (!half) return found;
+    const int bits = fine_bits;
+    turns(found.coarse, coarse(), n, [bits](int64_t k) __attribute__((always_inline)) { return k << bits; });
+    turns(found.rest, fine(), n, [](int64_t k) __attribute__((always_inline)) { return k; });
+    return found;
   }
 };
 
@@ -120,7 +136,6 @@ void lane_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t resul
   T* const slots = memory + plan.table;
   one.fill(slots, slots + plan.slot / 2);
   const Complexes<T> halves = plan.halves(memory);
-  if (plan.half) turns(halves, plan.n + 1, plan.n, [](int64_t k) __attribute__((always_inline)) { return k; });
   parallel_for(plan.slots, 1, [&](int64_t begin, int64_t end) {
     for (int64_t slot = begin; slot < end; ++slot) {
       T* const x = slots + slot * plan.slot;
@@ -136,36 +151,38 @@ void lane_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t resul
   });
 }
 
+// Row after row, each shared by threads.
 template <class T>
 void single_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t results, double sign, double* memory) {
+  constexpr int64_t kPiece = 1 << 13;
   const Transform one(plan.n, memory);
   one.fill();
-  double* const slots = memory + plan.table;
-  const Complexes<double> halves = plan.halves(memory);
-  if (plan.half) turns(halves, plan.n + 1, plan.n, [](int64_t k) __attribute__((always_inline)) { return k; });
-  for (int64_t round = 0; round < plan.count; round += plan.slots) {
-    parallel_for(least(plan.slots, plan.count - round), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t slot = begin; slot < end; ++slot) {
-        const Complexes<double> z{slots + slot * plan.slot, slots + slot * plan.slot + plan.m};
-        const int64_t row = round + slot;
-        const T *re = from.re + row * from.row, *im = from.im != nullptr ? from.im + row * from.row : nullptr;
-        for (int64_t i = 0; i < plan.n; ++i) {
-          z.re[i] = static_cast<double>(re[i * from.step]);
-          z.im[i] = im != nullptr ? sign * static_cast<double>(im[i * from.step]) : 0;
+  const Complexes<double> z{memory + plan.table, memory + plan.table + plan.m};
+  const FineTurns halves = plan.fine_halves(memory);
+  for (int64_t row = 0; row < plan.rows; ++row) {
+    const T *re = from.re + row * from.row, *im = from.im != nullptr ? from.im + row * from.row : nullptr;
+    parallel_for(plan.n, kPiece, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        z.re[i] = static_cast<double>(re[i * from.step]);
+        z.im[i] = im != nullptr ? sign * static_cast<double>(im[i * from.step]) : 0;
+      }
+    });
+    one.run(z);
+    T *const to_re = to.re + row * to.row, *const to_im = to.im + row * to.row;
+    parallel_for(results, kPiece, [&](int64_t begin, int64_t end) {
+      for (int64_t k = begin; k < end; ++k) {
+        const int64_t at = k == plan.n ? 0 : k;
+        double x = z.re[at], y = sign * z.im[at];
+        if (plan.half) {
+          const int64_t other = k == 0 ? 0 : plan.n - k;
+          double w_re, w_im;
+          halves.at(k, &w_re, &w_im);
+          unfold(x, y, z.re[other], z.im[other], w_re, w_im, &x, &y);
+          if (k == 0 || k == plan.n) y = 0;
         }
-        one.run(z);
-        T *const to_re = to.re + row * to.row, *const to_im = to.im + row * to.row;
-        for (int64_t k = 0; k < results; ++k) {
-          double x = z.re[k % plan.n], y = sign * z.im[k % plan.n];
-          if (plan.half) {
-            const int64_t other = (plan.n - k) % plan.n;
-            unfold(x, y, z.re[other], z.im[other], halves.re[k], halves.im[k], &x, &y);
-            if (k == 0 || k == plan.n) y = 0;
-          }
-          if (im == nullptr && k == 0) y = 0;
-          to_re[k] = static_cast<T>(x);
-          to_im[k] = static_cast<T>(y);
-        }
+        if (im == nullptr && k == 0) y = 0;
+        to_re[k] = static_cast<T>(x);
+        to_im[k] = static_cast<T>(y);
       }
     });
   }
