@@ -7,6 +7,7 @@
 
 #include "cpu/parallel.h"
 #include "runtime/fused_limits.h"
+#include "runtime/tile.h"
 
 namespace ckeras {
 namespace {
@@ -61,17 +62,38 @@ void copy_rows(void* to, const void* from, int64_t row_stride, int64_t rows, int
   }
 }
 
+template <class T>
+void splat(void* to, const void* from) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  for (int64_t i = 0; i < kCopies; ++i) static_cast<T*>(to)[i] = value;
+}
+
 // Indexed by the size of an element.
 struct Copies {
+  void (*splat)(void*, const void*);
   void (*run)(void*, const void*, int64_t, int64_t);
   void (*rows)(void*, const void*, int64_t, int64_t, int64_t, int64_t);
 };
 template <class T>
-constexpr Copies kCopiesOf = {copy_run<T>, copy_rows<T>};
-constexpr Copies kCopies[9] = {{}, kCopiesOf<uint8_t>, kCopiesOf<uint16_t>, {}, kCopiesOf<uint32_t>, {}, {},
-                               {}, kCopiesOf<uint64_t>};
+constexpr Copies kCopiesOf = {splat<T>, copy_run<T>, copy_rows<T>};
+constexpr Copies kCopying[9] = {{}, kCopiesOf<uint8_t>, kCopiesOf<uint16_t>, {}, kCopiesOf<uint32_t>, {}, {},
+                                {}, kCopiesOf<uint64_t>};
 
 }  // namespace
+
+// kCopies of the element that the row of the loop's element `begin` repeats.
+const void* Fused::repeat_one(const Input& input, const void* base, int64_t begin, void* to) noexcept {
+  const Walk& walk = input.walk;
+  int64_t offset = 0, rest = begin / walk.shape[walk.rank - 1];
+  for (int d = walk.rank - 2; d > 0; --d) {
+    offset += rest % walk.shape[d] * walk.strides[d];
+    rest /= walk.shape[d];
+  }
+  if (walk.rank > 1) offset += rest * walk.strides[0];
+  kCopying[input.size].splat(to, static_cast<const Bytes*>(base) + offset * input.size);
+  return to;
+}
 
 // Where elements begin ... begin + n - 1 of the loop lie as neighbours: in place, or in `to`, copied there.
 const void* Fused::gather(const Input& input, const void* base, int64_t begin, int64_t n, void* to) noexcept {
@@ -88,7 +110,7 @@ const void* Fused::gather(const Input& input, const void* base, int64_t begin, i
   const Bytes* from = static_cast<const Bytes*>(base);
   if (walk.strides[inner] == 1 && index[inner] + n <= walk.shape[inner]) return from + offset * input.size;
 
-  const Copies& copy = kCopies[input.size];
+  const Copies& copy = kCopying[input.size];
   const int64_t row = walk.shape[inner];
   for (Bytes* at = static_cast<Bytes*>(to); n > 0;) {
     int64_t run = std::min(n, row - index[inner]);
@@ -128,7 +150,7 @@ void Fused::lay_out(const void* const* in, int64_t longest, FusedScratch& scratc
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const Input& input = inputs_[i];
     if (input.access == Access::Scalar) {
-      kCopies[input.size].run(slot(input.slot), in[i], 0, longest);
+      kCopying[input.size].run(slot(input.slot), in[i], 0, longest);
     } else if (input.access == Access::Pattern) {
       std::memcpy(slot(input.slot), in[i], static_cast<size_t>(input.period * input.size));
       repeat(slot(input.slot), input.period * input.size, (longest + input.period) * input.size);
@@ -141,6 +163,7 @@ void Fused::run_tile(const void* const* in, void* const* out, int64_t first, int
                      FusedScratch& scratch) const noexcept {
   const auto slot = [&](int32_t i) { return scratch.slots + static_cast<int64_t>(i) * slot_bytes_; };
   const void** at = scratch.at;
+  const bool within = row_ > 0 && (row_ == kAnyRow || first % row_ + n <= row_);
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const Input& input = inputs_[i];
     switch (input.access) {
@@ -154,7 +177,8 @@ void Fused::run_tile(const void* const* in, void* const* out, int64_t first, int
         at[i] = slot(input.slot) + first % input.period * input.size;
         break;
       case Access::Gather:
-        at[i] = gather(input, in[i], first, n, slot(input.slot));
+        at[i] = within && input.repeats ? repeat_one(input, in[i], first, slot(input.slot))
+                                        : gather(input, in[i], first, n, slot(input.slot));
         break;
     }
   }
@@ -162,9 +186,11 @@ void Fused::run_tile(const void* const* in, void* const* out, int64_t first, int
     const Register& result = registers_[step.result];
     void* to =
         result.output < 0 ? slot(result.slot) : static_cast<Bytes*>(out[result.output]) + first * size_of(result.dtype);
-    const void* args[3];
+    const bool once = within && step.once;
+    const void* args[kRepeated + 1];
+    args[kRepeated] = within && !once ? &step.repeated : &kNoneRepeated;
     for (int a = 0; a < step.n_args; ++a) args[a] = at[step.args[a]];
-    step.fn(to, args, n);
+    step.fn(to, args, once ? kCopies : n);
     at[step.result] = to;
   }
   for (const Copy& copy : copies_) {
@@ -175,6 +201,19 @@ void Fused::run_tile(const void* const* in, void* const* out, int64_t first, int
 
 void Fused::run(const void* const* in, void* const* out, void* workspace) const noexcept {
   if (!reductions_.empty()) return run_reductions(in, out, workspace);
+  if (row_ > 0 && row_ != kAnyRow) {  // tiles within rows
+    const int64_t cuts = (row_ + tile_ - 1) / tile_,
+                  width = ((row_ + cuts - 1) / cuts + kCopies - 1) / kCopies * kCopies;
+    return cpu::parallel_for(
+        size_ / row_ * cuts, std::max<int64_t>(1, grain_ / width), [&](int64_t begin, int64_t end) {
+          FusedScratch scratch;
+          lay_out(in, std::min(tile_, row_), scratch);
+          for (int64_t item = begin; item < end; ++item) {
+            const int64_t column = item % cuts * width;
+            if (column < row_) run_tile(in, out, item / cuts * row_ + column, std::min(width, row_ - column), scratch);
+          }
+        });
+  }
   cpu::parallel_for(size_, grain_, [&](int64_t begin, int64_t end) {
     FusedScratch scratch;
     lay_out(in, std::min(tile_, end - begin), scratch);

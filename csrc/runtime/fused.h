@@ -58,6 +58,7 @@ class Fused {
   struct Input {
     Access access;
     uint8_t size;    // bytes of an element
+    bool repeats;    // Gather: kCopies of the one element of a row, for a tile within it
     int32_t slot;    // scratch, unless Direct
     int64_t period;  // Pattern: length of the row
     int64_t strides[kMaxRank];
@@ -74,6 +75,9 @@ class Fused {
   };
   struct Step {
     TileFn fn;
+    bool splits;        // takes operands that are repeated
+    unsigned repeated;  // those that are, in a tile within a row
+    bool once;          // they all are, and so is the result
     int16_t n_args;
     int16_t result;
     int16_t args[3];
@@ -114,9 +118,10 @@ class Fused {
   void collapse();
   Walk walk_of(const Input& input) const;
   void choose_access(Input& input) const;
+  void find_repeats();
   void place_registers();
   int16_t add_register(DType dtype, int made);
-  int16_t add_step(TileFn fn, const int16_t* args, int n_args, DType result);
+  int16_t add_step(TileFn fn, const int16_t* args, int n_args, DType key, DType result);
   int16_t widen(int16_t half, TileTables tiles);
 
   void lay_out(const void* const* in, int64_t longest, FusedScratch& scratch) const noexcept;
@@ -125,12 +130,14 @@ class Fused {
   void run_reductions(const void* const* in, void* const* out, void* workspace) const noexcept;
   void join(const Reduction& r, const unsigned char* workspace, void* const* out, int64_t first,
             int64_t n) const noexcept;
+  static const void* repeat_one(const Input& input, const void* base, int64_t begin, void* to) noexcept;
   static const void* gather(const Input& input, const void* base, int64_t begin, int64_t n, void* to) noexcept;
 
   int rank_ = 0;
   int64_t shape_[kMaxRank];
   int64_t size_ = 0;
   int64_t tile_ = 0;   // elements
+  int64_t row_ = 0;    // elements along which inputs repeat one; INT64_MAX: scalars alone do
   int64_t grain_ = 0;  // elements a thread takes at once: tiles
   int32_t slot_bytes_ = 0;
   std::vector<Input> inputs_;

@@ -108,6 +108,93 @@ void all_broadcasts(const Isa& isa) {
   broadcasts(isa, {4, 1}, {0}, {4, 0});
   broadcasts(isa, {200000}, {200000}, {200000});
   broadcasts(isa, {70000, 3}, {3}, {70000, 3});
+  broadcasts(isa, {300, 1}, {300, 130}, {300, 130});
+  broadcasts(isa, {300, 1}, {1, 257}, {300, 257});
+  broadcasts(isa, {30, 2500}, {30, 1}, {30, 2500});
+  broadcasts(isa, {20, 3, 1, 1}, {20, 1, 5, 129}, {20, 3, 5, 129});
+  broadcasts(isa, {4, 1, 3, 1}, {4, 5, 1, 200}, {4, 5, 3, 200});
+}
+
+// A loop whose operands repeat along rows, against the same loop of operands laid out whole: steps of such values
+// alone, of some, of a mask, and results of such steps that are outputs.
+void repeated_along_rows(const Isa& isa) {
+  const int64_t boolean = static_cast<int64_t>(DType::Bool);
+  for (int64_t columns : {5, 127, 128, 131, 1000, 2100}) {
+    const int64_t rows = 37, n = rows * columns;
+    const std::vector<float> x = numbers(n, 3), m = numbers(rows, 4), v = numbers(rows, 5), c = numbers(1, 6);
+    std::vector<float> whole[3];
+    for (int64_t i = 0; i < n; ++i) {
+      whole[0].push_back(m[static_cast<size_t>(i / columns)]);
+      whole[1].push_back(v[static_cast<size_t>(i / columns)]);
+      whole[2].push_back(c[0]);
+    }
+    for (int64_t kept : {8, 5, 0}) {  // the other output: a step's, the repeated one, an input
+      std::vector<float> got[2][2];
+      for (int64_t laid_out : {0, 1}) {
+        const int64_t row = laid_out ? columns : 1, step = laid_out ? 1 : 0, scalar = laid_out ? columns : 0;
+        const std::vector<int64_t> ints = {2,
+                                           rows,
+                                           columns,
+                                           4,
+                                           columns,
+                                           1,
+                                           row,
+                                           step,
+                                           row,
+                                           step,
+                                           scalar,
+                                           step,
+                                           6,  // x, m, v, c
+                                           op_id("add"),
+                                           f32(),
+                                           f32(),
+                                           2,
+                                           2,
+                                           3,
+                                           op_id("tanh"),
+                                           f32(),
+                                           f32(),
+                                           1,
+                                           4,  // 4, 5
+                                           op_id("subtract"),
+                                           f32(),
+                                           f32(),
+                                           2,
+                                           0,
+                                           1,
+                                           op_id("less"),
+                                           f32(),
+                                           boolean,
+                                           2,
+                                           1,
+                                           0,  // 6, 7
+                                           op_id("multiply"),
+                                           f32(),
+                                           f32(),
+                                           2,
+                                           6,
+                                           5,
+                                           op_id("select"),
+                                           f32(),
+                                           f32(),
+                                           3,
+                                           7,
+                                           8,
+                                           2,  // 8, 9
+                                           2,
+                                           9,
+                                           kept};
+        const DType dtypes[4] = {DType::F32, DType::F32, DType::F32, DType::F32};
+        const Fused fused(ints.data(), static_cast<int64_t>(ints.size()), dtypes, isa.tiles.data());
+        for (std::vector<float>& one : got[laid_out]) one.assign(static_cast<size_t>(n), -1);
+        const void* in[4] = {x.data(), m.data(), v.data(), c.data()};
+        for (int i = 0; i < 3 && laid_out; ++i) in[i + 1] = whole[i].data();
+        void* out[2] = {got[laid_out][0].data(), got[laid_out][1].data()};
+        fused.run(in, out, nullptr);
+      }
+      for (int i : {0, 1}) CHECK(std::memcmp(got[0][i].data(), got[1][i].data(), got[0][i].size() * 4) == 0);
+    }
+  }
 }
 
 // The longest chain of one there is: three operands that broadcast, of every dimension.
@@ -278,6 +365,7 @@ int main() {
     }
     most_dimensions(isa);
     chain(isa);
+    repeated_along_rows(isa);
     early_output_in_place(isa);
     halves(isa);
     many_values(isa);

@@ -9,6 +9,8 @@ inline constexpr int64_t kMinTile = 64;
 inline constexpr int64_t kScratchBytes = 48 * 1024;   // what a thread keeps in its L1 cache
 inline constexpr int64_t kLoneGrain = 32 * kMaxTile;  // elements a thread takes at once of a chain of one
 inline constexpr int kMaxRegisters = 512;
+inline constexpr int64_t kLeastRow = 128;      // elements; within shorter rows no tile is made
+inline constexpr int64_t kAnyRow = INT64_MAX;  // of Fused::row_
 
 // What a thread works in.
 struct FusedScratch {

@@ -6,6 +6,7 @@
 #include "cpu/parallel.h"
 #include "runtime/fused.h"
 #include "runtime/fused_limits.h"
+#include "runtime/tile.h"
 
 namespace ckeras {
 namespace {
@@ -62,6 +63,7 @@ void Fused::plan(const int64_t* ints, int64_t n_ints, const DType* inputs, TileT
   place_outputs();
   collapse();
   for (Input& input : inputs_) choose_access(input);
+  find_repeats();
   place_registers();
   grain_ = std::max(kLoneGrain / 8, kLoneGrain / static_cast<int64_t>(std::max<size_t>(1, steps_.size())));
   grain_ -= grain_ % kMaxTile;
@@ -100,7 +102,7 @@ std::vector<int16_t> Fused::read_steps(Reader& ints, TileTables tiles) {
     if (tiles[op] == nullptr) refuse("op " + std::to_string(op) + " is not elementwise");
     TileFn fn = op == kOp_cast ? cast_tile(tiles, key, result) : tiles[op][static_cast<int>(key)];
     if (fn != nullptr) {
-      numbered.push_back(add_step(fn, args, n_args, result));
+      numbered.push_back(add_step(fn, args, n_args, key, result));
       continue;
     }
     fn = tiles[op][static_cast<int>(DType::F32)];
@@ -111,8 +113,8 @@ std::vector<int16_t> Fused::read_steps(Reader& ints, TileTables tiles) {
       if (registers_[args[a]].dtype == key) args[a] = widen(args[a], tiles);
     }
     const bool round = is_half(result);
-    int16_t made = add_step(fn, args, n_args, round ? DType::F32 : result);
-    if (round) made = add_step(cast_tile(tiles, DType::F32, result), &made, 1, result);
+    int16_t made = add_step(fn, args, n_args, DType::F32, round ? DType::F32 : result);
+    if (round) made = add_step(cast_tile(tiles, DType::F32, result), &made, 1, DType::F32, result);
     numbered.push_back(made);
   }
   return numbered;
@@ -175,9 +177,10 @@ int16_t Fused::add_register(DType dtype, int made) {
   return static_cast<int16_t>(registers_.size() - 1);
 }
 
-int16_t Fused::add_step(TileFn fn, const int16_t* args, int n_args, DType result) {
+int16_t Fused::add_step(TileFn fn, const int16_t* args, int n_args, DType key, DType result) {
   const int index = static_cast<int>(steps_.size());
-  Step step{fn, static_cast<int16_t>(n_args), add_register(result, index), {}};
+  const bool splits = n_args > 1 && (key == DType::F32 || key == DType::F64);
+  Step step{fn, splits, 0, false, static_cast<int16_t>(n_args), add_register(result, index), {}};
   for (int a = 0; a < n_args; ++a) {
     step.args[a] = args[a];
     registers_[args[a]].last_read = index;
@@ -188,7 +191,8 @@ int16_t Fused::add_step(TileFn fn, const int16_t* args, int n_args, DType result
 
 int16_t Fused::widen(int16_t half, TileTables tiles) {
   if (registers_[half].widened < 0) {
-    const int16_t made = add_step(cast_tile(tiles, registers_[half].dtype, DType::F32), &half, 1, DType::F32);
+    const DType from = registers_[half].dtype;
+    const int16_t made = add_step(cast_tile(tiles, from, DType::F32), &half, 1, from, DType::F32);
     registers_[half].widened = made;
   }
   return registers_[half].widened;
@@ -237,6 +241,47 @@ void Fused::choose_access(Input& input) const {
                  : run == 1        ? Access::Scalar
                  : run <= kMaxTile ? Access::Pattern
                                    : Access::Gather;
+}
+
+// Values that are one element along each row, of which a tile within the row needs kCopies: those that only such steps
+// read as take them so, or as make of them alone a result of which that is true again.
+void Fused::find_repeats() {
+  const int last = rank_ - 1;
+  const bool rows = rank_ > 0 && shape_[last] >= kLeastRow;
+  bool any = false;
+  row_ = 0;
+  bool repeats[kMaxRegisters] = {}, whole[kMaxRegisters] = {};
+  const auto repeated = [&](const Step& step) {
+    unsigned bits = 0;
+    for (int a = 0; a < step.n_args; ++a) bits |= static_cast<unsigned>(repeats[step.args[a]]) << a;
+    return bits;
+  };
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const Input& input = inputs_[i];
+    any |= repeats[i] =
+        input.access == Access::Scalar || (input.access == Access::Gather && rows && input.strides[last] == 0);
+  }
+  if (!any) return;
+  for (int16_t r : outputs_) whole[r] = true;
+  for (const Reduction& r : reductions_) whole[r.from] = true;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (size_t i = 0; i < inputs_.size(); ++i) repeats[i] = repeats[i] && !whole[i];
+    for (Step& step : steps_) {
+      step.repeated = repeated(step);
+      step.once = step.repeated == (1u << step.n_args) - 1 && !whole[step.result];
+      repeats[step.result] = step.once;
+      for (int a = 0; a < step.n_args && !step.once && !step.splits; ++a) {
+        changed |= repeats[step.args[a]];
+        whole[step.args[a]] |= repeats[step.args[a]];
+      }
+    }
+  }
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    Input& input = inputs_[i];
+    input.repeats = repeats[i] && input.access == Access::Gather;
+    if (repeats[i]) row_ = input.repeats ? shape_[last] : row_ > 0 ? row_ : kAnyRow;
+  }
 }
 
 // Scratch slots: inputs that are not read where they lie have their own, results share by lifetime. Then the longest
@@ -300,7 +345,8 @@ void run_elementwise(int op_id, const Call& call, TileTables tiles) noexcept {
   for (int i = 0; i < call.n_in; ++i) direct = direct && call.in[i].size() == size;
   if (direct) {
     cpu::parallel_for(size, kLoneGrain, [&](int64_t begin, int64_t end) {
-      const void* args[3];
+      const void* args[kRepeated + 1];
+      args[kRepeated] = &kNoneRepeated;
       for (int i = 0; i < call.n_in; ++i) args[i] = call.in[i].as<char>() + begin * size_of(call.in[i].dtype);
       fn(out.as<char>() + begin * size_of(out.dtype), args, end - begin);
     });

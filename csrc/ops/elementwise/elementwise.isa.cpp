@@ -5,6 +5,7 @@
 #include "ops/elementwise/cast.h"
 #include "ops/elementwise/functors.h"
 #include "runtime/kernel.h"
+#include "runtime/tile.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
@@ -46,6 +47,11 @@ CKERAS_INLINE void put(void* out, int64_t i, typename VecOf<T>::M m, int64_t n) 
   __builtin_memcpy(p, bytes, static_cast<size_t>(n));
 }
 
+// A mask for places: none but the first, where the operand is the same everywhere (runtime/tile.h).
+CKERAS_INLINE int64_t walked(const void* const* in, int operand) {
+  return static_cast<int64_t>(*static_cast<const unsigned*>(in[kRepeated]) >> operand & 1) - 1;
+}
+
 template <class F, class T>
 void unary(void* out, const void* const* in, int64_t n) noexcept {
   if constexpr (kIsFloating<T>) {
@@ -68,9 +74,12 @@ void binary(void* out, const void* const* in, int64_t n) noexcept {
   if constexpr (kIsFloating<T>) {
     constexpr int64_t kLanes = VecOf<T>::kLanes;
     const void *a = in[0], *b = in[1];
+    const int64_t at_a = walked(in, 0), at_b = walked(in, 1);
     int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) put<T>(out, i, F()(get<T>(a, i, kLanes), get<T>(b, i, kLanes)), kLanes);
-    if (i < n) put<T>(out, i, F()(get<T>(a, i, n - i), get<T>(b, i, n - i)), n - i);
+    for (; i + kLanes <= n; i += kLanes) {
+      put<T>(out, i, F()(get<T>(a, i & at_a, kLanes), get<T>(b, i & at_b, kLanes)), kLanes);
+    }
+    if (i < n) put<T>(out, i, F()(get<T>(a, i & at_a, n - i), get<T>(b, i & at_b, n - i)), n - i);
   } else {
     using R = decltype(F()(T(), T()));
     const T *a = static_cast<const T*>(in[0]), *b = static_cast<const T*>(in[1]);
@@ -87,11 +96,13 @@ void ternary(void* out, const void* const* in, int64_t n) noexcept {
     constexpr int64_t kLanes = VecOf<T>::kLanes;
     using M = typename VecOf<T>::M;
     const void *m = in[0], *a = in[1], *b = in[2];
+    const int64_t at_m = walked(in, 0), at_a = walked(in, 1), at_b = walked(in, 2);
+    const auto put_some = [&](int64_t i, int64_t k) __attribute__((always_inline)) {
+      put<T>(out, i, F()(get_mask<M>(m, i & at_m, k), get<T>(a, i & at_a, k), get<T>(b, i & at_b, k)), k);
+    };
     int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) {
-      put<T>(out, i, F()(get_mask<M>(m, i, kLanes), get<T>(a, i, kLanes), get<T>(b, i, kLanes)), kLanes);
-    }
-    if (i < n) put<T>(out, i, F()(get_mask<M>(m, i, n - i), get<T>(a, i, n - i), get<T>(b, i, n - i)), n - i);
+    for (; i + kLanes <= n; i += kLanes) put_some(i, kLanes);
+    if (i < n) put_some(i, n - i);
   } else {
     const uint8_t* m = static_cast<const uint8_t*>(in[0]);
     const T *a = static_cast<const T*>(in[1]), *b = static_cast<const T*>(in[2]);

@@ -15,6 +15,7 @@
 #include "cpu/half.h"
 #include "cpu/isa.h"
 #include "runtime/registry.h"
+#include "runtime/tile.h"
 
 namespace ckeras {
 namespace {
@@ -201,7 +202,7 @@ std::vector<unsigned char> run_tile(TileFn fn, int arity, const std::vector<T>& 
     std::memcpy(&x[i * sizeof(T)], &p, sizeof(T));
     std::memcpy(&y[i * sizeof(T)], &q, sizeof(T));
   }
-  const void* in[2] = {x.data(), y.data()};
+  const void* in[kRepeated + 1] = {x.data(), y.data(), nullptr, &kNoneRepeated};
   static_cast<void>(arity);
   const cpu::FlushDenormals flush;
   fn(r.data(), in, static_cast<int64_t>(n));
@@ -366,7 +367,7 @@ void check_select() {
   for (cpu::Isa isa : cpu::supported_isas()) {
     const Kernel* kernel = isa == cpu::Isa::Reference ? nullptr : kernel_for(isa, op);
     if (kernel == nullptr) continue;
-    const void* in[3] = {m.data(), a.data(), b.data()};
+    const void* in[kRepeated + 1] = {m.data(), a.data(), b.data(), &kNoneRepeated};
     kernel->tile[static_cast<int>(Code<T>::value)](r.data(), in, 37);
     for (size_t i = 0; i < m.size(); ++i) CHECK(r[i] == (m[i] ? a[i] : b[i]));
   }
