@@ -1,9 +1,8 @@
 // What ends a product: bias, activation and residual, on a block of C that is still in the cache. Only for .isa.cpp
 // files.
 #pragma once
-#include "cpu/vec.h"
-#include "cpu/vmath.h"
 #include "gemm/activation.h"
+#include "ops/storage.h"
 
 namespace ckeras::CKERAS_ISA {
 
@@ -27,15 +26,28 @@ namespace {
 template <class T, class F>
 CKERAS_INLINE void end_rows(Ending<T> ending, T* const* c, int64_t rows, int64_t n, const F& f) {
   using Vector = VecOf<T>;
+  using S = Plain<T>;  // a masked load would wait until what the tile stored has reached the cache
   for (int64_t j = 0; j < n; j += Vector::kLanes) {
-    const int64_t count = n - j < Vector::kLanes ? n - j : Vector::kLanes;
-    const Vector bias = ending.bias != nullptr ? Vector::load(ending.bias + j, count) : Vector(T{0});
+    const Vector bias = ending.bias != nullptr ? S::load(ending.bias + j, n - j) : Vector(T{0});
     for (int64_t i = 0; i < rows; ++i) {
-      Vector v = Vector::load(c[i] + j, count);
+      Vector v = S::load(c[i] + j, n - j);
       if (ending.bias != nullptr) v = v + bias;
       v = f(v);
-      if (ending.residual != nullptr) v = v + Vector::load(ending.residual + i * ending.stride + j, count);
-      v.store(c[i] + j, count);
+      if (ending.residual != nullptr) v = v + S::load(ending.residual + i * ending.stride + j, n - j);
+      S::store(c[i] + j, v, n - j);
+    }
+  }
+}
+
+// What end_block of `rows` rows of `vectors` vectors will wait for. It reads and stores again what a tile has stored:
+// more than a processor keeps of stores that wait for their lines.
+template <class T>
+CKERAS_INLINE void fetch_ending(Ending<T> ending, T* const* c, int64_t rows, int64_t vectors) {
+  constexpr int64_t kLanes = VecOf<T>::kLanes;
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < vectors; ++j) {
+      __builtin_prefetch(c[i] + j * kLanes, 1);
+      if (ending.residual != nullptr) __builtin_prefetch(ending.residual + i * ending.stride + j * kLanes);
     }
   }
 }

@@ -16,6 +16,7 @@
 //   A, B  void pack(T* to, width, i0, count, p0, k)     as Matrix in gemm/pack.h
 //   A     row_step(), k_step(), const T* at(i, p)       if it has that: may be read in place
 //   B     bool readable(), const T* at(j, p), stride    read in place, rows of N contiguous, when readable
+//         Ahead ahead(j, width, p, number)                if it has that: fetched before it is packed
 //   C     T* row(i)                                     where row i of the result begins
 //         void done(T* const* from, i, j, rows, columns)  if it has that: this block of C is complete, rows at from[]
 //         bool passing()                                  if it has that, too: blocks are done at once, row() is not
@@ -189,7 +190,10 @@ struct Gemm {
       for (int64_t j = first_column; j < end_column; ++j) {
         b.pack(panel, plan.width, n0 + j * plan.width, columns(j), k, least(kBlock, k1 - k));
         const Right r{panel, plan.width};
-        for (int64_t i = first_row; i < end_row; ++i) multiply(i, j, k, r, {panel, 0});
+        const bool last = j + 1 == end_column;
+        for (int64_t i = first_row; i < end_row; ++i) {
+          multiply(i, j, k, r, next(last ? first_column : j + 1, last ? k + kBlock : k, i - first_row, panel));
+        }
       }
     }
   }
@@ -209,6 +213,14 @@ struct Gemm {
     return {r.data, 0};
   }
 
+  // What tile number `tile` fetches of panel j from k on, which is packed next. Else the processor waits for each row.
+  Ahead next(int64_t j, int64_t k, int64_t tile, const P* panel) const {
+    if constexpr (requires { b.ahead(j, k, tile, tile); }) {
+      if (k < k1) return b.ahead(n0 + j * plan.width, plan.width, k, tile);
+    }
+    return {panel, 0};
+  }
+
   bool passes() const {
     if constexpr (requires { c.passing(); }) return c.passing();
     return false;
@@ -226,11 +238,13 @@ struct Gemm {
       for (int64_t r = 0; r < rows; ++r) at[r] = c.row(row + r) + column;
     }
     const int64_t vectors = ceil_div(columns, kLanes);
+    const bool ends = k + length == plan.k && !ending.nothing();
+    if (ends) fetch_ending(ending.at(row, column), at, rows, vectors);
     const Left l = left(i, k);
     Tiles<P>::table.kernels[rows - 1][vectors - 1](length, l.data, l.row_step, l.k_step, right.data, right.stride, at,
                                                    columns, k == 0, ahead);
+    if (ends) end_block(ending.at(row, column), at, rows, columns);
     if (k + length == plan.k) {
-      if (!ending.nothing()) end_block(ending.at(row, column), at, rows, columns);
       if constexpr (requires { c.done(at, row, column, rows, columns); }) c.done(at, row, column, rows, columns);
     }
   }

@@ -37,7 +37,7 @@ CKERAS_INLINE void end_half_rows(const HalfEnding<S>& ending, const float* const
     const int64_t count = n - j < V16::kLanes ? n - j : V16::kLanes;
     const V16 bias = ending.bias != nullptr ? S::load(ending.bias + j, count) : V16(0.0f);
     for (int64_t i = 0; i < rows; ++i) {
-      V16 v = V16::load(from[i] + j, count);
+      V16 v = Plain<float>::load(from[i] + j, count);
       if (ending.bias != nullptr) v = rounded<S>(v) + bias;
       v = f(v);
       if (ending.residual != nullptr) v = rounded<S>(v) + S::load(ending.residual + i * ending.stride + j, count);

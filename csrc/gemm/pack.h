@@ -1,7 +1,7 @@
 // Packing: elements of an operand, wherever they lie, into panels as gemm/tile.h reads them. Only for .isa.cpp files.
 #pragma once
 #include "cpu/whole.h"
-#include "gemm/blocking.h"
+#include "gemm/tile.h"
 
 namespace ckeras::CKERAS_ISA {
 
@@ -105,6 +105,13 @@ struct Matrix {
   CKERAS_MEMBER int64_t row_step() const { return along_k ? stride : 1; }
   CKERAS_MEMBER int64_t k_step() const { return along_k ? 1 : stride; }
   CKERAS_MEMBER const T* at(int64_t i, int64_t p) const { return data + (along_k ? i * stride + p : p * stride + i); }
+
+  // Line `number` of each row along K that a panel from (i0, p0) on, `width` wide, is packed from.
+  CKERAS_MEMBER Ahead ahead(int64_t i0, int64_t width, int64_t p0, int64_t number) const {
+    constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+    if (along_k || number * kLine >= width) return {data, 0};
+    return {at(i0 + number * kLine, p0), stride * static_cast<int64_t>(sizeof(T))};
+  }
 
   // Elements i0 ... i0 + count - 1 of p0 ... p0 + k - 1; `width` is the panel's.
   CKERAS_MEMBER void pack(T* to, int64_t width, int64_t i0, int64_t count, int64_t p0, int64_t k) const {

@@ -20,6 +20,14 @@ struct HalfMatrix {
   CKERAS_MEMBER bool readable() const { return false; }
   CKERAS_MEMBER const HalfPair* at(int64_t, int64_t) const { return nullptr; }
 
+  // As Matrix has it; a pair lies in two rows, which take turns.
+  CKERAS_MEMBER Ahead ahead(int64_t i0, int64_t width, int64_t p0, int64_t number) const {
+    constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(uint16_t));
+    const int64_t step = stride * static_cast<int64_t>(sizeof(uint16_t));
+    if (along_k || number / 2 * kLine >= width) return {data, 0};
+    return {data + (2 * p0 + number % 2) * stride + i0 + number / 2 * kLine, 2 * step};
+  }
+
   CKERAS_MEMBER void pack(HalfPair* to, int64_t width, int64_t i0, int64_t count, int64_t p0, int64_t pairs) const {
     along_k ? pack_rows(to, width, i0, count, p0, pairs) : pack_columns(to, width, i0, count, p0, pairs);
   }

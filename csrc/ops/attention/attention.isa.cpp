@@ -9,6 +9,8 @@ namespace ckeras::CKERAS_ISA {
 namespace {
 
 constexpr int64_t kPackedKeys = int64_t{2} << 20;  // bytes of keys and values that are packed at once
+constexpr int64_t kOwnKeys = int64_t{1} << 19;     // and of those that a piece of work packs for itself
+constexpr int64_t kManyGroups = 64;                // so many are enough pieces
 
 template <class T>
 struct Forward : Attention<T> {
@@ -29,11 +31,12 @@ struct Forward : Attention<T> {
         totals(call.out[2].as<T>()) {}
 
   struct Space {
-    T *scores, *capped;
+    T *packed, *scores, *capped;
     HalfPair* left;
     int64_t bytes;
     Space(const Forward& f, void* from) noexcept {
       Room room{static_cast<char*>(from), 0};
+      packed = room.take<T>(f.own() ? f.group_size() : 0);
       scores = room.take<T>(kQueries * kScoreStride);
       capped = room.take<T>(f.cap != 0 ? kQueries * kScoreStride : 0);
       left = room.take<HalfPair>(f.products.left_size(f.depth));
@@ -41,7 +44,11 @@ struct Forward : Attention<T> {
     }
   };
 
-  // The keys and values of as many groups as fit are packed once, for all blocks of queries and heads that read them.
+  // Keys and values are packed once, for all blocks of queries and heads that read them: those of as many groups as
+  // fit, or, of many small groups, each by the piece of work that alone reads it.
+  bool own() const noexcept {
+    return this->batch * groups >= kManyGroups && group_size() * static_cast<int64_t>(sizeof(T)) <= kOwnKeys;
+  }
   int64_t key_size() const noexcept { return Products<T>::b_size(kKeys, depth); }
   int64_t block_size() const noexcept { return key_size() + Products<T>::b_size(depth, kKeys); }
   int64_t group_size() const noexcept { return ceil_div(keys, kKeys) * block_size(); }
@@ -50,11 +57,14 @@ struct Forward : Attention<T> {
     return least(this->batch * groups, most(1, fit));
   }
   int64_t packed_bytes() const noexcept {
-    return round_up(groups_at_once() * group_size() * static_cast<int64_t>(sizeof(T)), 64);
+    return own() ? 0 : round_up(groups_at_once() * group_size() * static_cast<int64_t>(sizeof(T)), 64);
   }
 
   Runs runs(int64_t of_groups) const noexcept {
     const int64_t blocks = ceil_div(queries, kQueries);
+    if (own()) {
+      return {this->batch * groups, 2 * heads / groups * queries * keys * depth, Space(*this, nullptr).bytes};
+    }
     return {of_groups * (heads / groups) * blocks, 2 * least(queries, kQueries) * keys * depth,
             Space(*this, nullptr).bytes};
   }
@@ -73,6 +83,7 @@ struct Forward : Attention<T> {
     T* const packed = static_cast<T*>(workspace);
     char* const free = static_cast<char*>(workspace) + packed_bytes();
     const int64_t all = this->batch * groups, blocks = ceil_div(keys, kKeys);
+    if (own()) return runs(all).run(free, [&](int64_t group, void* of_piece) { run_group(group, of_piece); });
     for (int64_t first = 0, count; first < all; first += count) {
       count = least(groups_at_once(), all - first);
       // Group by group within a block, so that the rows of several heads are read on.
@@ -83,6 +94,30 @@ struct Forward : Attention<T> {
       });
       runs(count).run(free, [&](int64_t piece, void* own) { run(piece, first, packed, own); });
     }
+  }
+
+  void run_group(int64_t group, void* workspace) const noexcept {
+    const Space space(*this, workspace);
+    for (int64_t block = 0; block < ceil_div(keys, kKeys); ++block) {
+      pack(space.packed + block * block_size(), group, block);
+    }
+    const int64_t pieces = heads / groups * ceil_div(queries, kQueries);
+    for (int64_t piece = 0; piece < pieces; ++piece) run(piece, group, space.packed, workspace);
+  }
+
+  // What the piece of work reads after the block: row i of the next queries and of the next group's keys and values.
+  // They lie too far apart for the processor to foresee them.
+  void fetch_next(const Block& at, int64_t i) const noexcept {
+    const bool on = at.t + at.queries < queries;
+    const int64_t head = at.b * heads + at.head + !on, t = (on ? at.t + kQueries : 0) + i;
+    if (head < this->batch * heads && t < queries) fetch_row(q + this->query(head / heads, head % heads, t));
+    const int64_t group = at.b * groups + at.head / (heads / groups) + 1, s = at.t + i;
+    if (group == this->batch * groups || s >= keys) return;
+    fetch_row(k + this->key(group / groups, group % groups, s));
+    fetch_row(v + this->key(group / groups, group % groups, s));
+  }
+  void fetch_row(const T* row) const noexcept {
+    for (int64_t h = 0; h < depth; h += 64 / static_cast<int64_t>(sizeof(T))) __builtin_prefetch(row + h, 0, 2);
   }
 
   // The products of a block become e^(logit - top); `shrink` gets the factor of what earlier blocks gave.
@@ -102,6 +137,7 @@ struct Forward : Attention<T> {
     for (int64_t i = 0; i < at.queries; ++i) {
       T* const row = space.scores + i * kScoreStride;
       const int64_t n = this->reach(at, i);
+      if (own() && at.s == 0) fetch_next(at, i);
       const V shift(now[i]);
       V sum(T(0));
       for (int64_t j = 0; j < n; j += V::kLanes) {

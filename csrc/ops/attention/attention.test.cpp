@@ -25,6 +25,8 @@ const Case kCases[] = {
     {3, 64, 2, 32, 64, 2, true, {3, 1, 1, 1}, {}, 0},
     {6, 1, 3, 64, 260, 3, false, {}, {}, 0},  // more keys than are packed at once
     {1, 3, 2, 4, 300, 2, false, {1, 1, 1, 300}, {}, 0, 257},
+    {16, 97, 4, 5, 130, 4, false, {}, {}, 0},  // so many that each packs its own keys
+    {32, 9, 4, 3, 10, 2, true, {}, {}, 0},
 };
 
 }  // namespace
