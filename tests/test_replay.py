@@ -12,6 +12,7 @@ from ckeras._core import hooks
 from ckeras._core.errors import DataError, ShapeError
 from ckeras._core.program import programs
 from ckeras._core.scope import autocast
+from ckeras._core.short import short
 from ckeras._core.tensor import Tensor
 
 TIMES = 18  # two more than it takes to learn a signature
@@ -293,6 +294,11 @@ def test_programs_are_dropped():
     _engine.forget_replays()
     gc.collect()
     assert len(programs) <= before
+
+
+def test_functions_that_come_and_go():
+    for k in range(50):
+        assert float(again(short(lambda x, k=k: ops.sum(x) * k), ops.ones((3,)))) == 3.0 * k
 
 
 def test_many_tensors():
