@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from ckeras import ops
+from ckeras import _engine, ops
 from ckeras._core import dtypes
 from ckeras._core.tensor import Tensor, convert
 from ckeras._core.variable import Variable
@@ -268,3 +268,21 @@ def test_bfloat16():
 
 def test_dlpack():
     np.testing.assert_array_equal(np.from_dlpack(convert([1.0, 2.0])), [1, 2])
+    large = convert(np.zeros(2000, "float32"))
+    theirs = np.from_dlpack(large)
+    assert np.shares_memory(theirs, large.numpy()) and not theirs.flags.writeable
+
+
+CONSTANTS = [lambda: convert(2.0), lambda: ops.zeros(3), lambda: ops.arange(4), lambda: ops.eye(2)]
+
+
+@pytest.mark.parametrize("make", CONSTANTS)
+def test_dlpack_gives_no_way_to_constants(make):
+    for _ in range(18):  # calls that come again may give what is kept
+        taken = make()
+    before = taken.numpy().copy()
+    capsule = taken.__dlpack__(max_version=(1, 0))
+    view = _engine.Array.from_dlpack(capsule).numpy()
+    assert not np.shares_memory(view, taken.numpy())
+    np.testing.assert_array_equal(view, before)
+    assert make().numpy().tolist() == before.tolist()

@@ -7,6 +7,7 @@ from ckeras._core import dtypes, hooks
 from ckeras._core.errors import ConcreteValueError, DTypeError, ShapeError, user_line
 
 _Array = _engine.Array
+_SMALL = 4096  # bytes; a constant that the library keeps and may give again has no more
 make_array = _Array.from_numpy  # `_core.device` puts its own here when a GPU is first used
 
 
@@ -145,8 +146,13 @@ class Tensor(TensorBase):
         return "cpu:0" if self._array.__class__ is _Array else self._array.device.name
 
     def __dlpack__(self, **kwargs):
+        """The memory itself, marked read only. Small tensors are copied: consumers exist that write all the same."""
+        if kwargs.get("copy") is None and self.size * dtypes.SIZES[self.dtype] <= _SMALL:
+            kwargs["copy"] = True
         if self._array.__class__ is not _Array:
             return self._array.__dlpack__(**kwargs)
+        if kwargs.pop("copy", None):
+            return self.numpy().copy().__dlpack__(**kwargs)
         try:
             return self.numpy().__dlpack__(**kwargs)
         except BufferError:  # the consumer cannot be told that the memory is read-only
