@@ -5,10 +5,11 @@ import math
 import numpy as np
 
 from ckeras._core import dtypes
-from ckeras._core.eager import fused_op
+from ckeras._core.eager import fused, fused_op
 from ckeras._core.errors import ArgumentError
 from ckeras._core.primitive import Elementwise, Primitive
 from ckeras._core.symbolic import public_op
+from ckeras._core.tape import stop_gradient
 from ckeras._core.tensor import Tensor, from_numpy, scalar
 from ckeras.ops._common import as_dtype, axis_index, float_operand, operand
 from ckeras.ops.elementwise import (
@@ -21,6 +22,7 @@ from ckeras.ops.elementwise import (
     expm1,
     greater,
     less,
+    log,
     logical_and,
     maximum,
     minimum,
@@ -31,7 +33,7 @@ from ckeras.ops.elementwise import (
     unary,
     zero_like,
 )
-from ckeras.ops.reduce import reduce, sum_p
+from ckeras.ops.reduce import max_p, reduce, sum_p
 from ckeras.ops.shape import permute, to_shape
 
 __all__ = [
@@ -210,6 +212,17 @@ log_softmax_p = Primitive(
 )
 
 
+@fused
+def _over_columns(x, axes, logarithm):
+    """Over axes without the last: passes over whole rows, where the kernels of rows would need two transposes."""
+    wide = as_dtype(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+    shifted = wide - stop_gradient(reduce(max_p, wide, axes, True))
+    if logarithm:
+        return as_dtype(shifted - log(reduce(sum_p, exp(shifted), axes, True)), x.dtype)
+    exponentials = exp(shifted)
+    return as_dtype(exponentials / reduce(sum_p, exponentials, axes, True), x.dtype)
+
+
 def _over_axis(op, primitive, x, axis):
     """A primitive of the last axis, over any axis or several, or all of them (`None`)."""
     x = float_operand(x)
@@ -223,6 +236,8 @@ def _over_axis(op, primitive, x, axis):
         axes = (axis_index(op, axis, x.ndim),)
     if axes == (x.ndim - 1,):
         return primitive.bind(x)
+    if x.ndim - 1 not in axes and 0 not in x.shape:
+        return _over_columns(x, axes, primitive is log_softmax_p)
     kept = tuple([i for i in range(x.ndim) if i not in axes])
     perm = kept + axes
     moved = permute(x, perm)
