@@ -7,7 +7,7 @@
 #include "bind/convert.h"
 #include "bind/run.h"
 #include "cpu/denormals.h"
-#include "ops/linalg/table.h"
+#include "runtime/registry.h"
 
 namespace ckeras::bind {
 namespace {

@@ -204,8 +204,8 @@ class Signature {
   int64_t bytes = 0;
 
   // False for what has no signature: it is too long, or holds arrays, functions, traced or symbolic values...
-  bool take(const void* function, PyObject* const* args, Py_ssize_t n, PyObject* names) {
-    put(reinterpret_cast<uintptr_t>(function));
+  bool take(uint64_t function, PyObject* const* args, Py_ssize_t n, PyObject* names) {
+    put(function);
     const Py_ssize_t n_names = names ? PyTuple_GET_SIZE(names) : 0;
     for (Py_ssize_t i = 0; i < n + n_names; ++i) {
       if (i >= n && !append(PyTuple_GET_ITEM(names, i - n), 0)) return false;
@@ -407,6 +407,7 @@ PyObject* replay(const Replay& known, const Signature& call) {
 // A public function's short way: the function that learns a signature, and the way that needs none, or null.
 struct Short {
   py::object learn, fixed;
+  uint64_t number;  // its own, also when it is gone
 };
 
 PyObject* short_entry(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
@@ -419,7 +420,7 @@ PyObject* short_entry(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObj
       if (!out.is_none()) return out.release().ptr();
     }
     Signature call;
-    if (!call.take(&way, args, n, names) || !no_tape()) return Py_NewRef(Py_None);
+    if (!call.take(way.number, args, n, names) || !no_tape()) return Py_NewRef(Py_None);
     const uint64_t hash = call.hash();
     const auto found = replays().known.find(hash);
     if (found == replays().known.end()) {
@@ -444,7 +445,8 @@ PyMethodDef kShort = {"short", reinterpret_cast<PyCFunction>(reinterpret_cast<vo
                       METH_FASTCALL | METH_KEYWORDS, "The result of a call, or None when the long way must be gone."};
 
 py::object short_way(const py::object& learn, const py::object& fixed) {
-  auto* kept = new Short{learn, fixed.is_none() ? py::object() : fixed};
+  static uint64_t made = 0;
+  auto* kept = new Short{learn, fixed.is_none() ? py::object() : fixed, ++made};
   const py::capsule self(kept, [](void* p) { delete static_cast<Short*>(p); });
   return py::reinterpret_steal<py::object>(PyCFunction_NewEx(&kShort, self.ptr(), nullptr));
 }

@@ -47,9 +47,8 @@ struct Outcome {
 };
 
 // Every byte of the outputs starts as garbage.
-inline Outcome run(cpu::Isa isa, const char* op, const std::vector<const Array*>& in, const std::vector<Out>& outs,
+inline Outcome run(const Kernel& kernel, const std::vector<const Array*>& in, const std::vector<Out>& outs,
                    const Attributes& attributes) {
-  const Kernel* kernel = kernel_for(isa, op_id(op));
   Outcome result;
   std::vector<View> views, out_views;
   for (const Array* a : in) views.push_back(a->view);
@@ -69,11 +68,16 @@ inline Outcome run(cpu::Isa isa, const char* op, const std::vector<const Array*>
             static_cast<int32_t>(attributes.floats.size()),
             nullptr,
             &result.fault};
-  const Workspace workspace(*kernel, call);
+  const Workspace workspace(kernel, call);
   call.workspace = workspace.data();
   const cpu::FlushDenormals flush;
-  kernel->run(call);
+  kernel.run(call);
   return result;
+}
+
+inline Outcome run(cpu::Isa isa, const char* op, const std::vector<const Array*>& in, const std::vector<Out>& outs,
+                   const Attributes& attributes) {
+  return run(*kernel_for(isa, op_id(op)), in, outs, attributes);
 }
 
 // |got - expected| <= relative * |expected| + absolute; integers are the same.

@@ -81,21 +81,22 @@ struct Column {
   cpu::Isa isa;
   const Kernel* const* kernels;
   const FoldRow* folds;
+  const LinalgRow* linalg;
 };
 
 constexpr Column kColumns[] = {
-    {cpu::Isa::Reference, reference::kColumn, nullptr},
+    {cpu::Isa::Reference, reference::kColumn, nullptr, reference::kLinalg},
 #if CKERAS_HAS_BASELINE
-    {cpu::Isa::Baseline, baseline::kColumn, baseline::folds},
+    {cpu::Isa::Baseline, baseline::kColumn, baseline::folds, baseline::kLinalg},
 #endif
 #if CKERAS_HAS_AVX2
-    {cpu::Isa::Avx2, avx2::kColumn, avx2::folds},
+    {cpu::Isa::Avx2, avx2::kColumn, avx2::folds, avx2::kLinalg},
 #endif
 #if CKERAS_HAS_AVX512
-    {cpu::Isa::Avx512, avx512::kColumn, avx512::folds},
+    {cpu::Isa::Avx512, avx512::kColumn, avx512::folds, avx512::kLinalg},
 #endif
 #if CKERAS_HAS_NEON
-    {cpu::Isa::Neon, neon::kColumn, neon::folds},
+    {cpu::Isa::Neon, neon::kColumn, neon::folds, neon::kLinalg},
 #endif
 };
 
@@ -158,6 +159,20 @@ FoldTables folds() { return folds_for(selected().isa); }
 const Kernel* kernel(int op) { return selected().kernels[op]; }
 
 const Kernel* kernel_for(cpu::Isa isa, int op) { return cpu::supported(isa) ? find(isa)->kernels[op] : nullptr; }
+
+std::span<const LinalgRow> linalg() { return {selected().linalg, kLinalgRows}; }
+
+std::span<const LinalgRow> linalg_for(cpu::Isa isa) {
+  return cpu::supported(isa) ? std::span<const LinalgRow>{find(isa)->linalg, kLinalgRows}
+                             : std::span<const LinalgRow>{};
+}
+
+const LinalgRow* find_linalg(std::span<const LinalgRow> rows, const char* name) {
+  for (const LinalgRow& row : rows) {
+    if (std::strcmp(row.name, name) == 0) return &row;
+  }
+  return nullptr;
+}
 
 const char* isa() { return cpu::name_of(selected().isa); }
 

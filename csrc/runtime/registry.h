@@ -4,6 +4,7 @@
 #include <span>
 
 #include "cpu/isa.h"
+#include "ops/linalg/linalg.h"
 #include "runtime/fused.h"
 #include "runtime/kernel.h"
 
@@ -41,6 +42,16 @@ TileTables tiles();
 // The folds of all reductions likewise, and on another one: null when this build or this CPU lacks it.
 FoldTables folds();
 FoldTables folds_for(cpu::Isa isa);
+
+// The kernels of ops/linalg/linalg.h on the selected instruction set; CKERAS_ISA=reference has the plainest of this
+// build.
+std::span<const LinalgRow> linalg();
+
+// On another one; empty when this build or this CPU lacks it.
+std::span<const LinalgRow> linalg_for(cpu::Isa isa);
+
+// The row of that name, or null.
+const LinalgRow* find_linalg(std::span<const LinalgRow> rows, const char* name);
 
 // The selected instruction set: what CKERAS_ISA names, or the best that the CPU has. The first call decides; it throws
 // std::runtime_error when CKERAS_ISA is unknown or not supported here.

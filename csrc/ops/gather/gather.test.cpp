@@ -90,7 +90,7 @@ void check_faults() {
     for (int64_t place : {int64_t{0}, int64_t{(1 << 16) - 1}, int64_t{1 << 16}, kCount - 1}) {
       for (int64_t bad : {kSize, -kSize - 1, int64_t{INT32_MAX}, int64_t{INT32_MIN}}) {
         Array indices = indices_of(dtype, {kCount}, kSize);
-        reference::with_integer(dtype, [&](auto t) {
+        with_integer(dtype, [&](auto t) {
           using I = decltype(t);
           indices.view.as<I>()[place] = static_cast<I>(bad);
         });

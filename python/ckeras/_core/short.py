@@ -5,8 +5,6 @@ import functools
 from ckeras import _engine
 from ckeras._core import hooks
 
-_ways = []  # for ever: the engine knows what it has learnt by their addresses
-
 
 def short(fn, general=None, fixed=None):
     """`general` (`fn` unless given), where no short way is known for a call.
@@ -16,7 +14,6 @@ def short(fn, general=None, fixed=None):
     """
     general = general or fn
     way = _engine.short_way(lambda *call: hooks.learn(fn, *call), fixed)
-    _ways.append(way)
 
     @functools.wraps(fn)
     def op(*args, **kwargs):
