@@ -30,9 +30,11 @@ struct Convolution {
 
   explicit Convolution(const Call& call) noexcept
       : s(conv_shape(call.in[0], call.in[1], call.out[0], call.ints)),
-        plan(plan_gemm<T>(s.results(), s.og, s.taps() * s.cg, true)),
+        plan(plan_gemm<T>(s.results(), s.og, s.taps() * s.cg, true, s.pointwise() && !pixels(nullptr).crowded())),
         batch{s.groups, plan.m * plan.n * plan.k, plan.bytes()} {}
 
+  // The pixels of a pointwise one.
+  Matrix<T> pixels(const T* x) const noexcept { return {x, s.c, true}; }
   bool few() const noexcept { return few_results(s.og, s.cg); }
   int64_t bytes() const noexcept {
     if (depthwise(s)) return 0;
@@ -130,10 +132,10 @@ struct Convolution {
       const Ending<T> ending{bias != nullptr ? bias + g * s.og : nullptr, epilogue};
       const Rows<T> results{y + g * s.og, s.o};
       if (s.pointwise()) {
-        multiply_matrices(plan, Matrix<T>{x + g * s.cg, s.c, true}, filters, results, ending, workspace);
+        multiply_matrices(plan, pixels(x + g * s.cg), filters, results, ending, workspace);
       } else {
-        const ImagePixels<T> pixels{{x + g * s.cg, s.c, s.cg, planes, rows, columns}};
-        multiply_matrices(plan, pixels, filters, results, ending, workspace);
+        const ImagePixels<T> windows{{x + g * s.cg, s.c, s.cg, planes, rows, columns}};
+        multiply_matrices(plan, windows, filters, results, ending, workspace);
       }
     });
   }
