@@ -79,25 +79,22 @@ template <class T>
 CKERAS_INLINE void read_places(const Plan& plan, Parts<const T> from, int64_t first, int64_t lanes, T sign, T* x) {
   using V = VecOf<T>;
   constexpr int64_t kPlace = LaneTransform<T>::kPlace;
-  Tile<T> re, im;
   const T* const at = from.re + first * from.row;
   if (plan.half) {  // pairs lie in the rows as in a place
     for (int64_t i0 = 0; i0 < 2 * plan.n; i0 += kStretch) {
       const int64_t n = least(kStretch, 2 * plan.n - i0);
-      read_tile(at + i0, from.row, lanes, n, &re);
-      for (int64_t i = 0; i < n; i += 2) {
-        Lanes<T>{V::load(re.of[i]), V::load(re.of[i + 1])}.store(x + (i0 + i) / 2 * kPlace);
-      }
+      read_tile(at + i0, from.row, lanes, n, reinterpret_cast<Column<T>*>(x) + i0);
     }
     return;
   }
+  Column<T> re[kStretch], im[kStretch];
   for (int64_t i0 = 0; i0 < plan.n; i0 += kStretch) {
     const int64_t n = least(kStretch, plan.n - i0);
-    read_tile(at + i0, from.row, lanes, n, &re);
-    if (from.im != nullptr) read_tile(from.im + first * from.row + i0, from.row, lanes, n, &im);
+    read_tile(at + i0, from.row, lanes, n, re);
+    if (from.im != nullptr) read_tile(from.im + first * from.row + i0, from.row, lanes, n, im);
     for (int64_t i = 0; i < n; ++i) {
-      const V b = from.im != nullptr ? V(sign) * V::load(im.of[i]) : V(0);
-      Lanes<T>{V::load(re.of[i]), b}.store(x + (i0 + i) * kPlace);
+      const V b = from.im != nullptr ? V(sign) * V::load(im[i]) : V(0);
+      Lanes<T>{V::load(re[i]), b}.store(x + (i0 + i) * kPlace);
     }
   }
 }
@@ -116,13 +113,13 @@ CKERAS_INLINE void write_places(const Plan& plan, const T* z, Complexes<T> halve
     if (k == 0 || k == plan.n) v.im = V(0);
     return v;
   };
-  Tile<T> re, im;
+  Column<T> re[kStretch], im[kStretch];
   for (int64_t k0 = 0; k0 < results; k0 += kStretch) {
     const int64_t n = least(kStretch, results - k0);
     for (int64_t k = 0; k < n; ++k) {
       const Lanes<T> v = number(k0 + k);
-      v.re.store(re.of[k]);
-      (V(sign) * v.im).store(im.of[k]);
+      v.re.store(re[k]);
+      (V(sign) * v.im).store(im[k]);
     }
     write_tile(re, n, lanes, to.re + first * to.row + k0, to.row);
     write_tile(im, n, lanes, to.im + first * to.row + k0, to.row);

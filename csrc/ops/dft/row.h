@@ -123,12 +123,12 @@ class MatrixTransform {
     }
   }
   void row_group(Complexes<double> z, int64_t k, double* x, double* y) const {
-    Tile<double> re, im;
+    Column<double> re[kStretch], im[kStretch];
     for (int64_t j0 = 0; j0 < columns_; j0 += kStretch) {
       const int64_t n = least(kStretch, columns_ - j0), at = k * columns_ + j0;
-      read_tile<double>(matrix_.re + at, columns_, kLanes, n, &re);
-      read_tile<double>(matrix_.im + at, columns_, kLanes, n, &im);
-      for (int64_t i = 0; i < n; ++i) L{V8::load(re.of[i]), V8::load(im.of[i])}.store(x + (j0 + i) * kPlace);
+      read_tile<double>(matrix_.re + at, columns_, kLanes, n, re);
+      read_tile<double>(matrix_.im + at, columns_, kLanes, n, im);
+      for (int64_t i = 0; i < n; ++i) L{V8::load(re[i]), V8::load(im[i])}.store(x + (j0 + i) * kPlace);
     }
     const double* found = of_row_.run(x, y);
     for (int64_t i = 0; i < columns_; ++i) {
