@@ -14,8 +14,9 @@
 
 namespace ckeras::CKERAS_ISA {
 
-inline constexpr int64_t kDirectResults = 256;  // filters of a group at most
-inline constexpr int64_t kDirectTiles = 4;      // of a piece, or a multiple
+inline constexpr int64_t kDirectResults = 256;   // filters of a group at most
+inline constexpr int64_t kDirectTiles = 4;       // of a piece, or a multiple
+inline constexpr int64_t kDirectNear = 1 << 19;  // bytes of results that stay in a cache
 
 // Taps [begin, end) of `taps` ones, the first at place `at`, are inside.
 struct TapsInside {
@@ -110,8 +111,8 @@ struct Direct {
   int64_t images, channels, pixel;  // of a group; elements from a pixel to the next
   int64_t groups, results;          // of a group
 
-  // Results that have the same taps inside: those of a run of each axis, of all images. `ends`: how many pieces they
-  // and those before them make.
+  // Results that have the same taps inside: those of a run of each axis, of images that are computed together. `ends`:
+  // how many pieces they and those before them make.
   struct Cells {
     TapRun *z, *y, *x;
     int64_t rows, columns;  // runs
@@ -132,14 +133,16 @@ struct Direct {
       h = z.begin + number / columns / rows % planes;
       n = number / columns / rows / planes;
     }
-    CKERAS_MEMBER void next() {
-      if (++j < x.end) return;
+    // True at the end of a row.
+    CKERAS_MEMBER bool next() {
+      if (++j < x.end) return false;
       j = x.begin;
-      if (++i < y.end) return;
+      if (++i < y.end) return true;
       i = y.begin;
-      if (++h < z.end) return;
+      if (++h < z.end) return true;
       h = z.begin;
       ++n;
+      return true;
     }
   };
 
@@ -154,6 +157,11 @@ struct Direct {
   }
   CKERAS_MEMBER int64_t piece() const {  // results
     return round_up(most(1, kPieceWork / most(1, k() * results)), kDirectTiles * kTileRows);
+  }
+  // Images one after another whose results stay in a cache: those at the borders lie among the others.
+  CKERAS_MEMBER int64_t together() const {
+    const int64_t bytes = z.axis.grid * y.axis.grid * x.axis.grid * groups * results * static_cast<int64_t>(sizeof(T));
+    return ceil_div(images, ceil_div(images, most(1, least(images, kDirectNear / most(1, bytes)))));
   }
   CKERAS_MEMBER int64_t filter_bytes() const {
     return round_up(groups * panels() * k() * width() * static_cast<int64_t>(sizeof(T)), 64);
@@ -187,7 +195,8 @@ struct Direct {
     const int64_t elements = images * z.axis.size * y.axis.size * x.axis.size * channels;
     const bool streamed = groups == 1 && segments() <= in_block() && results % VecOf<T>::kLanes == 0 &&
                           streams(whole.data, images * whole.image, elements, whole.pixel);
-    parallel_for(cells.pieces() * groups, 1, [&](int64_t begin, int64_t end) {
+    const int64_t batches = images == 0 ? 0 : ceil_div(images, together());
+    parallel_for(batches * cells.pieces() * groups, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t g = i % groups;
         run_piece(cells, i / groups, image(g), packed + g * panels() * panel, grid(g), ending(g), streamed);
@@ -215,8 +224,7 @@ struct Direct {
     cells.count = 0;
     int64_t pieces = 0;
     for (int64_t c = 0; c < planes * cells.rows * cells.columns; ++c) {
-      const Cell own = cell(cells, c);
-      pieces += ceil_div(count(own), piece());
+      pieces += ceil_div(count(cell(cells, c), images == 0 ? 0 : together()), piece());
       cells.ends[cells.count++] = pieces;
     }
     return cells;
@@ -225,12 +233,14 @@ struct Direct {
     const int64_t row = number / cells.columns;
     return {cells.z[row / cells.rows], cells.y[row % cells.rows], cells.x[number % cells.columns], 0, 0, 0, 0};
   }
-  int64_t count(const Cell& c) const {
+  static int64_t count(const Cell& c, int64_t images) {
     return images * (c.z.end - c.z.begin) * (c.y.end - c.y.begin) * (c.x.end - c.x.begin);
   }
 
   void run_piece(const Cells& cells, int64_t number, const T* image, const T* packed, const DirectGrid<T>& grid,
                  const Ending<T>& ending, bool streamed) const {
+    const int64_t image0 = number / cells.pieces() * together();
+    number %= cells.pieces();
     int64_t low = 0, high = cells.count - 1;  // the first cell whose end is beyond
     while (low < high) {
       const int64_t middle = (low + high) / 2;
@@ -242,8 +252,10 @@ struct Direct {
     }
     Cell own = cell(cells, low);
     const int64_t first = (number - (low == 0 ? 0 : cells.ends[low - 1])) * piece();
-    const int64_t n = least(piece(), count(own) - first);
+    const int64_t n = least(piece(), count(own, least(together(), images - image0)) - first);
+    if (n <= 0) return;  // of the last images, which may be fewer
     own.move(first);
+    own.n += image0;
 
     const int64_t segments = this->segments(), in_block = this->in_block(), width = this->width();
     const int64_t columns = joined() ? 1 : x.axis.taps, length = channels * (joined() ? own.x.last - own.x.first : 1);
@@ -281,12 +293,25 @@ struct Direct {
     alignas(64) T block[kTileRows * kDirectMost * VecOf<T>::kLanes];  // that will be streamed
     T* to[kTileRows];
     for (int64_t i = 0; i < kTileRows; ++i) to[i] = block + i * n;
+    const T* pixel_at = nullptr;
+    T* result_at = nullptr;
+    const auto find = [&]() __attribute__((always_inline)) {
+      const int64_t plane = at.n * z.axis.size + z.axis.at(at.h, 0), row = plane * y.axis.size + y.axis.at(at.i, 0);
+      pixel_at = image + (row * x.axis.size + x.axis.at(at.j, 0)) * pixel;
+      result_at = grid.data + at.n * grid.image + at.h * grid.plane + at.i * grid.row + at.j * grid.pixel + column;
+    };
+    find();
     while (left > 0) {
       const int64_t count = least(left, height);
-      for (int64_t i = 0; i < count; ++i, at.next()) {
-        const int64_t plane = at.n * z.axis.size + z.axis.at(at.h, 0), row = plane * y.axis.size + y.axis.at(at.i, 0);
-        a[i] = image + (row * x.axis.size + x.axis.at(at.j, 0)) * pixel;
-        c[i] = grid.data + at.n * grid.image + at.h * grid.plane + at.i * grid.row + at.j * grid.pixel + column;
+      for (int64_t i = 0; i < count; ++i) {
+        a[i] = pixel_at;
+        c[i] = result_at;
+        if (at.next()) {
+          find();
+        } else {
+          pixel_at += x.axis.stride * pixel;
+          result_at += grid.pixel;
+        }
       }
       for (int64_t i = count; i < height; ++i) a[i] = a[0];
       DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors - 1](run, a, b, streamed ? to : c, count, n,
