@@ -293,11 +293,13 @@ struct Direct {
     alignas(64) T block[kTileRows * kDirectMost * VecOf<T>::kLanes];  // that will be streamed
     T* to[kTileRows];
     for (int64_t i = 0; i < kTileRows; ++i) to[i] = block + i * n;
-    const T* pixel_at = nullptr;
+    const bool reads = run.segments > 0;  // else there may be no image
+    const int64_t pixel_step = reads ? x.axis.stride * pixel : 0;
+    const T* pixel_at = image;
     T* result_at = nullptr;
     const auto find = [&]() __attribute__((always_inline)) {
       const int64_t plane = at.n * z.axis.size + z.axis.at(at.h, 0), row = plane * y.axis.size + y.axis.at(at.i, 0);
-      pixel_at = image + (row * x.axis.size + x.axis.at(at.j, 0)) * pixel;
+      if (reads) pixel_at = image + (row * x.axis.size + x.axis.at(at.j, 0)) * pixel;
       result_at = grid.data + at.n * grid.image + at.h * grid.plane + at.i * grid.row + at.j * grid.pixel + column;
     };
     find();
@@ -309,7 +311,7 @@ struct Direct {
         if (at.next()) {
           find();
         } else {
-          pixel_at += x.axis.stride * pixel;
+          pixel_at += pixel_step;
           result_at += grid.pixel;
         }
       }
