@@ -82,11 +82,22 @@ class Case:
 @dataclass
 class Result:
     name: str
-    seconds: dict  # contestant -> median of a step
+    times: dict = field(default_factory=dict)  # contestant -> seconds of a step, one number a round
     flops: float = 0.0
     bytes: float = 0.0
     rate: str = ""
     failures: dict = field(default_factory=dict)  # contestant -> its exception
+
+    @property
+    def seconds(self):
+        """contestant -> median of a step."""
+        return {name: statistics.median(times) for name, times in self.times.items()}
+
+    def add(self, other):
+        """Takes in the rounds of the same case in another process."""
+        for name, times in other.times.items():
+            self.times.setdefault(name, []).extend(times)
+        self.failures.update(other.failures)
 
     @property
     def ours(self):
@@ -119,14 +130,14 @@ def settle():
 
 
 def measure(case, rounds, budget):
-    """Median seconds a step. Each round gives every contestant about `budget` seconds, one after the other.
+    """The `Result` of a case. Each round gives every contestant about `budget` seconds, one after the other.
 
     Between two contestants is a pause: the threads of most libraries wait for more work by spinning, and would take
     half of a two-core machine from whoever comes next. A contestant that needs more than a hundred budgets in all is
     out of the later rounds.
     """
     result = Result(case.name, {}, case.flops, case.bytes, case.rate)
-    repeats, times = {}, {}
+    repeats, times = {}, result.times
     for name, call in case.contestants.items():
         settle()
         try:
@@ -151,7 +162,6 @@ def measure(case, rounds, budget):
             for _ in range(repeats[name]):
                 call()
             times_of.append((time.perf_counter() - start) / repeats[name] / case.steps)
-    result.seconds = {name: statistics.median(v) for name, v in times.items()}
     return result
 
 
@@ -199,7 +209,7 @@ def save(path, peak, groups, facts):
     """Everything as JSON: times of all contestants, counts, floors, ratios."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = {
-        title: [{**asdict(r), "floor": r.floor(peak), "ratio": r.ratio} for r in results]
+        title: [{**asdict(r), "seconds": r.seconds, "floor": r.floor(peak), "ratio": r.ratio} for r in results]
         for title, results in groups.items()
     }
     data = {**facts, "threads": THREADS, "peak": asdict(peak) if peak else None, "results": rows}

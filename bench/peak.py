@@ -1,12 +1,12 @@
 """The measured peak: `peak.cpp`, compiled for this machine by the system's compiler and run."""
 
-import functools
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from harness import THREADS
@@ -51,7 +51,11 @@ class Peak:
         )
 
 
-@functools.cache
+def median(peaks):
+    """Of several measurements of one machine, field by field."""
+    return Peak(*(type(values[0])(statistics.median(values)) for values in zip(*map(astuple, peaks))))
+
+
 def measure():
     """The `Peak` of this machine; `None`, with a word about it, where nothing compiles."""
     compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))), None)
