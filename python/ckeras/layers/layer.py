@@ -423,12 +423,13 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
     def _flatten_layers(self, include_self=True, recursive=True):
         """The layers inside, depth first, each once."""
         found = {id(self): self} if include_self else {}
+        plain = Layer._sublayers
 
         def walk(layer):
             for inner in layer._sublayers():
                 if id(inner) not in found and inner is not self:
                     found[id(inner)] = inner
-                    if recursive:
+                    if recursive and (inner._tracked or type(inner)._sublayers is not plain):
                         walk(inner)
 
         walk(self)

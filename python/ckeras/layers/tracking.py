@@ -42,6 +42,7 @@ class Tracked:
         self = super().__new__(cls, *args, **kwargs)
         put = object.__setattr__
         put(self, "_tracked", {})
+        put(self, "_found", {})
         put(self, "_trainable_own", [])
         put(self, "_non_trainable_own", [])
         return self
@@ -51,16 +52,21 @@ class Tracked:
         if kind is not str and kind is not int and kind is not bool and value is not None and not _state.off:
             if isinstance(value, Variable):
                 self._track_variable(value)
-            elif isinstance(value, _HOLDERS) and name not in _STATELESS:
+            elif isinstance(value, _HOLDERS) and name not in _STATELESS and not _is_plain(value):
                 self._tracked[name] = value
+                self._found.clear()
             else:
-                self._tracked.pop(name, None)
+                self._untrack(name)
         elif self._tracked and not _state.off:
-            self._tracked.pop(name, None)
+            self._untrack(name)
         object.__setattr__(self, name, value)
 
+    def _untrack(self, name):
+        if self._tracked.pop(name, None) is not None:
+            self._found.clear()
+
     def __delattr__(self, name):
-        self._tracked.pop(name, None)
+        self._untrack(name)
         value = self.__dict__.get(name)
         if isinstance(value, Variable):
             for own in (self._trainable_own, self._non_trainable_own):
@@ -73,6 +79,16 @@ class Tracked:
 
     def _held(self, kind):
         """The tracked objects of one kind in attributes and containers, each once."""
+        if not self._tracked:
+            return []
+        found = self._found.get(kind)
+        if found is None:
+            found = self._look_for(kind)
+            if not any(isinstance(value, _CONTAINERS) for value in self._tracked.values()):
+                self._found[kind] = found  # until an attribute is set: containers change without a word
+        return found[:]
+
+    def _look_for(self, kind):
         found, seen = [], set()
 
         def walk(x):
@@ -107,6 +123,8 @@ class Tracked:
     def _own_variables(self):
         """The variables directly held: trainable ones first, those in containers after those in attributes."""
         loose = self._held(Variable)
+        if not loose:
+            return self._trainable_own + self._non_trainable_own
         return unique(
             self._trainable_own
             + [v for v in loose if v.trainable]
@@ -115,8 +133,15 @@ class Tracked:
         )
 
 
+_CONTAINERS = (list, tuple, dict)
 # What an attribute must be for `Tracked` to look into it.
-_HOLDERS = (Tracked, Metric, SeedGenerator, list, tuple, dict)
+_HOLDERS = (Tracked, Metric, SeedGenerator, *_CONTAINERS)
+_PLAIN = frozenset((str, int, float, bool, type(None)))
+
+
+def _is_plain(x):
+    """Whether `x` is a tuple that holds no state and never will."""
+    return x.__class__ is tuple and all(item.__class__ in _PLAIN or _is_plain(item) for item in x)
 
 
 def unique(items):
