@@ -1,9 +1,47 @@
 """Adam and its kin: AdamW, Adamax, Nadam, ScheduleFreeAdamW."""
 
 from ckeras import ops
+from ckeras._core.short import short
 from ckeras.ops.updates import adam_update_p, adamax_update_p, nadam_update_p, schedule_free_update_p
 from ckeras.optimizers.arguments import check_betas, takes
-from ckeras.optimizers.ruled import RuleOptimizer, power
+from ckeras.optimizers.ruled import RuleOptimizer, power, step_number
+
+# The rates of a step, from the steps before it: functions of their own, so that the short way learns them whole.
+
+
+@short
+def adam_rate(iterations, learning_rate, beta_1, beta_2):
+    """`learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)`."""
+    t = step_number(iterations)
+    correction = ops.sqrt(ops.subtract(1.0, power(beta_2, t)))
+    return ops.divide(ops.multiply(learning_rate, correction), ops.subtract(1.0, power(beta_1, t)))
+
+
+@short
+def _adamax_rate(iterations, learning_rate, beta_1):
+    return ops.divide(learning_rate, ops.subtract(1.0, power(beta_1, step_number(iterations))))
+
+
+def _nadam_momentum(t, beta_1):
+    return ops.multiply(ops.subtract(1.0, ops.multiply(power(0.96, t), 0.5)), beta_1)
+
+
+@short
+def _nadam_product(iterations, product, beta_1):
+    """The product of all momenta, after the step."""
+    return ops.multiply(product, _nadam_momentum(step_number(iterations), beta_1))
+
+
+@short
+def _nadam_rates(iterations, product, beta_1, beta_2):
+    """What the means of gradients, the gradient, and the mean of squares are multiplied by."""
+    t = step_number(iterations)
+    now, later = _nadam_momentum(t, beta_1), _nadam_momentum(ops.add(t, 1.0), beta_1)
+    product = ops.multiply(product, now)
+    of_g = ops.divide(ops.subtract(1.0, now), ops.subtract(1.0, product))
+    of_m = ops.divide(later, ops.subtract(1.0, ops.multiply(product, later)))
+    of_v = ops.divide(1.0, ops.subtract(1.0, power(beta_2, t)))
+    return of_m, of_g, of_v
 
 
 @takes(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False)
@@ -22,9 +60,7 @@ class Adam(RuleOptimizer):
         return [("momentum", "velocity"), *([("velocity_hat",)] if self.amsgrad else [])]
 
     def _rule(self, learning_rate):
-        t = self._step()
-        correction = ops.sqrt(ops.subtract(1.0, power(self.beta_2, t)))
-        alpha = ops.divide(ops.multiply(learning_rate, correction), ops.subtract(1.0, power(self.beta_1, t)))
+        alpha = adam_rate(self.iterations, learning_rate, self.beta_1, self.beta_2)
         attributes = {
             "amsgrad": bool(self.amsgrad),
             "one_minus_beta_1": 1.0 - self.beta_1,
@@ -59,7 +95,7 @@ class Adamax(RuleOptimizer):
         return [("momentum", "norm")]
 
     def _rule(self, learning_rate):
-        rate = ops.divide(learning_rate, ops.subtract(1.0, power(self.beta_1, self._step())))
+        rate = _adamax_rate(self.iterations, learning_rate, self.beta_1)
         attributes = {"one_minus_beta_1": 1.0 - self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
         return adamax_update_p, [rate], attributes
 
@@ -84,18 +120,10 @@ class Nadam(RuleOptimizer):
     def update_all(self, grads, variables, learning_rate):
         """Updates every variable, then the product of the momenta."""
         super().update_all(grads, variables, learning_rate)
-        self._product.assign(ops.multiply(self._product, self._momentum_at(self._step())))
-
-    def _momentum_at(self, t):
-        return ops.multiply(ops.subtract(1.0, ops.multiply(power(0.96, t), 0.5)), self.beta_1)
+        self._product.assign(_nadam_product(self.iterations, self._product, self.beta_1))
 
     def _rule(self, learning_rate):
-        t = self._step()
-        now, later = self._momentum_at(t), self._momentum_at(ops.add(t, 1.0))
-        product = ops.multiply(self._product, now)
-        of_g = ops.divide(ops.subtract(1.0, now), ops.subtract(1.0, product))
-        of_m = ops.divide(later, ops.subtract(1.0, ops.multiply(product, later)))
-        of_v = ops.divide(1.0, ops.subtract(1.0, power(self.beta_2, t)))
+        of_m, of_g, of_v = _nadam_rates(self.iterations, self._product, self.beta_1, self.beta_2)
         attributes = {
             "one_minus_beta_1": 1.0 - self.beta_1,
             "one_minus_beta_2": 1.0 - self.beta_2,

@@ -5,7 +5,7 @@ import re
 from ckeras import ops
 from ckeras.ops.updates import adam_update_p, muon_update_p
 from ckeras.optimizers.arguments import check_betas, takes
-from ckeras.optimizers.ruled import RuleOptimizer, power, update
+from ckeras.optimizers.ruled import RuleOptimizer, power
 
 # What a subclass may redefine of the step of a matrix.
 _PARTS = ("lr_adjust", "transpose_last_axis", "zeropower_via_newtonschulz5")
@@ -79,8 +79,11 @@ class Muon(RuleOptimizer):
         elif groups[False]:
             self._muon_update(*zip(*groups[False]), learning_rate)
 
+    def _slots_of(self, variable):
+        i = self._index(variable)
+        return [column[i] for column in (self._momentums, self._velocities) if column[i] is not None]
+
     def _muon_update(self, grads, variables, learning_rate):
-        slots = [(self._momentums[self._index(v)],) for v in variables]
         attributes = {
             "nesterov": bool(self.nesterov),
             "ns_steps": int(self.ns_steps),
@@ -91,21 +94,20 @@ class Muon(RuleOptimizer):
             "c": self.muon_c,
             "rms_rate": self.rms_rate or 0.0,
         }
-        update(muon_update_p, [learning_rate], grads, variables, slots, attributes)
+        self._run_update(muon_update_p, [learning_rate], grads, variables, self._slots_of, attributes)
 
     def _adam_update(self, grads, variables, learning_rate):
         t = self._step()
         correction = ops.sqrt(ops.subtract(1.0, power(self.adam_beta_2, t)))
         alpha = ops.divide(correction, ops.subtract(1.0, power(self.adam_beta_1, t)))
         alpha = ops.multiply(ops.multiply(learning_rate, self.adam_lr_ratio), alpha)
-        slots = [(self._momentums[self._index(v)], self._velocities[self._index(v)]) for v in variables]
         attributes = {
             "amsgrad": False,
             "one_minus_beta_1": 1.0 - self.adam_beta_1,
             "one_minus_beta_2": 1.0 - self.adam_beta_2,
             "epsilon": self.epsilon,
         }
-        update(adam_update_p, [alpha], grads, variables, slots, attributes)
+        self._run_update(adam_update_p, [alpha], grads, variables, self._slots_of, attributes)
 
     def _muon_step(self, g, variable, rate, m):
         m.assign(ops.add(ops.multiply(m, self.momentum), g))

@@ -265,13 +265,9 @@ class Optimizer:
             for g, v in zip(grads, variables):
                 self.update_step(g, v, learning_rate)
             return
-        groups = {}
-        for g, v in zip(grads, variables):
-            gs, vs = groups.setdefault(v.dtype, ([], []))
-            gs.append(g if g.dtype == v.dtype else ops.cast(g, v.dtype))
-            vs.append(v)
-        for gs, vs in groups.values():
-            self.fused_update(gs, vs, learning_rate)
+        for dtype in dict.fromkeys([v.dtype for v in variables]):
+            gs = [g if g.dtype == dtype else ops.cast(g, dtype) for g, v in zip(grads, variables) if v.dtype == dtype]
+            self.fused_update(gs, [v for v in variables if v.dtype == dtype], learning_rate)
 
     def _is_fused(self):
         """Whether `fused_update` speaks for the class: a subclass that redefines `update_step` alone is asked
@@ -375,6 +371,12 @@ class Optimizer:
         return after[:n], after[n:]
 
     # ---- saving
+
+    def __setstate__(self, kept):
+        """Copies and unpickled ones hold other variables than those whose ids were kept."""
+        self.__dict__.update(kept)
+        self._indices = {id(v): i for i, v in enumerate(self._trainable_variables)}
+        self._decayed = None
 
     def set_weights(self, weights):
         """Sets all variables, from a list of arrays."""
