@@ -115,6 +115,41 @@ def test_sequential_is_built_late_or_early():
     np.testing.assert_array_equal(again(x).numpy(), late(x).numpy())
 
 
+@pytest.mark.parametrize("first", [(), (keras.Input((10, 3)),)], ids=["late", "with an Input"])
+def test_sequential_takes_other_sizes(first):
+    model = keras.Sequential([*first, layers.Conv1D(4, 3), layers.GlobalMaxPooling1D()])
+    assert model(np.ones((2, 10, 3))).shape == (2, 4)
+    assert model(np.ones((2, 12, 3))).shape == (2, 4)
+    assert model(keras.Input((7, 3))).shape == (None, 4)
+    assert model.predict(np.ones((2, 15, 3)), verbose=0).shape == (2, 4)
+    with pytest.raises(ValueError, match=r"expected axis -1 .* 3.*"):
+        model(np.ones((2, 10, 5)))
+    with pytest.raises(ValueError, match=r"must have shape \(None, 10, 3\), got \(2, 10\)"):
+        model(np.ones((2, 10)))
+
+
+def test_sequential_in_a_layer_of_unknown_length():
+    """What is built while shapes are found keeps no stand-in of an unknown size."""
+
+    class Block(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = keras.Sequential([layers.Dense(5), layers.Dense(2)])
+
+        def call(self, x):
+            return self.inner(ops.concatenate([x, x], axis=1))
+
+    block = Block()
+    x = keras.Input((None, 3))
+    model = keras.Model(x, block(x))
+    assert model.output_shape == (None, None, 2)
+    assert model(np.ones((4, 6, 3))).shape == (4, 12, 2)
+    plain = keras.Sequential([layers.Dense(5)])
+    layer = layers.Lambda(lambda x: plain(x))
+    layer(keras.Input((None, 3)))
+    assert plain.input_shape == (None, None, 3)
+
+
 def test_dropout_in_a_model_follows_training():
     x = keras.Input((50,))
     model = keras.Model(x, layers.Dropout(0.5)(x))

@@ -14,6 +14,7 @@ class State(threading.local):
     name_caller = None  # who opened the innermost name scope
     overlay = None  # the StatelessScope that reads and writes of variables go to first
     symbolic = False  # inside a SymbolicScope, or while the outputs of symbolic inputs are found
+    stand_in = None  # the size that then stands for an unknown dimension, where no known one has it
     remat = None  # the RematScope that new layers remember
     device = None  # the GPU, or "cpu", that was asked for; None: neither
     allowance = None  # (path, shape, dtype) -> None, called before a variable is made; raises when it is too big

@@ -311,11 +311,12 @@ def _trace_with(fn, args, kwargs, symbols, size):
 
         return fn(*nest.map_leaves(replace, args), **nest.map_leaves(replace, kwargs))
 
-    outer, state.symbolic = state.symbolic, True
+    outer = state.symbolic, state.stand_in
+    state.symbolic, state.stand_in = True, size if size > 1 else None
     try:
         return trace_function(call, avals)[2]
     finally:
-        state.symbolic = outer
+        state.symbolic, state.stand_in = outer
 
 
 _public_ops = {}

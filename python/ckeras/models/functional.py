@@ -114,11 +114,14 @@ class Functional(Model):
             return outs[0]
         return nest.pack(self._outputs_struct, outs)
 
-    def _standardize(self, inputs):
-        """The inputs as a flat list of tensors of the dtypes and ranks of the Inputs. `ValueError` names the input."""
+    def _standardize(self, inputs, sizes=True):
+        """The inputs as a flat list of tensors of the dtypes and ranks of the Inputs. `ValueError` names the input.
+
+        Without `sizes` dimensions may differ from the Inputs', in number they may not.
+        """
         refs = self._graph.inputs
         if len(refs) == 1 and not nest.is_nested(inputs):
-            return [self._fit(inputs, refs[0])]
+            return [self._fit(inputs, refs[0], sizes)]
         if isinstance(inputs, dict):
             keys = self._inputs_struct if isinstance(self._inputs_struct, dict) else self.input_names
             missing = [k for k in keys if k not in inputs]
@@ -141,9 +144,9 @@ class Functional(Model):
             raise ValueError(
                 f"Model '{self.name}' takes {len(refs)} inputs ({', '.join(self.input_names)}), got {len(flat)}"
             )
-        return [self._fit(x, ref) for x, ref in zip(flat, refs)]
+        return [self._fit(x, ref, sizes) for x, ref in zip(flat, refs)]
 
-    def _fit(self, x, ref):
+    def _fit(self, x, ref, sizes):
         if x is None:
             if not ref._keras_history.operation.optional:
                 raise ValueError(f"Model '{self.name}': the input '{ref.name}' is not optional, got None")
@@ -159,7 +162,9 @@ class Functional(Model):
         elif len(shape) == len(want) - 1 and want and want[-1] == 1:
             x = ops.expand_dims(x, -1)
         got = x.shape
-        if len(got) != len(want) or any(a is not None and b is not None and a != b for a, b in zip(got[1:], want[1:])):
+        if len(got) != len(want) or (
+            sizes and any(a is not None and b is not None and a != b for a, b in zip(got[1:], want[1:]))
+        ):
             raise ValueError(
                 f"Input '{ref._keras_history.operation.name}' of model '{self.name}' must have "
                 f"shape {want}, got {shape}"
@@ -169,7 +174,10 @@ class Functional(Model):
         return x
 
     def compute_output_spec(self, inputs, training=None, mask=None, **kwargs):
-        values = self._standardize(inputs)
+        return self._spec_of(self._standardize(inputs))
+
+    def _spec_of(self, values):
+        """The symbolic outputs for standardized inputs."""
         if all(x is not None and x.shape == ref.shape for x, ref in zip(values, self._graph.inputs)):
             return self._structured([KerasTensor(t.shape, t.dtype) for t in self._graph.outputs])
         run = self._graph.run(values, lambda op, args, kw: op.compute_output_spec(*args, **kw))

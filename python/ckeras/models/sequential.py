@@ -1,5 +1,6 @@
 """Sequential: a chain of layers."""
 
+from ckeras._core.scope import state
 from ckeras._core.symbolic import KerasTensor, output_spec
 from ckeras.layers.input_layer import InputLayer
 from ckeras.layers.layer import Layer
@@ -13,7 +14,8 @@ class Sequential(Model):
     """A chain of layers, each with one input and one output.
 
     With an `Input` first (or the old `input_shape` of the first layer) the layers are built as they are added;
-    otherwise at the first call, or by `build(input_shape)`. Raises `ValueError` for what is no layer and for two layers
+    otherwise at the first call, or by `build(input_shape)`. Later calls need as many dimensions; their sizes may differ
+    where the layers take them, as convolutions take images of any size. Raises `ValueError` for what is no layer and for two layers
     of one name.
 
     >>> model = ckeras.Sequential([ckeras.Input((3,)), ckeras.layers.Dense(2)])
@@ -111,7 +113,8 @@ class Sequential(Model):
         if isinstance(self._chain[0], InputLayer) if self._chain else False:
             self.build()
         else:
-            self.build((None, *shape[1:]))
+            unknown = state.stand_in
+            self.build((None, *[None if d == unknown else d for d in shape[1:]]))
 
     def call(self, inputs, training=None, mask=None, **kwargs):
         if self._functional is None:
@@ -119,7 +122,7 @@ class Sequential(Model):
                 raise ValueError(f"Model '{self.name}' has no layers; add one first")
             layers = self.layers
         else:
-            (inputs,) = self._functional._standardize(inputs)
+            (inputs,) = self._functional._standardize(inputs, sizes=False)
             layers = self._chain[1:]
         for layer in layers:
             inputs = layer(inputs)
@@ -127,7 +130,7 @@ class Sequential(Model):
 
     def compute_output_spec(self, inputs, training=None, mask=None, **kwargs):
         if self._functional is not None:
-            return self._functional.compute_output_spec(inputs)
+            return self._functional._spec_of(self._functional._standardize(inputs, sizes=False))
         return output_spec(self.call, (inputs,), {}, self.name)
 
     def compute_output_shape(self, input_shape):
