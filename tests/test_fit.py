@@ -186,6 +186,48 @@ def test_an_overridden_train_step_is_traced_and_sees_new_flags():
     assert h.history["loss"][-1] < h.history["loss"][0]
 
 
+@pytest.mark.parametrize("form", ["training", "kwargs", "neither"])
+def test_an_overridden_compute_loss_need_not_take_training(form):
+    seen = []
+
+    class Doubled(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = layers.Dense(1)
+
+        def call(self, x):
+            return self.inner(x)
+
+    if form == "training":
+
+        class Doubled(Doubled):
+            def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+                seen.append(training)
+                return 2 * super().compute_loss(x, y, y_pred, sample_weight, training=training)
+
+    elif form == "kwargs":
+
+        class Doubled(Doubled):
+            def compute_loss(self, **kwargs):
+                seen.append(kwargs["training"])
+                return 2 * super().compute_loss(**kwargs)
+
+    else:
+
+        class Doubled(Doubled):
+            def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+                seen.append(None)
+                return 2 * super().compute_loss(x, y, y_pred, sample_weight)
+
+    m = Doubled()
+    m.compile("sgd", "mse", metrics=["mse"])
+    x, y = np.ones((4, 2), "float32"), np.zeros((4, 1), "float32")
+    m.fit(x, y, verbose=0)
+    logs = m.evaluate(x, y, verbose=0, return_dict=True)
+    assert logs["loss"] == pytest.approx(2 * logs["mse"])
+    assert seen == ([None, None] if form == "neither" else [True, False])
+
+
 def test_a_frozen_layer_stays_and_thaws():
     x, y = data(32)
     m = model()

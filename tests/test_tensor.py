@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from ckeras import _engine, ops
+from ckeras import _engine, function, ops
 from ckeras._core import dtypes
 from ckeras._core.tensor import Tensor, convert
 from ckeras._core.variable import Variable
@@ -133,6 +133,31 @@ def test_numpy_on_the_left_gives_a_tensor():
     assert isinstance(out, Tensor)
     assert isinstance(np.float32(2) * t, Tensor)
     assert out.numpy().tolist() == [2.0, 3.0]
+
+
+def test_numpy_functions_give_numpy_arrays():
+    t = ops.convert_to_tensor(np.float32([[0.1, 0.2, 0.7]]))
+    v = Variable(np.ones((1, 3), "float32"))
+    for made in (
+        np.squeeze(t),
+        np.squeeze(v, axis=0),
+        np.reshape(t, (3, 1)),
+        np.concatenate([t, v, np.zeros((1, 3))]),
+        np.where(t > 0.15, t, 0),
+        np.stack((t, v)),
+        np.mean(t, axis=None, keepdims=True),
+    ):
+        assert type(made) is np.ndarray
+    np.testing.assert_array_equal(np.squeeze(t), t.numpy()[0])
+    np.testing.assert_array_equal(np.mean(t, axis=None, keepdims=True), t.numpy().mean(keepdims=True))
+    assert np.random.default_rng(0).choice(3, p=np.squeeze(t)) in (0, 1, 2)  # of a float32 array sums are taken loosely
+    assert t.squeeze().shape == (3,)
+
+    @function
+    def traced(x):
+        return np.squeeze(x) * 2
+
+    np.testing.assert_array_equal(traced(t), np.squeeze(t) * 2)
 
 
 def test_operators():

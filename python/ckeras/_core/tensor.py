@@ -3,7 +3,7 @@
 import numpy as np
 
 from ckeras import _engine
-from ckeras._core import dtypes, hooks
+from ckeras._core import dtypes, hooks, nest
 from ckeras._core.errors import ConcreteValueError, DTypeError, ShapeError, user_line
 
 _Array = _engine.Array
@@ -85,6 +85,15 @@ class TensorBase:
         return format(str(self) if not spec or self.shape else self.item(), spec)
 
 
+def numpy_function(self, func, types, args, kwargs):
+    """`__array_function__` of what has values: NumPy's functions take them and give NumPy's results.
+
+    Without it `np.squeeze` and its like would call our methods, and pass a tensor on to code that wants an array.
+    """
+    args, kwargs = nest.map_leaves(lambda x: np.asarray(x) if isinstance(x, TensorBase) else x, (args, kwargs))
+    return func(*args, **kwargs)
+
+
 class Tensor(TensorBase):
     """An immutable, contiguous array: `shape` (tuple), `dtype` (name), and NumPy's protocol without a copy.
 
@@ -115,6 +124,8 @@ class Tensor(TensorBase):
                 raise ValueError(f"a tensor of {self.dtype} has no view as {dtype}")
             return a.astype(dtype)
         return a.copy() if copy else a
+
+    __array_function__ = numpy_function
 
     def item(self):
         """The single value as a Python scalar; `ShapeError` when there is not exactly one."""

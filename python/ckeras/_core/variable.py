@@ -4,7 +4,7 @@ from ckeras import _engine
 from ckeras._core import dtypes, hooks, scope
 from ckeras._core.errors import ShapeError
 from ckeras._core.scope import state
-from ckeras._core.tensor import Tensor, TensorBase, convert
+from ckeras._core.tensor import Tensor, TensorBase, convert, numpy_function
 
 # Set by the initializers package: a name or config -> a callable (shape, dtype) -> tensor.
 resolve_initializer = None
@@ -191,6 +191,8 @@ class Variable(TensorBase):
 
     def __array__(self, dtype=None, copy=None):
         return self.value.__array__(dtype, copy)
+
+    __array_function__ = numpy_function
 
     def __bool__(self):
         return bool(self.value)

@@ -15,8 +15,8 @@ class Sequential(Model):
 
     With an `Input` first (or the old `input_shape` of the first layer) the layers are built as they are added;
     otherwise at the first call, or by `build(input_shape)`. Later calls need as many dimensions; their sizes may differ
-    where the layers take them, as convolutions take images of any size. Raises `ValueError` for what is no layer and for two layers
-    of one name.
+    where the layers take them, as convolutions take images of any size. Raises `ValueError` for what is no layer and
+    for two layers of one name.
 
     >>> model = ckeras.Sequential([ckeras.Input((3,)), ckeras.layers.Dense(2)])
     >>> model.output_shape

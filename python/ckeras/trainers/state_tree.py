@@ -66,7 +66,7 @@ class StateTree:
         groups = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)
         values = [*trainable_variables, *non_trainable_variables, *metrics_variables]
         with swapped([v for group in groups for v in group], values, f"{self.name}.stateless_compute_loss", True):
-            loss = self.compute_loss(x, y, y_pred, sample_weight=sample_weight, training=training)
+            loss = self._loss_of(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
             return loss, tuple([[v.value for v in group] for group in groups])
 
     def get_quantization_layer_structure(self, mode=None):

@@ -1,5 +1,8 @@
 """Trainer: `compile`, `fit`, `evaluate`, `predict` and the steps under them, which `Model` inherits."""
 
+import functools
+import inspect
+
 import numpy as np
 
 from ckeras import metrics as metrics_module
@@ -22,6 +25,12 @@ from ckeras.trainers.state_tree import StateTree
 from ckeras.trainers.step_functions import StepFunctions
 from ckeras.trainers.steps import Runner
 from ckeras.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
+
+
+@functools.lru_cache(64)
+def _takes_training(method):
+    parameters = inspect.signature(method).parameters.values()
+    return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 class _State:
@@ -237,6 +246,12 @@ class Trainer(StateTree, StepFunctions):
             )
         return total
 
+    def _loss_of(self, **arguments):
+        """`compute_loss`, also where a subclass overrides it without the argument `training`."""
+        if not _takes_training(type(self).compute_loss):
+            del arguments["training"]
+        return self.compute_loss(**arguments)
+
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Updates the metrics of `compile` and returns all results by name."""
         if self._trainer.compile_metrics is not None:
@@ -248,7 +263,7 @@ class Trainer(StateTree, StepFunctions):
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         with GradientTape() as tape:
             y_pred = self(x, training=True)
-            loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
+            loss = self._loss_of(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
             scaled = self.optimizer.scale_loss(loss)
         self._track_loss(loss, x)
         variables = self.trainable_variables
@@ -260,7 +275,7 @@ class Trainer(StateTree, StepFunctions):
         """As `train_step` without an update."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
-        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
+        loss = self._loss_of(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
         self._track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
