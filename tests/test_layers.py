@@ -246,6 +246,29 @@ def test_stateless_call_leaves_the_layer_alone():
     np.testing.assert_array_equal(layer.get_weights()[0], before[0])
 
 
+@pytest.mark.parametrize(
+    ("function", "shape"),
+    [
+        (lambda v: v[0] + v[1], None),
+        (lambda v: v[0] + v[1], (3,)),
+        (lambda v: v[0] + v[1], lambda shapes: shapes[0]),
+        (lambda v: [v[0], ops.sum(v[1], -1)], [(3,), ()]),
+        (lambda v: {"a": v[0], "b": ops.sum(v[1], -1)}, {"a": (3,), "b": ()}),
+    ],
+)
+def test_lambda_takes_and_gives_several(function, shape):
+    a, b = keras.Input((3,)), keras.Input((3,))
+    x = np.ones((2, 3), "float32"), np.full((2, 3), 2, "float32")
+    layer = layers.Lambda(function, output_shape=shape)
+    out = layer([a, b])
+    found = keras.Model([a, b], out).predict(x, verbose=0)
+    keras.tree.map_structure(np.testing.assert_array_equal, found, function(x))
+    assert keras.tree.map_structure(lambda t: (None, *t.shape[1:]), found) == keras.tree.map_structure(
+        lambda t: t.shape, out
+    )
+    assert layer.compute_output_shape([(2, 3), (2, 3)]) == keras.tree.map_structure(lambda t: t.shape, found)
+
+
 def test_lambda_needs_trust():
     layer = layers.Lambda(lambda x: x + 1)
     np.testing.assert_array_equal(layer(np.zeros(2, "float32")).numpy(), [1, 1])

@@ -4,14 +4,16 @@ import types
 
 from ckeras._core.symbolic import KerasTensor, output_spec
 from ckeras.layers.layer import Layer
+from ckeras.layers.structure import map_shapes, shape_of
 from ckeras.saving import registry
 
 
 class Lambda(Layer):
     """`function(inputs, **arguments)` as a layer without weights.
 
-    `function` may take `mask` and `training`. `output_shape` and `mask` are a value or a function of the input's. A
-    Python lambda is stored as byte code, which only `safe_mode=False` loads; a registered function is stored by name.
+    `function` may take `mask` and `training`. `output_shape` (without the batch; a structure of shapes for several
+    outputs) and `mask` are a value or a function of the input's. A Python lambda is stored as byte code, which only
+    `safe_mode=False` loads; a registered function is stored by name.
 
     >>> ckeras.layers.Lambda(lambda x: x**2)(ckeras.ops.ones(3) * 3).numpy()
     array([9., 9., 9.], dtype=float32)
@@ -36,15 +38,16 @@ class Lambda(Layer):
     def compute_output_spec(self, *args, **kwargs):
         if self._output_shape is None:
             return output_spec(self.call, args, kwargs, self.name)
-        shape = self.compute_output_shape(args[0].shape)
-        return KerasTensor(shape, self.compute_dtype)
+        return map_shapes(lambda s: KerasTensor(s, self.compute_dtype), self.compute_output_shape(shape_of(args[0])))
 
     def compute_output_shape(self, input_shape):
         if self._output_shape is None:
-            return output_spec(self.call, (KerasTensor(input_shape, self.compute_dtype),), {}, self.name).shape
+            return super().compute_output_shape(input_shape)
         if callable(self._output_shape):
-            return tuple(self._output_shape(input_shape))
-        return (input_shape[0], *self._output_shape)
+            return map_shapes(tuple, self._output_shape(input_shape))
+        batches = []
+        map_shapes(lambda s: batches.append(s[0]), input_shape)
+        return map_shapes(lambda s: (batches[0], *s), self._output_shape)
 
     def compute_mask(self, inputs, mask=None):
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
