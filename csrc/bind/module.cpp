@@ -13,6 +13,8 @@
 #include "bind/program.h"
 #include "bind/quick.h"
 #include "bind/run.h"
+#include "bind/tape.h"
+#include "bind/tensor.h"
 #include "cpu/thread_pool.h"
 #include "runtime/registry.h"
 
@@ -62,6 +64,8 @@ PYBIND11_MODULE(_engine, module) {
   bind_array(module);
   bind_cell(module);
   bind_run(module);
+  bind_tensor(module);
+  bind_tape(module);
   bind_quick(module);
   bind_program(module);
   bind_linalg(module);

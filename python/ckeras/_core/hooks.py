@@ -8,6 +8,7 @@ stack = None  # (tensors, axis=0, shape=None) -> joined along a new axis, then r
 reshape = None  # (x, shape) -> x in that shape
 getitem = None  # (x, key) -> x[key]
 learn = None  # (function, args, names, tensors) -> what `_engine.short_way` asks
+learn_backward = None  # (records, targets, seeds, wanted, tensors) -> what `_engine.backward` asks
 # Installed by `_core.device` when a GPU is first used.
 placed = None  # (tensors, results) -> the results, where those tensors live
 assign_elsewhere = None  # (variable, tensor of another device) -> None

@@ -123,7 +123,7 @@ class Elementwise(Primitive):
     """A primitive whose arguments broadcast; its `vjp` works on broadcast shapes, sums back to the inputs follow.
 
     `result` is the output's dtype, or `None` for that of the last argument. `quick(*args)` does in one call of the
-    engine what `bind` does for tensors of one dtype that no tape watches, and gives `None` for anything else.
+    engine what `bind` does for tensors of one dtype, and gives `None` for anything else.
     """
 
     elementwise = True
@@ -138,7 +138,7 @@ class Elementwise(Primitive):
         arity = _ARITIES.get(self.name, 0)
         if arity not in (1, 2) or self.result not in (None, "bool"):
             return _never
-        return _engine.quick_elementwise(self.op_id, arity, floats_only, self.result == "bool")
+        return _engine.quick_elementwise(self.op_id, arity, floats_only, self.result == "bool", self)
 
     def _spec(self, *args):
         shape = args[0].shape

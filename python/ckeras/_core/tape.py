@@ -3,6 +3,7 @@
 import contextlib
 import functools
 
+from ckeras import _engine
 from ckeras._core import hooks, nest
 from ckeras._core.dtypes import FLOATS
 from ckeras._core.errors import ArgumentError, DTypeError, GradientError
@@ -26,7 +27,7 @@ def no_record():
         state.tapes = saved
 
 
-class _Record:
+class Record:
     """One recorded operation; also the `ctx` of its vjp."""
 
     __slots__ = ("attrs", "inputs", "needs", "outputs", "primitive")
@@ -113,7 +114,7 @@ class GradientTape:
         tracked = self._tracked
         for x in inputs:
             if id(x) in tracked:
-                self._records.append(_Record(primitive, inputs, attrs, outputs))
+                self._records.append(Record(primitive, inputs, attrs, outputs))
                 for y in outputs:
                     if y.dtype in FLOATS:
                         tracked[id(y)] = y
@@ -213,28 +214,23 @@ class GradientTape:
             raise ArgumentError(
                 f"[GradientTape.gradient] expected {len(targets)} output_gradients, one a target; got {len(seeds)}"
             )
-        grads = {}
-        for t, seed in zip(targets, seeds):
+        for i, (t, seed) in enumerate(zip(targets, seeds)):
             if not isinstance(t, TensorBase):
                 raise TypeError(f"[GradientTape.gradient] expected tensors as target, got {type(t).__name__}")
             if t.dtype not in FLOATS:
                 raise GradientError(f"[GradientTape.gradient] expected a float target, got {t.dtype}")
-            if seed is None:
-                seed = hooks.full(t.shape, 1, t.dtype)
-            else:
-                seed = convert(seed, t.dtype)
+            if seed is not None:
+                seeds[i] = seed = convert(seed, t.dtype)
                 if seed.shape != t.shape:
                     raise ArgumentError(
                         f"[GradientTape.gradient] output_gradients: expected shape {t.shape}, got {seed.shape}"
                     )
-            _accumulate(grads, t, seed)
         wanted = [self._tensors_of(s) for s in sources_flat]
-        self._backward(grads, {id(t) for tensors in wanted for t in tensors})
+        grads = iter(_gradients_of(self._records, targets, seeds, [t for tensors in wanted for t in tensors]))
         found = []
         for source, tensors in zip(sources_flat, wanted):
             total = None
-            for t in tensors:
-                g = grads.get(id(t))
+            for _, g in zip(tensors, grads):
                 if g is not None:
                     total = g if total is None else hooks.add(total, g)
             if total is None and zero:
@@ -251,31 +247,50 @@ class GradientTape:
             )
         return (source,)
 
-    def _backward(self, grads, wanted):
-        """Walks the records backwards; afterwards `grads` holds the gradient of every id in `wanted` that has one."""
-        reach = set(wanted)
-        path = []
-        for record in self._records:
-            needs = tuple([id(x) in reach for x in record.inputs])
-            if True in needs:
-                reach.update([id(y) for y in record.outputs])
-                path.append((record, needs))
-        for record, needs in reversed(path):
-            flowing = [grads.get(id(y)) if id(y) in wanted else grads.pop(id(y), None) for y in record.outputs]
-            if all(g is None for g in flowing):
-                continue
-            primitive = record.primitive
-            if primitive.vjp is None:
-                raise GradientError(
-                    f"[{primitive.name}] has no derivative; cut the path with ops.stop_gradient, "
-                    "or give one with ckeras.ops.custom_gradient"
-                )
-            record.needs = needs
-            if not primitive.partial:
-                flowing = [hooks.full(y.shape, 0, y.dtype) if g is None else g for g, y in zip(flowing, record.outputs)]
-            for x, need, g in zip(record.inputs, needs, primitive.vjp(record, *flowing)):
-                if need and g is not None:
-                    _accumulate(grads, x, g)
+
+def _gradients_of(records, targets, seeds, wanted):
+    """`backward`, by what the engine has learnt where nothing else listens."""
+    if not state.tapes and state.trace is None and state.overlay is None and state.autocast is None:
+        found = _engine.backward(hooks.learn_backward, records, targets, seeds, wanted)
+        if found is not None:
+            return found
+    return backward(records, targets, seeds, wanted)
+
+
+def backward(records, targets, seeds, wanted):
+    """The gradients of the tensors `wanted`, or `None`, where `seeds` flow into `targets`; a seed of `None` is ones."""
+    grads = {}
+    for t, seed in zip(targets, seeds):
+        _accumulate(grads, t, hooks.full(t.shape, 1, t.dtype) if seed is None else seed)
+    _walk_back(records, grads, {id(t) for t in wanted})
+    return [grads.get(id(t)) for t in wanted]
+
+
+def _walk_back(records, grads, wanted):
+    """Walks the records backwards; afterwards `grads` holds the gradient of every id in `wanted` that has one."""
+    reach = set(wanted)
+    path = []
+    for record in records:
+        needs = tuple([id(x) in reach for x in record.inputs])
+        if True in needs:
+            reach.update([id(y) for y in record.outputs])
+            path.append((record, needs))
+    for record, needs in reversed(path):
+        flowing = [grads.get(id(y)) if id(y) in wanted else grads.pop(id(y), None) for y in record.outputs]
+        if all(g is None for g in flowing):
+            continue
+        primitive = record.primitive
+        if primitive.vjp is None:
+            raise GradientError(
+                f"[{primitive.name}] has no derivative; cut the path with ops.stop_gradient, "
+                "or give one with ckeras.ops.custom_gradient"
+            )
+        record.needs = needs
+        if not primitive.partial:
+            flowing = [hooks.full(y.shape, 0, y.dtype) if g is None else g for g, y in zip(flowing, record.outputs)]
+        for x, need, g in zip(record.inputs, needs, primitive.vjp(record, *flowing)):
+            if need and g is not None:
+                _accumulate(grads, x, g)
 
 
 def _accumulate(grads, tensor, g):
@@ -399,3 +414,6 @@ def custom_gradient(f):
 def stop_gradient(x):
     """`x` as a constant of differentiation."""
     return stop_gradient_p.bind(convert(x))
+
+
+_engine.set_tape(GradientTape, Record)

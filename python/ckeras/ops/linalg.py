@@ -109,7 +109,7 @@ def matmul(x1, x2):
     return to_shape(out, shape)
 
 
-matmul = public_op(matmul, _engine.quick_matmul(matmul_p.op_id))
+matmul = public_op(matmul, _engine.quick_matmul(matmul_p.op_id, matmul_p))
 
 
 def _batched(a, b):
