@@ -164,6 +164,20 @@ class Twice(layers.Layer):
         return self.inner[1]["deep"](self.inner[0](x)) * self.scale * self.factor
 
 
+def test_masks_are_read_and_set_by_keras_name():
+    x = layers.Embedding(5, 2, mask_zero=True)(np.array([[1, 0], [2, 3]]))
+    np.testing.assert_array_equal(x._keras_mask, [[True, False], [True, True]])
+    symbolic = layers.Masking()(keras.Input((4, 3)))
+    assert symbolic._keras_mask.shape == (None, 4)
+    assert ops.ones(2)._keras_mask is None
+    last = layers.LSTM(2)
+    x._keras_mask = ops.convert_to_tensor([[True, False], [True, False]])
+    np.testing.assert_array_equal(last(x), last(x[:, :1]))
+    x._keras_mask = None
+    assert x._keras_mask is None
+    assert not np.array_equal(last(x), last(x[:, :1]))
+
+
 def test_layer_tracks_what_it_holds():
     layer = Twice()
     layer(rand(2, 4))

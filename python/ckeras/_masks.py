@@ -3,6 +3,7 @@
 import weakref
 
 from ckeras._core import nest
+from ckeras._core.tensor import TensorBase
 
 # id of a tensor -> (weak reference to it, its mask). Empty in programs without masking, which then pay one truth test.
 _masks = {}
@@ -35,3 +36,12 @@ def masks_of(structure):
     if not nest.is_nested(structure):
         return get_mask(structure)
     return nest.map_leaves(get_mask, structure)
+
+
+def _assign(x, mask):
+    _masks.pop(id(x), None) if mask is None else set_mask(x, mask)
+
+
+TensorBase._keras_mask = property(
+    get_mask, _assign, doc="The mask layers gave, or `None`; Keras's name."
+)
