@@ -62,6 +62,10 @@ def test_categories(column, kind):
     assert encode({column: make(max_tokens=3)}).shape == (4, 3)
     known = space({column: kind})
     assert known({column: ["Paris"] if column == "town" else [99]}).numpy()[0].tolist() == [1, 0, 0, 0]
+    closed = space({column: make(num_oov_indices=0)})
+    assert closed.get_encoded_features().shape == (None, 3)
+    with pytest.raises(ValueError, match="not in the vocabulary"):
+        closed({column: ["Paris"] if column == "town" else [99]})
 
 
 @pytest.mark.parametrize(("column", "kind"), [("town", "string_hashed"), ("rooms", "integer_hashed")])

@@ -42,6 +42,4 @@ def _assign(x, mask):
     _masks.pop(id(x), None) if mask is None else set_mask(x, mask)
 
 
-TensorBase._keras_mask = property(
-    get_mask, _assign, doc="The mask layers gave, or `None`; Keras's name."
-)
+TensorBase._keras_mask = property(get_mask, _assign, doc="The mask layers gave, or `None`; Keras's name.")

@@ -308,13 +308,18 @@ class FeatureSpace(layers.Layer):
             inputs = {n: layers.Input((1,), dtype=f.dtype, name=n) for n, f in self.features.items()}
             self._ends = inputs, self._encoded(inputs)
             return self._ends
-        row = {n: np.array(["" if f.dtype == "string" else 0]) for n, f in self.features.items()}
+        row = {n: np.array([self._known(n)]) for n in self.features}
         found = self(row)
         if self.output_mode == "concat":
             self._ends = None, layers.Input(found.shape[1:], dtype=found.dtype, name=self.name)
         else:
             self._ends = None, {n: layers.Input(x.shape[1:], dtype=x.dtype, name=n) for n, x in found.items()}
         return self._ends
+
+    def _known(self, name):
+        """A value that the feature takes: a lookup without places for the unknown has only its words."""
+        words = getattr(self.preprocessors[name], "get_vocabulary", list)()
+        return words[-1] if words else "" if self.features[name].dtype == "string" else 0
 
     # ---------------------------------------------------------------- files
 
