@@ -150,6 +150,20 @@ def test_sequential_in_a_layer_of_unknown_length():
     assert plain.input_shape == (None, None, 3)
 
 
+def test_outputs_of_layers_of_a_sequential_that_grew():
+    model = keras.Sequential()
+    model.add(keras.Input((8, 8, 3)))
+    model.add(layers.Conv2D(4, 3))
+    model.add(layers.Flatten())
+    model.add(layers.Dense(2))
+    model.pop()
+    features = keras.Model(model.inputs, [layer.output for layer in model.layers])
+    x = rand(1, 8, 8, 3)
+    conv, flat = features(x)
+    np.testing.assert_array_equal(conv, model.layers[0](x))
+    np.testing.assert_array_equal(flat, model(x))
+
+
 def test_dropout_in_a_model_follows_training():
     x = keras.Input((50,))
     model = keras.Model(x, layers.Dropout(0.5)(x))

@@ -119,9 +119,11 @@ def test_operations():
     assert twin.factor == 3.0
     with pytest.raises(TypeError, match="does not fit __init__"):
         Scale.from_config({"nope": 1})
-    op(x)
-    with pytest.raises(AttributeError, match="called on 2 symbolic inputs"):
-        _ = op.output
+    first = op.output
+    op(KerasTensor((None, 5)))
+    assert op.input is x and op.output == first
+    with pytest.raises(AttributeError, match="has not been called on a symbolic input"):
+        _ = twin.output
 
 
 def test_no_values():

@@ -54,13 +54,50 @@ else:
     np.savez(folder + "/out.npz", before=before, after=after, steps=4)
 """
 
+# What a user registers, in the words of either package: `package>name` is what the file holds.
+OWN = """
+import sys
+import numpy as np
+@keras.saving.register_keras_serializable(package="own", name="squared")
+def square(x):
+    return x * x
+@keras.saving.register_keras_serializable("own")
+def distance(y, p):
+    return keras.ops.mean(keras.ops.square(y - p), -1)
+@keras.saving.register_keras_serializable("own")
+class Scale(keras.layers.Layer):
+    def __init__(self, factor, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+    def call(self, x):
+        return x * self.factor
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+x = np.linspace(-1, 1, 20).reshape(5, 4)
+def write(folder):
+    i = keras.Input((4,))
+    m = keras.Model(i, keras.layers.Lambda(square)(Scale(0.5)(keras.layers.Dense(3, activation=square)(i))))
+    m.compile("sgd", distance)
+    m.fit(x, x[:, :3], verbose=0)
+    m.save(folder + "/own.keras")
+    return m.predict(x, verbose=0), m.evaluate(x, x[:, :3], verbose=0)
+def read(folder):
+    m = keras.saving.load_model(folder + "/own.keras")
+    return m.predict(x, verbose=0), m.evaluate(x, x[:, :3], verbose=0)
+"""
+OWN_SCRIPT = f"import keras\n{OWN}\nnp.savez(sys.argv[1] + '/own.npz', *globals()[sys.argv[2]](sys.argv[1]))"
+
 
 def run(folder, what):
+    in_keras(SCRIPT, folder, what)
+    return np.load(folder / "out.npz")
+
+
+def in_keras(script, folder, what):
     env = {**os.environ, "KERAS_BACKEND": "jax"}
     env.pop("PYTHONPATH", None)
-    done = subprocess.run([PYTHON, "-c", SCRIPT, str(folder), what], capture_output=True, text=True, env=env)
+    done = subprocess.run([PYTHON, "-c", script, str(folder), what], capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr[-2000:]
-    return np.load(folder / "out.npz")
 
 
 @pytest.fixture
@@ -125,3 +162,19 @@ def test_we_read_the_older_format_of_keras_and_train_on(tmp_path, xy):
     np.testing.assert_allclose(m.predict(x, verbose=0), theirs["after"], atol=2e-5)
     m.load_weights(tmp_path / "m.h5")
     np.testing.assert_allclose(m.predict(x, verbose=0), theirs["before"], atol=1e-6)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("write", "read"), ("read", "write")])
+def test_registered_functions_and_layers_are_found_by_name(tmp_path, ours, theirs):
+    names = {"keras": ckeras}
+    exec(OWN, names)
+    if ours == "read":
+        in_keras(OWN_SCRIPT, tmp_path, theirs)
+    found = names[ours](str(tmp_path))
+    if ours == "write":
+        in_keras(OWN_SCRIPT, tmp_path, theirs)
+        for a, b in zip(names["read"](str(tmp_path)), found):
+            np.testing.assert_array_equal(a, b)
+    with np.load(tmp_path / "own.npz") as expected:
+        for a, key in zip(found, expected):
+            np.testing.assert_allclose(a, expected[key], atol=1e-6)

@@ -229,20 +229,17 @@ class Operation:
 
     @property
     def input(self):
-        """The symbolic input (a list when there are several) of the only call."""
-        return self._only("input")
+        """The symbolic input (a list when there are several) of the first call."""
+        return self._first_call("input")
 
     @property
     def output(self):
-        """The symbolic output (a list when there are several) of the only call."""
-        return self._only("output")
+        """The symbolic output (a list when there are several) of the first call."""
+        return self._first_call("output")
 
-    def _only(self, side):
-        if len(self._inbound_nodes) != 1:
-            raise AttributeError(
-                f"{self.name} has been called on {len(self._inbound_nodes)} symbolic inputs, so `{side}` has no one "
-                "meaning; it needs exactly one call"
-            )
+    def _first_call(self, side):
+        if not self._inbound_nodes:
+            raise AttributeError(f"{self.name} has not been called on a symbolic input, so it has no `{side}` yet")
         node = self._inbound_nodes[0]
         tensors = (node.input_tensors or node.output_tensors) if side == "input" else node.output_tensors
         return tensors[0] if len(tensors) == 1 else tensors

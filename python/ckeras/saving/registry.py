@@ -195,12 +195,11 @@ def serialize_keras_object(obj):
     if hasattr(obj, "get_config"):
         return _serialize_object(obj)
     if callable(obj) and hasattr(obj, "__name__"):
-        registered = _custom_names.get(obj, "function")
         return {
             "module": "builtins",
             "class_name": "function",
-            "config": obj.__name__,
-            "registered_name": registered,
+            "config": _custom_names.get(obj, obj.__name__),
+            "registered_name": "function",
         }
     raise TypeError(
         f"[serialize_keras_object] {type(obj).__name__} {obj!r} cannot be stored: give its class get_config(self) and "
