@@ -80,6 +80,12 @@ CKERAS_INLINE V select_raw(M m, V a, V b) {
 
 CKERAS_INLINE F16 fma_raw(F16 a, F16 b, F16 c) { return _mm512_fmadd_ps(a, b, c); }
 CKERAS_INLINE D8 fma_raw(D8 a, D8 b, D8 c) { return _mm512_fmadd_pd(a, b, c); }
+CKERAS_INLINE Raw<float, 8> fma_raw(Raw<float, 8> a, Raw<float, 8> b, Raw<float, 8> c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+CKERAS_INLINE Raw<double, 4> fma_raw(Raw<double, 4> a, Raw<double, 4> b, Raw<double, 4> c) {
+  return _mm256_fmadd_pd(a, b, c);
+}
 CKERAS_INLINE F16 fnma_raw(F16 a, F16 b, F16 c) { return _mm512_fnmadd_ps(a, b, c); }
 CKERAS_INLINE D8 fnma_raw(D8 a, D8 b, D8 c) { return _mm512_fnmadd_pd(a, b, c); }
 // The second operand when they are equal or unordered.
@@ -106,9 +112,28 @@ template <int N>
 CKERAS_INLINE uint32_t first_lanes(int64_t n) {
   return n <= 0 ? 0u : n >= N ? (1u << N) - 1 : (1u << n) - 1;
 }
+// Of half a register.
+template <class T, int N>
+CKERAS_INLINE Raw<T, N> load_half(const T* p, int64_t n) {
+  if constexpr (N == 8) {
+    return (Raw<T, N>)_mm256_maskz_loadu_epi32(static_cast<__mmask8>(first_lanes<N>(n)), p);
+  } else {
+    return (Raw<T, N>)_mm256_maskz_loadu_epi64(static_cast<__mmask8>(first_lanes<N>(n)), p);
+  }
+}
+template <class T, class V>
+CKERAS_INLINE void store_half(T* p, V v, int64_t n) {
+  if constexpr (sizeof(T) == 4) {
+    _mm256_mask_storeu_epi32(p, static_cast<__mmask8>(first_lanes<8>(n)), (__m256i)v);
+  } else {
+    _mm256_mask_storeu_epi64(p, static_cast<__mmask8>(first_lanes<4>(n)), (__m256i)v);
+  }
+}
 template <class T, int N>
 CKERAS_INLINE Raw<T, N> load_first(const T* p, int64_t n) {
-  if constexpr (N == 16) {
+  if constexpr (sizeof(T) * N == 32) {
+    return load_half<T, N>(p, n);
+  } else if constexpr (N == 16) {
     return (Raw<T, N>)_mm512_maskz_loadu_epi32(static_cast<__mmask16>(first_lanes<N>(n)), p);
   } else {
     return (Raw<T, N>)_mm512_maskz_loadu_epi64(static_cast<__mmask8>(first_lanes<N>(n)), p);
@@ -116,7 +141,9 @@ CKERAS_INLINE Raw<T, N> load_first(const T* p, int64_t n) {
 }
 template <class T, class V>
 CKERAS_INLINE void store_first(T* p, V v, int64_t n) {
-  if constexpr (sizeof(T) == 4) {
+  if constexpr (sizeof(V) == 32) {
+    store_half(p, v, n);
+  } else if constexpr (sizeof(T) == 4) {
     _mm512_mask_storeu_epi32(p, static_cast<__mmask16>(first_lanes<16>(n)), (__m512i)v);
   } else {
     _mm512_mask_storeu_epi64(p, static_cast<__mmask8>(first_lanes<8>(n)), (__m512i)v);

@@ -88,6 +88,10 @@ int main() {
       {2, 24, 24, 8, {{100, 3, 1, 1, 1, 1}, {90, 3, 1, 1, 1, 1}}},  // groups of few channels, image by image (spread.h)
       {3, 21, 14, 7, {{9, 3, 2, 1, 1, 0}, {11, 4, 3, 2, 2, 1}}},    // the same, strided and dilated
       {2, 34, 17, 17, {{3, 1, 1, 1, 0, 0}, {7, 3, 1, 1, 1, 1}, {9, 5, 1, 1, 2, 2}}},  // the same, planes
+      {2, 40, 40, 5, {{9, 5, 1, 1, 2, 2}, {12, 5, 1, 1, 2, 2}}},   // groups two at a time, and one that is left
+      {1, 32, 28, 4, {{13, 3, 2, 1, 1, 1}, {17, 4, 1, 2, 3, 2}}},  // the same, odd results, strided and dilated
+      {2, 66, 30, 6, {{21, 6, 1, 1, 3, 2}, {5, 5, 1, 1, 2, 2}}},   // the same, several blocks
+      {1, 36, 48, 6, {{3, 2, 1, 1, 1, 0}, {9, 3, 1, 1, 1, 1}, {10, 3, 3, 1, 0, 1}}},  // the same, planes
       {2, 37, 37, 37, {{9, 3, 1, 1, 1, 1}, {8, 3, 1, 1, 1, 1}}},                      // depthwise
       {1, 130, 130, 130, {{9, 3, 2, 1, 1, 0}, {8, 2, 2, 2, 1, 0}}},                   // depthwise, strided
       {2, 37, 37, 37, {{9, 5, 1, 1, 2, 2}, {8, 5, 1, 1, 2, 2}}},                      // depthwise, wider windows

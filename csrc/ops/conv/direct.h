@@ -151,6 +151,8 @@ struct Direct {
   CKERAS_MEMBER int64_t width() const { return direct_width<T>(results); }
   CKERAS_MEMBER int64_t panels() const { return ceil_div(results, width()); }
   CKERAS_MEMBER bool joined() const { return x.axis.step == 1 && pixel == channels; }  // a segment is a row of taps
+  // Groups of few results go two at a time: adjacent columns.
+  CKERAS_MEMBER bool twins() const { return groups > 1 && direct_vectors<T>(results) == 0; }
   CKERAS_MEMBER int64_t segments() const { return z.axis.taps * y.axis.taps * (joined() ? 1 : x.axis.taps); }
   CKERAS_MEMBER int64_t in_block() const {  // segments
     return most(1, kKBlock / (channels * (joined() ? x.axis.taps : 1)));
@@ -196,10 +198,12 @@ struct Direct {
     const bool streamed = groups == 1 && segments() <= in_block() && results % VecOf<T>::kLanes == 0 &&
                           streams(whole.data, images * whole.image, elements, whole.pixel);
     const int64_t batches = images == 0 ? 0 : ceil_div(images, together());
-    parallel_for(batches * cells.pieces() * groups, 1, [&](int64_t begin, int64_t end) {
+    const int64_t turn = twins() ? 2 : 1, turns = ceil_div(groups, turn);
+    parallel_for(batches * cells.pieces() * turns, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t g = i % groups;
-        run_piece(cells, i / groups, image(g), packed + g * panels() * panel, grid(g), ending(g), streamed);
+        const int64_t g = i % turns * turn;
+        run_piece(cells, i / turns, image(g), packed + g * panels() * panel, grid(g), ending(g), streamed,
+                  twins() && g + 1 < groups);
       }
       if (streamed) end_stream();
     });
@@ -238,7 +242,7 @@ struct Direct {
   }
 
   void run_piece(const Cells& cells, int64_t number, const T* image, const T* packed, const DirectGrid<T>& grid,
-                 const Ending<T>& ending, bool streamed) const {
+                 const Ending<T>& ending, bool streamed, bool twins) const {
     const int64_t image0 = number / cells.pieces() * together();
     number %= cells.pieces();
     int64_t low = 0, high = cells.count - 1;  // the first cell whose end is beyond
@@ -265,7 +269,7 @@ struct Direct {
       const Ending<T> end{ending.bias != nullptr ? ending.bias + column : nullptr, ending.epilogue};
       bool first_block = true;
       for (int64_t s = 0; s < segments; s += in_block) {
-        DirectRun run{offsets, b_offsets, 0, length, 1, width};
+        DirectRun run{offsets, b_offsets, 0, length, 1, width, channels, k() * width};
         for (int64_t i = s; i < least(segments, s + in_block); ++i) {
           const int64_t line = i / columns, t = line / y.axis.taps, u = line % y.axis.taps;
           const int64_t v = joined() ? own.x.first : i % columns;
@@ -278,7 +282,7 @@ struct Direct {
         const bool last = s + in_block >= segments;
         if (run.segments == 0 && !last) continue;
         run_tiles(own, n, image, run, packed, grid, column, count, first_block, last && !end.nothing() ? &end : nullptr,
-                  streamed);
+                  streamed, twins);
         first_block = false;
       }
     }
@@ -286,10 +290,10 @@ struct Direct {
 
   // `left` results from `at` on.
   void run_tiles(Cell at, int64_t left, const T* image, const DirectRun& run, const T* b, const DirectGrid<T>& grid,
-                 int64_t column, int64_t n, bool first, const Ending<T>* ending, bool streamed) const {
-    const int64_t vectors = ceil_div(n, VecOf<T>::kLanes), height = direct_rows(0, vectors);
-    const T* a[kTileRows];
-    T* c[kTileRows];
+                 int64_t column, int64_t n, bool first, const Ending<T>* ending, bool streamed, bool twins) const {
+    const int64_t vectors = direct_vectors<T>(n), height = twins ? kTwinRows : direct_rows(0, vectors);
+    const T* a[kDirectRows];
+    T* c[kDirectRows];
     alignas(64) T block[kTileRows * kDirectMost * VecOf<T>::kLanes];  // that will be streamed
     T* to[kTileRows];
     for (int64_t i = 0; i < kTileRows; ++i) to[i] = block + i * n;
@@ -316,9 +320,11 @@ struct Direct {
         }
       }
       for (int64_t i = count; i < height; ++i) a[i] = a[0];
-      DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors - 1](run, a, b, streamed ? to : c, count, n,
-                                                                              first);
-      if (ending != nullptr) end_block(*ending, streamed ? to : c, count, n);
+      const DirectTable<T>& table = DirectTiles<T>::table;
+      const DirectKernel<T> kernel =
+          twins ? table.twins[twin_size(count)] : table.kernels[direct_size(count, vectors)][vectors];
+      kernel(run, a, b, streamed ? to : c, count, n, first);
+      if (ending != nullptr) end_block(*ending, streamed ? to : c, count, twins ? 2 * n : n);
       for (int64_t i = 0; streamed && i < count; ++i) {
         for (int64_t k = 0; k < n; k += VecOf<T>::kLanes) stream(VecOf<T>::load(to[i] + k), c[i] + k);
       }

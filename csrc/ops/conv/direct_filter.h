@@ -194,7 +194,8 @@ struct DirectFilter {
   // the cache.
   CKERAS_MEMBER bool packs() const {
     const bool crowded = stride * static_cast<int64_t>(sizeof(T)) % (kCrowdedB / 4) == 0;
-    return results % VecOf<T>::kLanes != 0 || (results > width && (crowded || m > kPackedFilterRows));
+    const int64_t vector = direct_vectors<T>(results) > 0 ? VecOf<T>::kLanes : VecOf<T>::kLanes / 2;
+    return results % vector != 0 || (results > width && (crowded || m > kPackedFilterRows));
   }
   CKERAS_MEMBER int64_t wide() const { return round_up(results, width); }
   CKERAS_MEMBER int64_t results_bytes() const {
@@ -244,10 +245,11 @@ struct DirectFilter {
       panel = piece.rows * piece.columns * width;
       for (int64_t column = 0; column < results; column += width) {
         T* line = packed + column / width * panel;
+        const int64_t n = least(width, results - column);
         for (int64_t r = 0; r < piece.rows; ++r) {
           const T* pixel = b + b_offsets[r] + column;
           for (int64_t k = 0; k < piece.columns; ++k, pixel += stride, line += width) {
-            pack_row(line, pixel, least(width, results - column));
+            width % VecOf<T>::kLanes == 0 ? pack_row(line, pixel, n) : copy_few(line, pixel, n);
           }
         }
       }
@@ -257,20 +259,20 @@ struct DirectFilter {
     }
     const int64_t row0 = m * strip / strips, row1 = m * (strip + 1) / strips;
     for (int64_t column = 0; column < results; column += width, b += panel) {
-      const int64_t n = least(width, results - column), vectors = ceil_div(n, VecOf<T>::kLanes);
+      const int64_t n = least(width, results - column), vectors = direct_vectors<T>(n);
       const int64_t tile = direct_rows(0, vectors), height = ceil_div(row1 - row0, ceil_div(row1 - row0, tile));
       FilterRows rows{cut.channels, c.taps, y.taps, from.plane, y.step * from.row, c.step * from.pixel};
       rows.move(row0);
       for (int64_t row = row0; row < row1; row += height) {
         const int64_t count = least(height, row1 - row);
-        const T* a[kTileRows];
-        T* at[kTileRows];
+        const T* a[kDirectRows];
+        T* at[kDirectRows];
         for (int64_t i = 0; i < count; ++i, rows.next()) {
           a[i] = from.data + rows.offset();
           at[i] = to.row(row + i) + column;
         }
         for (int64_t i = count; i < tile; ++i) a[i] = a[0];
-        DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors - 1](run, a, b, at, count, n, first);
+        DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors](run, a, b, at, count, n, first);
       }
     }
   }

@@ -176,8 +176,8 @@ CKERAS_INLINE void multiply_points(int64_t k, const T* a, int64_t a_row, int64_t
       from[i] = a + (r + least(i, count - 1)) * a_row;
       to[i] = c + (r + least(i, count - 1)) * c_row;
     }
-    DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors - 1](run, from, b, to, count,
-                                                                            vectors * VecOf<T>::kLanes, first);
+    DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors](run, from, b, to, count,
+                                                                        vectors * VecOf<T>::kLanes, first);
   }
 }
 
