@@ -22,9 +22,11 @@ NETWORK = keras.Sequential(
     [
         keras.Input((6, 6, 2)),
         layers.Conv2D(3, 3, activation="relu"),
+        layers.BatchNormalization(),
         layers.MaxPooling2D(2),
         layers.Flatten(),
         layers.Dense(4, activation="gelu"),
+        layers.LayerNormalization(),
         layers.Dense(2, activation="softmax"),
     ]
 )
@@ -57,6 +59,7 @@ PASSES = {
     "a constant slope": (lambda x: ops.sum(x + 1.0, axis=0), [(2, 3)]),
     "numbers": (lambda x: (x**3 - 2.5) / 3.0, [()]),
     "conv": (lambda x, k: ops.conv(x, k, 1, "same"), [(1, 5, 5, 2), (3, 3, 2, 4)]),
+    "variances": (lambda x: ops.var(x, axis=0) + ops.var(x, axis=(0, 1)) * ops.moments(x, 1, True)[1], [(4, 3)]),
     "recurrent": (lambda x: CELL(x), [(2, 4, 3)]),
     "a network": (network, [(1, 6, 6, 2)]),
 }

@@ -9,7 +9,7 @@ from ckeras._core import hooks, program
 from ckeras._core.passes.plan import nbytes
 from ckeras._core.primitive import Primitive
 from ckeras._core.scope import state
-from ckeras._core.tape import Record, backward
+from ckeras._core.tape import Derived, Record, backward
 from ckeras._core.tensor import Tensor
 from ckeras._core.trace import Tracer
 from ckeras._core.variable import Variable
@@ -51,7 +51,7 @@ def learn_backward(records, targets, seeds, wanted, tensors):
 
     `tensors` are all tensors in the other arguments. A leaf without a gradient is (-1, (), "", None).
     """
-    if _not_now() or not all(isinstance(r.primitive, Primitive) for r in records):
+    if _not_now() or not all(isinstance(r.primitive, (Primitive, Derived)) for r in records):
         return None
     returned = [_CONTAINERS[list]]
 

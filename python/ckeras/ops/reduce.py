@@ -7,7 +7,7 @@ from ckeras._core.eager import fused_op
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive
 from ckeras._core.symbolic import public_op
-from ckeras._core.tape import custom_gradient, stop_gradient
+from ckeras._core.tape import derived, stop_gradient
 from ckeras._core.tensor import convert
 from ckeras.ops._common import as_dtype, axes_tuple, axis_index, cast_p, float_operand, operand
 from ckeras.ops.elementwise import equal, exp, isfinite, log, maximum, minimum, sqrt, square, where
@@ -193,19 +193,20 @@ def mean(x, axis=None, keepdims=False):
     return _mean(x, axes_tuple("mean", axis, x.ndim), keepdims)
 
 
-@custom_gradient
+def _spread_slope(ctx, g, axes, keepdims):
+    x, middle = ctx.inputs
+    n = math.prod([x.shape[a] for a in axes])
+    slope = to_shape(g, middle.shape) * (2.0 / (n or 1))
+    return x * slope - middle * slope, None  # x is there for others; x - middle would have to be kept
+
+
+@derived(_spread_slope)
 def spread_about(x, middle, axes, keepdims):
     """The mean of `(x - middle) ** 2` over sorted `axes`, where `middle` is the mean of `x`, with the reduced dims.
 
     Around the mean the distances add up to 0, so nothing flows back to `middle`.
     """
-
-    def rule(g):
-        n = math.prod([x.shape[a] for a in axes])
-        slope = to_shape(g, middle.shape) * (2.0 / (n or 1))
-        return x * slope - middle * slope, None  # x is there for others; x - middle would have to be kept
-
-    return _mean(square(x - middle), axes, keepdims), rule
+    return _mean(square(x - middle), axes, keepdims)
 
 
 def _var(x, axes, keepdims):
