@@ -10,6 +10,7 @@
 #include "bind/run.h"
 #include "bind/signature.h"
 #include "bind/tape.h"
+#include "bind/taped.h"
 #include "runtime/registry.h"
 
 namespace ckeras::bind {
@@ -107,8 +108,8 @@ PyObject* entry(PyObject* self, PyObject* const* args, Py_ssize_t n) {
     if (!result) return Py_NewRef(Py_None);
     if (taped) {
       const auto output = py::reinterpret_steal<py::object>(result);
-      record(tapes.ptr(), quick.primitive.ptr(), {operands.tensors, quick.arity}, result);
-      Py_INCREF(result);
+      record(tapes, quick.primitive.ptr(), py::dict(), {operands.tensors, quick.arity}, {&output, 1});
+      return Py_NewRef(result);
     }
     return result;
   } catch (const FaultError&) {
@@ -151,8 +152,9 @@ class Call {
   int64_t bytes = 0;
 
   // False for what has no signature: it is too long, or holds arrays, functions, traced or symbolic values...
-  bool take(uint64_t function, PyObject* const* args, Py_ssize_t n, PyObject* names) {
-    words.put(function);
+  bool take(uint64_t function, PyObject* const* args, Py_ssize_t n, PyObject* names, bool taped) {
+    taped_ = taped;
+    words.put(function << 1 | taped);
     const auto tensor = [this](PyObject* x) { return take_tensor(x); };
     const Py_ssize_t n_names = names ? PyTuple_GET_SIZE(names) : 0;
     for (Py_ssize_t i = 0; i < n + n_names; ++i) {
@@ -167,7 +169,7 @@ class Call {
  private:
   bool take_tensor(PyObject* x) {
     if (n_held_ == kMaxTensors) return false;
-    py::object tensor = tensor_of(x);
+    py::object tensor = tensor_of(x, taped_);
     const Array* array = tensor ? array_of(tensor.ptr()) : nullptr;
     if (!array) return false;
     bytes += array->view.nbytes();
@@ -176,28 +178,48 @@ class Call {
     return true;
   }
 
+  bool taped_ = false;
   size_t n_held_ = 0;
   std::array<py::object, kMaxTensors> held_;
 };
 
-Replays& replays() {
-  static auto* kept = new Replays(kMaxReplays);  // for ever: it holds Python objects
+Learnt<Replay>& replays() {
+  static auto* kept = new Learnt<Replay>(kMaxReplays);  // for ever: it holds Python objects
+  return *kept;
+}
+
+Learnt<Taped>& taped_replays() {
+  static auto* kept = new Learnt<Taped>(kMaxReplays);
   return *kept;
 }
 
 void forget_replays() {
   replays().forget();
+  taped_replays().forget();
   forget_backward();
 }
 
-// Asks `learn(args, names, tensors)`.
-void learn(PyObject* ask, const Call& call, uint64_t hash, PyObject* const* args, Py_ssize_t n, PyObject* names) {
+// Asks `learn(args, names, tensors, taped)`.
+py::object learn(PyObject* ask, const Call& call, PyObject* const* args, Py_ssize_t n, PyObject* names, bool taped) {
   const Py_ssize_t n_all = n + (names ? PyTuple_GET_SIZE(names) : 0);
   py::tuple all(n_all), held(call.held().size());
   for (Py_ssize_t i = 0; i < n_all; ++i) all[i] = py::reinterpret_borrow<py::object>(args[i]);
   for (size_t i = 0; i < call.held().size(); ++i) held[i] = call.held()[i];
   const auto known_names = names ? py::reinterpret_borrow<py::object>(names) : py::tuple();
-  replays().add(hash, call.words.span(), py::reinterpret_borrow<py::object>(ask)(all, known_names, held));
+  return py::reinterpret_borrow<py::object>(ask)(all, known_names, held, taped);
+}
+
+// What is known of the call, learnt now where it is time.
+template <class T>
+std::shared_ptr<const T> known_of(Learnt<T>& learnt, PyObject* ask, const Call& call, PyObject* const* args,
+                                  Py_ssize_t n, PyObject* names) {
+  const uint64_t hash = call.words.hash();
+  bool seen = false;
+  auto known = learnt.find(hash, call.words.span(), &seen);
+  if (!seen && learnt.due(hash)) {
+    learnt.add(hash, call.words.span(), learn(ask, call, args, n, names, std::is_same_v<T, Taped>));
+  }
+  return known;
 }
 
 // A public function's short way: the function that learns a signature, and the way that needs none, or null.
@@ -216,11 +238,14 @@ PyObject* short_entry(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObj
       if (!out.is_none()) return out.release().ptr();
     }
     Call call;
-    if (!none_of(active_tapes()) || !call.take(way.number, args, n, names)) return Py_NewRef(Py_None);
-    const uint64_t hash = call.words.hash();
-    bool seen = false;
-    const auto known = replays().find(hash, call.words.span(), &seen);
-    if (!seen && replays().due(hash)) learn(way.learn.ptr(), call, hash, args, n, names);
+    const py::object tapes = active_tapes();
+    const bool taped = !none_of(tapes);
+    if (!call.take(way.number, args, n, names, taped)) return Py_NewRef(Py_None);
+    if (taped) {
+      const auto known = known_of(taped_replays(), way.learn.ptr(), call, args, n, names);
+      return known ? replay(*known, call.held(), tapes) : Py_NewRef(Py_None);
+    }
+    const auto known = known_of(replays(), way.learn.ptr(), call, args, n, names);
     return known ? replay(*known, call.held(), call.bytes) : Py_NewRef(Py_None);
   } catch (const FaultError&) {
     return Py_NewRef(Py_None);  // the long way meets it again, and explains
@@ -259,7 +284,7 @@ void bind_quick(py::module_& module) {
       "A function of two tensors that gives the product of two float matrices, or None when they are something else.");
   module.def("short_way", short_way, py::arg("learn"), py::arg("fixed"),
              "A function that gives what a call of a learnt signature gives, or None. `fixed`, unless None, is tried "
-             "first; `learn(args, names, tensors)` tells what a signature does once it came often enough.");
+             "first; `learn(args, names, tensors, taped)` tells what a signature does once it came often enough.");
   module.def("forget_replays", forget_replays, "Forgets what short ways have learnt: settings changed.");
 }
 

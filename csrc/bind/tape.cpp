@@ -54,8 +54,8 @@ constexpr size_t kMaxRecords = 96, kMaxTensors = 256, kMaxWords = 2048;
 constexpr int64_t kMaxBytes = 1 << 20;  // of the tensors; the work outweighs the way to it where they are more
 constexpr size_t kMaxPrograms = 64;     // each may hold memory between calls
 
-Replays& passes() {
-  static auto* kept = new Replays(kMaxPrograms);  // for ever: it holds Python objects
+Learnt<Replay>& passes() {
+  static auto* kept = new Learnt<Replay>(kMaxPrograms);  // for ever: it holds Python objects
   return *kept;
 }
 
@@ -219,17 +219,15 @@ void set_tape(const py::type& tape, const py::type& record) {
 
 }  // namespace
 
-void record(PyObject* tapes, PyObject* primitive, std::span<const py::object> inputs, PyObject* output) {
-  const py::tuple args = tuple_of(inputs), outs(1);
-  outs[0] = py::reinterpret_borrow<py::object>(output);
-  for (Py_ssize_t t = 0; t < PyTuple_GET_SIZE(tapes); ++t) {
-    PyObject* tape = PyTuple_GET_ITEM(tapes, t);
-    const py::dict attrs;
+void record(const py::object& tapes, PyObject* primitive, const py::object& attrs, std::span<const py::object> inputs,
+            std::span<const py::object> outputs) {
+  const py::tuple args = tuple_of(inputs), outs = tuple_of(outputs);
+  for (Py_ssize_t t = 0; t < PyTuple_GET_SIZE(tapes.ptr()); ++t) {
+    PyObject* tape = PyTuple_GET_ITEM(tapes.ptr(), t);
     if (Py_TYPE(tape) != types.tape) {
       PyObject* given[] = {tape, primitive, args.ptr(), attrs.ptr(), outs.ptr()};
-      if (!py::reinterpret_steal<py::object>(PyObject_VectorcallMethod(types.told, given, 5, nullptr))) {
-        throw py::error_already_set();
-      }
+      const auto answer = py::reinterpret_steal<py::object>(PyObject_VectorcallMethod(types.told, given, 5, nullptr));
+      if (!answer) throw py::error_already_set();
       continue;
     }
     const py::object tracked = attribute(tape, types.tracked);
@@ -242,7 +240,9 @@ void record(PyObject* tapes, PyObject* primitive, std::span<const py::object> in
     if (!follows) continue;
     const auto made = py::reinterpret_steal<py::object>(new_record(primitive, args, attrs, outs));
     check(PyList_Append(attribute(tape, types.records).ptr(), made.ptr()));
-    if (is_float(array_of(output)->view.dtype)) check(PyDict_SetItem(tracked.ptr(), id_of(output).ptr(), output));
+    for (const py::object& y : outputs) {
+      if (is_float(array_of(y.ptr())->view.dtype)) check(PyDict_SetItem(tracked.ptr(), id_of(y.ptr()).ptr(), y.ptr()));
+    }
   }
 }
 

@@ -8,8 +8,9 @@ namespace ckeras::bind {
 
 namespace py = pybind11;
 
-// Tells every tape of the tuple `tapes` that `primitive(*inputs)`, without attributes, gave `output`.
-void record(PyObject* tapes, PyObject* primitive, std::span<const py::object> inputs, PyObject* output);
+// Tells every tape of the tuple `tapes` that `primitive(*inputs, **attrs)` gave `outputs`.
+void record(const py::object& tapes, PyObject* primitive, const py::object& attrs, std::span<const py::object> inputs,
+            std::span<const py::object> outputs);
 
 void forget_backward();
 

@@ -41,6 +41,12 @@ PyObject* new_tensor(Array&& array, PyObject* shape, PyObject* dtype) {
   return made;
 }
 
+PyObject* twin_of(PyObject* tensor) {
+  PyObject* made = new_tensor(Array(*array_of(tensor)), slot(tensor, tensors.shape), slot(tensor, tensors.dtype));
+  Py_SETREF(slot(made, tensors.repeats), Py_NewRef(slot(tensor, tensors.repeats)));
+  return made;
+}
+
 Py_ssize_t offset_of(const py::object& type, const char* name) {
   const py::object member = type.attr("__dict__")[name];
   if (Py_TYPE(member.ptr()) != &PyMemberDescr_Type) type_mismatch(name, "a slot of Tensor", member.ptr());

@@ -47,6 +47,9 @@ inline bool is_float(DType dtype) {
 // A Tensor of `array`; `shape` is a tuple that equals the array's, or null.
 PyObject* new_tensor(Array&& array, PyObject* shape, PyObject* dtype);
 
+// Another Tensor of the same memory.
+PyObject* twin_of(PyObject* tensor);
+
 // The offset of a member that `type` declares in __slots__.
 Py_ssize_t offset_of(const py::object& type, const char* name);
 PyTypeObject* kept_type(const py::type& type);

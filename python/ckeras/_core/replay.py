@@ -10,6 +10,7 @@ from ckeras._core.passes.plan import nbytes
 from ckeras._core.primitive import Primitive
 from ckeras._core.scope import state
 from ckeras._core.tape import Derived, Record, backward
+from ckeras._core.taped import stages
 from ckeras._core.tensor import Tensor
 from ckeras._core.trace import Tracer
 from ckeras._core.variable import Variable
@@ -24,11 +25,12 @@ class _NoReplayError(Exception):
     """The function does more than give tensors."""
 
 
-def learn(fn, args, names, tensors):
+def learn(fn, args, names, tensors, taped):
     """What `_engine.short_way` asks: `None` not now, `False` never, or (program, bytes, container, leaves).
 
     `args` are positional arguments, then those of `names`; `tensors` the concrete tensors in them, in order. A leaf is
     (number, shape, dtype, given): an output's number; -1 for the tensor `given`; -2 - i for argument tensor i itself.
+    Where `taped`, what `_core/taped.py` says of the same call.
     """
     if _not_now():
         return None
@@ -41,8 +43,10 @@ def learn(fn, args, names, tensors):
         result = fn(*full[:n], **dict(zip(names, full[n:])))
         leaves = result if result.__class__ in _CONTAINERS else [result]
         returned.append(_CONTAINERS.get(result.__class__, 0))
-        return _noted(leaves, tracers, returned)
+        return leaves if taped else _noted(leaves, tracers, returned)
 
+    if taped:
+        return stages(call, tensors, returned, _GIVEN)
     return _compiled(call, tensors, _WORK, returned)
 
 

@@ -428,7 +428,7 @@ class Derived:
 def derived(rule):
     """Gives a function of tensors, with hashable keyword arguments and one result, the derivative `rule`.
 
-    `rule(ctx, g, **kwargs)` is as a primitive's `vjp`. Unlike one of `custom_gradient` it looks at nothing else, so that
+    `rule(ctx, g, **kwargs)` is as a primitive's `vjp`. Unlike one of `custom_gradient` it looks at nothing else:
     backward passes through it can be learnt.
     """
 
