@@ -1,3 +1,4 @@
+#include "ops/linalg/across.h"
 #include "ops/linalg/linalg.h"
 #include "ops/linalg/order.h"
 #include "ops/linalg/product.h"
@@ -47,11 +48,38 @@ struct Cholesky {
     turn(at.u, n, n, n, out, n);
     for (int64_t i = 0; i < n; ++i) fill(out + i * n + i + 1, T{0}, n - i - 1);
   }
+
+  int64_t vectors() const noexcept { return n * n; }
+  void run_across(const Call& call, int64_t first, T* memory) const noexcept {
+    using V = VecOf<T>;
+    const Across<T> l{memory, n};
+    spread_lanes(call.in[0].as<const T>() + first * n * n, n * n, memory);
+    const V half(T(0.5)), zero(T{0});
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t j = i; j < n; ++j) {
+        l.put(j, i, l.at(j, i) * half + l.at(i, j) * half);
+        if (j > i) l.put(i, j, zero);
+      }
+    }
+    for (int64_t i = 0; i < n; ++i) {
+      V root;
+      for (int64_t j = i; j < n; ++j) {
+        V rest = l.at(j, i);
+        for (int64_t p = 0; p < i; ++p) rest = fma(-l.at(i, p), l.at(j, p), rest);
+        if (j == i) {
+          if (!(rest > zero).all()) return report(call, kNotDefinite, i, n);
+          root = sqrt(rest);
+        }
+        l.put(j, i, j == i ? root : rest / root);
+      }
+    }
+    gather_lanes(memory, n * n, call.out[0].as<T>() + first * n * n);
+  }
 };
 
 }  // namespace
 
 extern const Kernel linalg_cholesky;
-constinit const Kernel linalg_cholesky = Solvers<Cholesky>::kernel();
+constinit const Kernel linalg_cholesky = AcrossSolvers<Cholesky>::kernel();
 
 }  // namespace ckeras::CKERAS_ISA

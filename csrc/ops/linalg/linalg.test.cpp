@@ -194,6 +194,72 @@ void test_batch(cpu::Isa isa) {
   }
 }
 
+// Each of a batch of small matrices (ops/linalg/across.h) has the bits that it has alone.
+void check_batch(cpu::Isa isa, const char* name, const std::vector<const Array*>& in, const std::vector<Out>& outs) {
+  const Result all = run(isa, name, in, outs);
+  CHECK_EQ(all.fault.code, 0);
+  const auto one_of = [](const Shape& shape) { return Shape(shape.begin() + 1, shape.end()); };
+  const auto copy = [](char* to, const char* from, size_t n) {
+    if (n > 0) std::memcpy(to, from, n);
+  };
+  for (int64_t i = 0; i < in[0]->view.shape[0]; ++i) {
+    std::vector<Array> own;
+    std::vector<const Array*> own_in;
+    for (const Array* a : in) {
+      own.emplace_back(a->view.dtype, Shape(a->view.shape + 1, a->view.shape + a->view.rank));
+      copy(own.back().bytes.data(), a->bytes.data() + i * own.back().bytes.size(), own.back().bytes.size());
+    }
+    for (const Array& a : own) own_in.push_back(&a);
+    std::vector<Out> own_outs;
+    for (const Out& out : outs) own_outs.push_back({out.dtype, one_of(out.shape)});
+    const Result alone = run(isa, name, own_in, own_outs);
+    for (size_t which = 0; which < outs.size(); ++which) {
+      const int64_t size = alone.out[which].view.size();
+      for (int64_t j = 0; j < size; ++j) {
+        const double got = all.out[which].at(i * size + j), want = alone.out[which].at(j);
+        CHECK((std::isnan(got) && std::isnan(want)) || std::memcmp(&got, &want, sizeof got) == 0);
+      }
+    }
+  }
+}
+
+void test_across(cpu::Isa isa, DType dtype) {
+  for (const int64_t count : {1, 8, 16, 37}) {
+    for (const int64_t n : {0, 1, 2, 3, 4, 7, 11, 16, 22, 23}) {
+      const Array x = testing::sample(dtype, {count, n, n}, 11);
+      Array definite = x, regular = x, hard = x;
+      for (int64_t i = 0; i < count * n * n; ++i) {
+        const int64_t row = i / n % n, column = i % n, matrix = i / (n * n);
+        definite.set(i, x.at(i) + (row == column ? 4.0 * n : 0));
+        regular.set(i, x.at(i) + (column == (row + 1 + matrix) % n ? 4.0 * n : 0));
+        double value = std::round(2 * x.at(i));  // equal pivots, zeros among them
+        if (matrix % 5 == 1 && column == n / 2) value = matrix % 2 == 0 ? 0.0 : -0.0;
+        if (matrix % 7 == 3 && i % 5 == 2) value = std::nan("");
+        hard.set(i, value);
+      }
+      check_batch(isa, "cholesky", {&definite}, {{dtype, {count, n, n}}});
+      check_batch(isa, "det", {&hard}, {{dtype, {count}}});
+      check_batch(isa, "det", {&x}, {{dtype, {count}}});
+      check_batch(isa, "slogdet", {&hard}, {{dtype, {count}}, {dtype, {count}}});
+      for (const int64_t k : {0, 1, 3, 20}) {
+        const Array right = testing::sample(dtype, {count, n, k}, 12);
+        check_batch(isa, "solve", {&regular, &right}, {{dtype, {count, n, k}}});
+      }
+    }
+  }
+  Array x(dtype, {40, 3, 3});
+  for (int64_t i = 0; i < 40 * 3; ++i) x.set(i * 3 + i % 3, i == 20 * 3 + 1 ? 0 : 1);
+  CHECK_EQ(run(isa, "det", {&x}, {{dtype, {40}}}).out[0].at(20), 0.0);
+  for (const char* name : {"cholesky", "solve"}) {
+    const bool root = std::strcmp(name, "cholesky") == 0;
+    const std::vector<const Array*> in = root ? std::vector<const Array*>{&x} : std::vector<const Array*>{&x, &x};
+    const Result refused = run(isa, name, in, {{dtype, {40, 3, 3}}});
+    CHECK_EQ(refused.fault.code, root ? kNotDefinite : kSingular);
+    CHECK_EQ(refused.fault.value, 1);
+    CHECK_EQ(refused.fault.limit, 3);
+  }
+}
+
 void test_refusals(cpu::Isa isa) {
   Array x(DType::F32, {40, 40});
   for (int64_t i = 0; i < 40; ++i) x.set(i * 41, i == 35 || i == 38 ? 0 : 1);
@@ -219,6 +285,7 @@ int main() {
       test_square(isa, dtype, bits);
       test_any(isa, dtype, bits);
       test_values(isa, dtype, bits);
+      test_across(isa, dtype);
     }
     test_batch(isa);
     test_refusals(isa);

@@ -1,6 +1,7 @@
 #include "ops/linalg/lu.h"
 
 #include "cpu/vmath.h"
+#include "ops/linalg/across.h"
 #include "ops/linalg/linalg.h"
 #include "ops/linalg/room.h"
 #include "ops/linalg/triangular.h"
@@ -58,6 +59,42 @@ template int64_t factor_lu<float>(float*, int64_t, int64_t, int32_t*, float*) no
 template int64_t factor_lu<double>(double*, int64_t, int64_t, int32_t*, double*) noexcept;
 
 namespace {
+
+// factor_lu of matrices across the lanes, which exchanges the rows of x too. The sign of the exchanges.
+template <class T>
+VecOf<T> factor_across(const Across<T>& a, int64_t n, const Across<T>& x) noexcept {
+  using V = VecOf<T>;
+  const V zero(T{0});
+  V sign(T{1});
+  for (int64_t i = 0; i < n; ++i) {
+    const V own(static_cast<T>(i));
+    V found = abs(a.at(i, i)), pivot = own;
+    for (int64_t r = i + 1; r < n; ++r) {
+      const V size = abs(a.at(r, i));
+      const auto better = (size > found) | (isnan(size) & !isnan(found));
+      found = select(better, size, found);
+      pivot = select(better, V(static_cast<T>(r)), pivot);
+    }
+    sign = select(pivot == own, sign, -sign);
+    for (int64_t r = i + 1; r < n; ++r) {
+      const auto here = pivot == V(static_cast<T>(r));
+      if (!here.any()) continue;
+      a.exchange(i, r, here);
+      x.exchange(i, r, here);
+    }
+    const V divisor = a.at(i, i);
+    const auto none = divisor == zero;
+    for (int64_t r = i + 1; r < n; ++r) {
+      const V l = a.at(r, i);
+      a.put(r, i, select(none, l, l / divisor));
+    }
+    for (int64_t r = i + 1; r < n; ++r) {
+      const V l = a.at(r, i);
+      for (int64_t j = i + 1; j < n; ++j) a.put(r, j, fma(-a.at(i, j), l, a.at(r, j)));
+    }
+  }
+  return sign;
+}
 
 template <class T>
 struct LuFactor {
@@ -117,6 +154,32 @@ struct Solve {
     substitute(Triangle::UnitLower, at.lu, n, n, x, k, k);
     substitute(Triangle::Upper, at.lu, n, n, x, k, k);
   }
+
+  int64_t vectors() const noexcept { return n * (n + k); }
+  void run_across(const Call& call, int64_t first, T* memory) const noexcept {
+    using V = VecOf<T>;
+    const Across<T> a{memory, n}, x{memory + n * n * V::kLanes, k};
+    spread_lanes(call.in[0].as<const T>() + first * n * n, n * n, a.data);
+    spread_lanes(call.in[1].as<const T>() + first * n * k, n * k, x.data);
+    factor_across(a, n, x);
+    for (int64_t i = 0; i < n; ++i) {
+      if ((a.at(i, i) == V(T{0})).any()) return report(call, kSingular, i, n);
+      for (int64_t j = 0; j < k; ++j) {
+        V rest = x.at(i, j);
+        for (int64_t p = 0; p < i; ++p) rest = fma(-a.at(i, p), x.at(p, j), rest);
+        x.put(i, j, rest);
+      }
+    }
+    for (int64_t i = n - 1; i >= 0; --i) {
+      const V divisor = a.at(i, i);
+      for (int64_t j = 0; j < k; ++j) {
+        V rest = x.at(i, j);
+        for (int64_t p = n - 1; p > i; --p) rest = fma(-a.at(i, p), x.at(p, j), rest);
+        x.put(i, j, rest / divisor);
+      }
+    }
+    gather_lanes(x.data, n * k, call.out[0].as<T>() + first * n * k);
+  }
 };
 
 // |the product| = mantissa * 2^exponent, mantissa in [1, 2), 0, infinite or NaN; and the sum of logarithms.
@@ -167,6 +230,23 @@ struct Determinants {
     Buffers(Room& room, const Determinants& s) noexcept : SquareBuffers<T>(room, s.n) {}
   };
 
+  int64_t vectors() const noexcept { return n * n; }
+  // put(index, determinant) for those of a group.
+  template <class Put>
+  void each_across(const Call& call, int64_t first, T* memory, const Put& put) const noexcept {
+    constexpr int64_t kLanes = VecOf<T>::kLanes;
+    const Across<T> a{memory, n}, none{nullptr, 0};
+    spread_lanes(call.in[0].as<const T>() + first * n * n, n * n, memory);
+    T signs[kLanes];
+    factor_across(a, n, none).store(signs);
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      Determinant product;
+      product.sign = signs[lane];
+      for (int64_t i = 0; i < n; ++i) product.multiply(memory[i * (n + 1) * kLanes + lane]);
+      put(first + lane, product);
+    }
+  }
+
   Determinant determinant(const Call& call, int64_t index, const Buffers& at) const noexcept {
     at.factor(call, index, n);
     Determinant product;
@@ -182,7 +262,13 @@ template <class T>
 struct Det : Determinants<T> {
   using Determinants<T>::Determinants;
   void run(const Call& call, int64_t index, const typename Determinants<T>::Buffers& at) const noexcept {
-    call.out[0].as<T>()[index] = static_cast<T>(this->determinant(call, index, at).value());
+    put(call, index, this->determinant(call, index, at));
+  }
+  void run_across(const Call& call, int64_t first, T* memory) const noexcept {
+    this->each_across(call, first, memory, [&](int64_t i, const Determinant& found) { put(call, i, found); });
+  }
+  static void put(const Call& call, int64_t index, const Determinant& found) noexcept {
+    call.out[0].as<T>()[index] = static_cast<T>(found.value());
   }
 };
 
@@ -190,8 +276,13 @@ template <class T>
 struct Slogdet : Determinants<T> {
   using Determinants<T>::Determinants;
   void run(const Call& call, int64_t index, const typename Determinants<T>::Buffers& at) const noexcept {
+    put(call, index, this->determinant(call, index, at));
+  }
+  void run_across(const Call& call, int64_t first, T* memory) const noexcept {
+    this->each_across(call, first, memory, [&](int64_t i, const Determinant& found) { put(call, i, found); });
+  }
+  static void put(const Call& call, int64_t index, const Determinant& found) noexcept {
     constexpr double kLog2 = 0.693147180559945309417232121458;
-    const Determinant found = this->determinant(call, index, at);
     const bool nan = found.mantissa != found.mantissa;
     double logs[V8::kLanes];
     log(V8(found.mantissa)).store(logs);
@@ -204,8 +295,8 @@ struct Slogdet : Determinants<T> {
 
 extern const Kernel linalg_lu_factor, linalg_solve, linalg_det, linalg_slogdet;
 constinit const Kernel linalg_lu_factor = Solvers<LuFactor>::kernel();
-constinit const Kernel linalg_solve = Solvers<Solve>::kernel();
-constinit const Kernel linalg_det = Solvers<Det>::kernel();
-constinit const Kernel linalg_slogdet = Solvers<Slogdet>::kernel();
+constinit const Kernel linalg_solve = AcrossSolvers<Solve>::kernel();
+constinit const Kernel linalg_det = AcrossSolvers<Det>::kernel();
+constinit const Kernel linalg_slogdet = AcrossSolvers<Slogdet>::kernel();
 
 }  // namespace ckeras::CKERAS_ISA
