@@ -8,6 +8,8 @@ import pytest
 
 from ckeras import _engine, function, ops
 from ckeras._core import dtypes
+from ckeras._core.dtypes import NAMES
+from ckeras._core.errors import ShapeError
 from ckeras._core.tensor import Tensor, convert
 from ckeras._core.variable import Variable
 
@@ -311,3 +313,19 @@ def test_dlpack_gives_no_way_to_constants(make):
     assert not np.shares_memory(view, taken.numpy())
     np.testing.assert_array_equal(view, before)
     assert make().numpy().tolist() == before.tolist()
+
+
+@pytest.mark.parametrize("dtype", NAMES)
+def test_single_numbers(dtype):
+    top = {"bool": 1, "float16": 60000, "bfloat16": 3e38}.get(dtype)
+    for value in (0, 1, 2, top or (np.finfo if "float" in dtype else np.iinfo)(dtype).max):
+        t = ops.convert_to_tensor(np.array([[value]], "float64" if "float" in dtype else dtype), dtype=dtype)
+        got, expected = t.item(), t.numpy().astype("float32" if dtype == "bfloat16" else dtype).item()
+        assert got == expected and type(got) is type(expected) is type(t[0, 0].item())
+        assert bool(t) is bool(expected) and float(t) == float(expected) and int(t) == int(expected)
+    assert np.isnan(float(ops.convert_to_tensor(float("nan"))))
+    for several in (ops.ones((2,), dtype), ops.ones((0, 1), dtype)):
+        with pytest.raises(ShapeError, match="one element"):
+            several.item()
+        with pytest.raises(ValueError, match="ambiguous"):
+            bool(several)

@@ -35,10 +35,38 @@ PyGetSetDef kProperties[] = {
     {},
 };
 
+// By DType: the Python number at `data`. Halves have none: NumPy's are their numbers.
+template <class T>
+PyObject* number(const void* data) {
+  const T value = *static_cast<const T*>(data);
+  if constexpr (std::is_same_v<T, bool>) return PyBool_FromLong(value);
+  if constexpr (std::is_floating_point_v<T>) return PyFloat_FromDouble(static_cast<double>(value));
+  if constexpr (std::is_unsigned_v<T>) return PyLong_FromUnsignedLongLong(value);
+  return PyLong_FromLongLong(static_cast<long long>(value));
+}
+
+constexpr PyObject* (*kNumbers[kDTypes])(const void*) = {
+    number<bool>,    number<int8_t>,   number<int16_t>,  number<int32_t>,  number<int64_t>,
+    number<uint8_t>, number<uint16_t>, number<uint32_t>, number<uint64_t>, nullptr,
+    nullptr,         number<float>,    number<double>};
+
+PyObject* item(PyObject* self, PyObject*) {
+  const View& view = cast(self)->value.view;
+  const auto made = kNumbers[static_cast<int>(view.dtype)];
+  return made && view.size() == 1 ? made(view.data) : Py_NewRef(Py_None);
+}
+
+PyMethodDef kMethods[] = {
+    {"item", item, METH_NOARGS,
+     "item($self, /)\n--\n\nThe one element as a Python number; None for several, and for halves."},
+    {},
+};
+
 PyType_Slot kSlots[] = {
     {Py_tp_doc, const_cast<char*>("A contiguous row-major array in the engine's memory; never changes once made.")},
     {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
     {Py_tp_getset, kProperties},
+    {Py_tp_methods, kMethods},
     {},
 };
 

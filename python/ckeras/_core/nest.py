@@ -1,12 +1,16 @@
 """Nested structures: tuples, lists, dicts, named tuples and None; anything else is a leaf."""
 
+_NESTED = (tuple, list, dict)
+
 
 def is_nested(x):
-    return isinstance(x, (tuple, list, dict))
+    return isinstance(x, _NESTED)
 
 
 def leaves(x):
     """The leaves in order; a dict is walked in sorted key order, None holds none."""
+    if not isinstance(x, _NESTED):
+        return [] if x is None else [x]
     out = []
     _collect(x, out)
     return out
@@ -37,6 +41,9 @@ def rebuild(like, items):
 
 
 def pack(like, items):
+    """`rebuild` from `items`, which may be any iterable."""
+    if not isinstance(like, _NESTED):
+        return None if like is None else next(iter(items))
     return rebuild(like, iter(items))
 
 

@@ -129,16 +129,24 @@ class Tensor(TensorBase):
 
     def item(self):
         """The single value as a Python scalar; `ShapeError` when there is not exactly one."""
+        array = self._array
+        value = array.item() if array.__class__ is _Array else None
+        if value is not None:
+            return value
         if self.size != 1:
             raise ShapeError(f"[item] expected a tensor of one element, got shape {self.shape}")
         return self._array.numpy().item() if self.dtype != "bfloat16" else float(self.numpy().reshape(()))
 
     def __bool__(self):
-        if self.size != 1:
-            raise ValueError(
-                f"the truth value of a tensor of shape {self.shape} is ambiguous; use ops.any(x) or ops.all(x)"
-            )
-        return bool(self.item())
+        array = self._array
+        value = array.item() if array.__class__ is _Array else None
+        if value is None:
+            if self.size != 1:
+                raise ValueError(
+                    f"the truth value of a tensor of shape {self.shape} is ambiguous; use ops.any(x) or ops.all(x)"
+                )
+            value = self.item()
+        return bool(value)
 
     def __int__(self):
         return int(self.item())

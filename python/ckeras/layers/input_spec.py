@@ -1,6 +1,7 @@
 """InputSpec: what a layer asks of its inputs, and the check."""
 
 from ckeras._core import dtypes, nest
+from ckeras._core.tensor import Tensor
 
 
 class InputSpec:
@@ -82,6 +83,8 @@ class HasInputSpec:
 def check_inputs(spec, inputs, layer):
     """Raises `ValueError` naming the layer where `inputs` are not what `spec` (one, or a structure of them) asks."""
     if spec.__class__ is InputSpec:
+        if inputs.__class__ is Tensor and not _mismatch(spec, inputs.shape, inputs.dtype):
+            return
         specs = (spec,)
         inputs = (inputs,) if not nest.is_nested(inputs) else nest.leaves_with_none(inputs)
     else:

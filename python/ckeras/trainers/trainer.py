@@ -197,7 +197,7 @@ class Trainer(StateTree, StepFunctions):
         found = [] if state.loss_tracker is None else [state.loss_tracker]
         for layer in self._flatten_layers():
             own = getattr(layer, "_metrics", ())
-            if layer is self or not isinstance(layer, Trainer):
+            if own and (layer is self or not isinstance(layer, Trainer)):
                 found.extend(m for m in own if not any(m is f for f in found))
         if state.compile_metrics is not None:
             found.append(state.compile_metrics)
@@ -579,6 +579,8 @@ class Trainer(StateTree, StepFunctions):
 
     def _flatten_logs(self, logs):
         """A list in the order of `metrics`, other names after them, sorted; a single value stands alone."""
+        if len(logs) == 1:
+            return next(iter(logs.values()))
         names = []
         for m in self.metrics:
             names += [row[2].name for row in m.rows or ()] if isinstance(m, CompileMetrics) else [m.name]
