@@ -10,6 +10,8 @@ import ckeras as keras
 from ckeras import _engine, layers, ops
 from ckeras._core import hooks, program
 from ckeras._core.errors import DataError
+from ckeras._core.short import short
+from ckeras.ops.reduce import spread_about
 from test_replay import CALLS, PLACES, TIMES, X, facts
 
 # Slices of rows share memory outside traces: another primitive there.
@@ -179,6 +181,18 @@ def test_gradients_of_one_s_own_are_asked_every_time(learnt):
     for i in range(2 * TIMES):
         taped(lambda: ops.relu(own(ops.relu(X))))
         assert len(asked) == i + 1
+
+
+def test_variances_of_constants_are_constants(learnt, monkeypatch):
+    @short
+    def mixed(x):
+        spread = ops.var(ops.convert_to_tensor([1.0, 2.0, 4.0]))
+        return x * spread + spread_about(x, ops.convert_to_tensor(0.5), axes=(0, 1), keepdims=False)
+
+    expected = long_way(monkeypatch, lambda: taped(lambda: mixed(X)))
+    for _ in range(TIMES):
+        assert taped(lambda: mixed(X)) == expected
+    assert any(name == "mixed" and answer for name, answer in learnt)
 
 
 def test_bad_values_are_explained_on_every_call():

@@ -23,14 +23,15 @@ def stages(call, tensors, container, given):
         return False
     if not all(_is_plain(eq.primitive) for eq in trace.equations):
         return False
-    if not all(isinstance(record, Derived) for _, record, _, _ in trace.customs):
+    customs = [c for c in trace.customs if any(y.__class__ is Tracer for y in c[3])]  # others are of constants alone
+    if not all(isinstance(record, Derived) for _, record, _, _ in customs):
         return False
-    used = [x for eq in trace.equations for x in eq.inputs] + list(result)
+    used = [x for eq in trace.equations for x in eq.inputs] + [x for c in customs for x in c[2]] + list(result)
     constants = list({id(x): x for x in used if x.__class__ is Tensor}.values())
     if any(nbytes(x) > given for x in constants):
         return False
     numbers = {id(x): i for i, x in enumerate([*inputs, *constants])}
-    steps = _in_order(trace)
+    steps = _in_order(trace.equations, customs)
     recorded = _recorded(steps, result)
     found = []
     for i, (primitive, attrs, ins, outs, runs) in enumerate(steps):
@@ -56,10 +57,10 @@ def _is_plain(primitive):
     return plain and (primitive.alias or primitive.op_id is not None)
 
 
-def _in_order(trace):
+def _in_order(equations, customs):
     """(primitive, attributes, inputs, outputs, whether it runs): equations, and the records of given derivatives."""
-    steps, customs = [], list(trace.customs)
-    for i, eq in enumerate((*trace.equations, None)):
+    steps = []
+    for i, eq in enumerate((*equations, None)):
         while customs and customs[0][0] <= i:
             _, record, ins, outs = customs.pop(0)
             steps.append((record, {}, ins, outs, False))

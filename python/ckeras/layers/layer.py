@@ -227,13 +227,15 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
                 self._take_path()  # before the inputs are cast
         x = args[0] if args else None
         symbolic = False
-        if len(args) == 1 and not kwargs and x.__class__ is Tensor:
+        simple = not kwargs or (len(kwargs) == 1 and kwargs.get("training").__class__ is bool)
+        if simple and len(args) == 1 and x.__class__ is Tensor:
             if x.dtype != self._compute_dtype and x.dtype in _FLOATS and self.autocast:
                 args = (ops.cast(x, self._compute_dtype),)
         else:
             args, kwargs, symbolic = self._convert(args, kwargs)
-        if self.input_spec is not None and args:
-            check_inputs(self.input_spec, args[0], self)
+        expected = self.input_spec
+        if expected is not None and args:
+            check_inputs(expected, args[0], self)
 
         entry, training = calls.entry, calls.training
         if entry is None:
@@ -273,7 +275,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
                     if len(out.shape) > 0:  # a sample's, whatever the batch size
                         loss = ops.divide_no_nan(loss, ops.cast(ops.shape(out)[0], loss.dtype))
                     self.add_loss(loss)
-        if previous is not None or self._supports_masking:
+        if previous is not None or (self._supports_masking and type(self).compute_mask is not _compute_mask):
             self._pass_mask(args, outputs, previous)
         return outputs
 
@@ -579,6 +581,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
 
 
 Tracked.layer_class = Layer
+_compute_mask = Layer.compute_mask
 
 
 def _wrap_build(build):

@@ -1,6 +1,7 @@
 """BatchNormalization."""
 
 from ckeras import initializers, ops
+from ckeras._core.short import short
 from ckeras.layers.input_spec import InputSpec
 from ckeras.layers.normalization.affine import Affine, axes_in, check_axes, check_epsilon
 
@@ -109,8 +110,7 @@ class BatchNormalization(Affine):
         if training and self.trainable:
             mean, variance = self._moments(x, mask)
             for average, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                now = ops.cast(ops.stop_gradient(now), average.dtype)
-                average.assign(ops.add(ops.multiply(average, self.momentum), ops.multiply(now, 1.0 - self.momentum)))
+                average.assign(_moved(average, now, self.momentum))
         else:
             mean, variance = ops.cast(self.moving_mean, x.dtype), ops.cast(self.moving_variance, x.dtype)
         out = ops.batch_normalization(x, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
@@ -130,3 +130,10 @@ class BatchNormalization(Affine):
             "renorm_momentum": self.renorm_momentum,
             "synchronized": False,
         }
+
+
+@short
+def _moved(average, now, momentum):
+    """The running average after `now`."""
+    now = ops.cast(ops.stop_gradient(now), average.dtype)
+    return ops.add(ops.multiply(average, momentum), ops.multiply(now, 1.0 - momentum))
