@@ -123,6 +123,8 @@ int main() {
       {2, 24, 3, 1, {{7, 3, 1, 1, 1, 1}, {8, 3, 1, 1, 1, 1}}},      // to few channels
       {2, 2, 33, 1, {{7, 3, 2, 1, 1, 1}, {8, 2, 3, 1, 0, 1}}},      // from few channels, strided
       {1, 40, 2, 2, {{7, 3, 1, 2, 2, 2}, {6, 1, 1, 1, 0, 0}}},      // to few channels of each group
+      {1, 30, 9, 3, {{7, 3, 1, 1, 1, 1}, {9, 4, 2, 1, 1, 1}}},      // from so few that it goes in tiles
+      {2, 20, 4, 1, {{7, 3, 1, 1, 1, 1}, {13, 3, 1, 2, 2, 2}}},     // the same, one group
       {2, 9, 1, 1, {{11, 4, 2, 1, 1, 2}}},                          // one dimension, to one channel
       {2, 9, 1, 1, {{40, 4, 2, 1, 1, 2}}},                          // the same, many pixels side by side
       {1, 17, 2, 1, {{7, 3, 2, 1, 1, 1}, {27, 3, 3, 1, 1, 1}}},     // to few channels, strided

@@ -11,8 +11,11 @@ namespace ckeras::CKERAS_ISA {
 
 inline constexpr int64_t kFew = 4;
 
-// `results` and `channels` of one group.
-CKERAS_INLINE bool few_results(int64_t results, int64_t channels) { return results <= kFew && channels >= 8; }
+// `results` and `channels` of one group. From fewer channels tiles of half a vector (ops/conv/direct_tile.h) are
+// faster.
+CKERAS_INLINE bool few_results(int64_t results, int64_t channels) {
+  return results <= kFew && channels >= 8 * most(1, results);
+}
 
 namespace {
 
