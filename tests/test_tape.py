@@ -1,5 +1,7 @@
 """Gradients: TensorFlow's tape semantics, and derivatives of orders 1 and 2 against finite differences."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -250,3 +252,14 @@ def test_derivatives_of_orders_one_and_two(name):
         expected = (float(up) - float(down)) / (2 * step)
         got = float(ops.sum(grad(f)(X) * direction))
         assert got == pytest.approx(expected, rel=2e-6, abs=2e-6)
+
+
+def test_a_tape_that_was_asked_holds_nothing():
+    v = Variable([1.0, 2.0])
+    with GradientTape() as tape:
+        y = v * v
+    read = weakref.ref(v.value)
+    assert tape.gradient(y, v).numpy().tolist() == [2.0, 4.0]
+    del y
+    v.assign([3.0, 4.0])
+    assert read() is None and tape.watched_variables() == (v,)

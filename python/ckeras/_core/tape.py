@@ -149,10 +149,14 @@ class GradientTape:
                 "to ask more than once, or jacobian for a vector's derivative"
             )
         self._used = not self._persistent
-        with contextlib.nullcontext() if self._persistent else self.stop_recording():
+        if self._persistent or not state.tapes:
             grads = self._gradients(target, sources, output_gradients, zero)
-        if self._used:
+        else:
+            with self.stop_recording():
+                grads = self._gradients(target, sources, output_gradients, zero)
+        if self._used:  # nothing read is held: an update may then write the variables where they lie
             self._records, self._tracked = [], {}
+            self._variables = {key: (v, []) for key, (v, _) in self._variables.items()}
         return grads
 
     def jacobian(
