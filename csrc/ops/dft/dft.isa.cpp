@@ -148,6 +148,23 @@ void lane_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t resul
   });
 }
 
+// to[i] = factor * from[i * step], step 1 or 2.
+template <class T>
+void widen(const T* from, int64_t step, int64_t n, double factor, double* to) {
+  if (step == 1) {
+    CKERAS_INDEPENDENT
+    for (int64_t i = 0; i < n; ++i) to[i] = factor * static_cast<double>(from[i]);
+  } else {
+    CKERAS_INDEPENDENT
+    for (int64_t i = 0; i < n; ++i) to[i] = factor * static_cast<double>(from[2 * i]);
+  }
+}
+template <class T>
+void narrow(const double* from, int64_t n, double factor, T* to) {
+  CKERAS_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) to[i] = static_cast<T>(factor * from[i]);
+}
+
 // Row after row, each shared by threads.
 template <class T>
 void single_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t results, double sign, double* memory) {
@@ -159,27 +176,29 @@ void single_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t res
   for (int64_t row = 0; row < plan.rows; ++row) {
     const T *re = from.re + row * from.row, *im = from.im != nullptr ? from.im + row * from.row : nullptr;
     parallel_for(plan.n, kPiece, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        z.re[i] = static_cast<double>(re[i * from.step]);
-        z.im[i] = im != nullptr ? sign * static_cast<double>(im[i * from.step]) : 0;
+      widen(re + begin * from.step, from.step, end - begin, 1, z.re + begin);
+      if (im != nullptr) {
+        widen(im + begin * from.step, from.step, end - begin, sign, z.im + begin);
+      } else {
+        for (int64_t i = begin; i < end; ++i) z.im[i] = 0;
       }
     });
     one.run(z);
     T *const to_re = to.re + row * to.row, *const to_im = to.im + row * to.row;
     parallel_for(results, kPiece, [&](int64_t begin, int64_t end) {
+      if (!plan.half) {
+        narrow(z.re + begin, end - begin, 1, to_re + begin);
+        narrow(z.im + begin, end - begin, sign, to_im + begin);
+        if (im == nullptr && begin == 0) to_im[0] = 0;
+        return;
+      }
       for (int64_t k = begin; k < end; ++k) {
-        const int64_t at = k == plan.n ? 0 : k;
-        double x = z.re[at], y = sign * z.im[at];
-        if (plan.half) {
-          const int64_t other = k == 0 ? 0 : plan.n - k;
-          double w_re, w_im;
-          halves.at(k, &w_re, &w_im);
-          unfold(x, y, z.re[other], z.im[other], w_re, w_im, &x, &y);
-          if (k == 0 || k == plan.n) y = 0;
-        }
-        if (im == nullptr && k == 0) y = 0;
+        const int64_t at = k == plan.n ? 0 : k, other = k == 0 ? 0 : plan.n - k;
+        double w_re, w_im, x, y;
+        halves.at(k, &w_re, &w_im);
+        unfold(z.re[at], sign * z.im[at], z.re[other], z.im[other], w_re, w_im, &x, &y);
         to_re[k] = static_cast<T>(x);
-        to_im[k] = static_cast<T>(y);
+        to_im[k] = static_cast<T>(k == 0 || k == plan.n ? 0 : y);
       }
     });
   }
