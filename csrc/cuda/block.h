@@ -47,7 +47,8 @@ __device__ T fold_block(T value, const F& fold) {
 
 // The first of `count` values that is bad(value) becomes the fault, with `limit`. One block.
 template <class Values, class Bad>
-__global__ void check_kernel(const Values values, int64_t count, int64_t limit, Bad bad, Fault* fault) {
+__global__ void __launch_bounds__(1024)
+    check_kernel(const Values values, int64_t count, int64_t limit, Bad bad, Fault* fault) {
   int64_t first = count;
   for (int64_t i = threadIdx.x; i < count; i += blockDim.x) {
     if (bad(values[i])) {

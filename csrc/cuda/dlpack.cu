@@ -70,8 +70,11 @@ DeviceArray import_as(const std::shared_ptr<Device>& device, Managed* managed) {
   try {
     const View view = view_of(*device, managed->tensor);
     // Work that reads it may still be queued when its last reference goes.
-    auto done = [drop, stream = device->stream()] {
-      wait_for(stream);
+    auto done = [drop, at = device.get()] {
+      {
+        const std::lock_guard lock(at->queueing());
+        wait_for(at->stream());
+      }
       drop();
     };
     return {std::make_shared<Buffer>(device, view.data, done), view};

@@ -16,9 +16,13 @@ namespace ckeras::cuda {
 
 namespace {
 cudaStream_t of(void* stream) { return static_cast<cudaStream_t>(stream); }
+
+// Relaxed: what is done beside the noting, streams for its parts and kernels that the driver loads with their first
+// launch, is known not to touch it.
+constexpr auto kNoting = cudaStreamCaptureModeRelaxed;
 }  // namespace
 
-int begin_graph(void* stream) { return cudaStreamBeginCapture(of(stream), cudaStreamCaptureModeThreadLocal); }
+int begin_graph(void* stream) { return cudaStreamBeginCapture(of(stream), kNoting); }
 int end_graph(void* stream, void** graph) {
   cudaGraph_t noted = nullptr;
   cudaError_t error = cudaStreamEndCapture(of(stream), &noted);
@@ -52,16 +56,6 @@ int look(void* stream, Noted* noted) {
   return status == cudaStreamCaptureStatusActive ? cudaSuccess : cudaErrorStreamCaptureInvalidated;
 }
 
-// call() on streams while the thread notes a graph: CUDA refuses what might wait, unless the thread says that it knows.
-template <class F>
-int beside_noting(const F& call) {
-  cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
-  cudaError_t error = cudaThreadExchangeStreamCaptureMode(&mode);
-  if (error != cudaSuccess) return error;
-  const int result = call();
-  error = cudaThreadExchangeStreamCaptureMode(&mode);
-  return result != 0 ? result : error;
-}
 }  // namespace
 
 int make_decision(void* stream, Decision* decision) {
@@ -83,16 +77,17 @@ int begin_part(void* stream, Decision decision, bool again, void** inside) {
   if (error != cudaSuccess) return error;
   error = cudaStreamUpdateCaptureDependencies(of(stream), &node, nullptr, 1, cudaStreamSetCaptureDependencies);
   if (error != cudaSuccess) return error;
-  if (const int made = beside_noting([&] { return make_stream(inside); })) return made;
-  error = cudaStreamBeginCaptureToGraph(of(*inside), params.conditional.phGraph_out[0], nullptr, nullptr, 0,
-                                        cudaStreamCaptureModeThreadLocal);
-  if (error != cudaSuccess) beside_noting([&] { return drop_stream(*inside); });
+  if (const int made = make_stream(inside)) return made;
+  error = cudaStreamBeginCaptureToGraph(of(*inside), params.conditional.phGraph_out[0], nullptr, nullptr, 0, kNoting);
+  if (error == cudaSuccess) return error;
+  drop_stream(*inside);
+  *inside = nullptr;
   return error;
 }
 int end_part(void* inside) {
   cudaGraph_t part = nullptr;  // the node's
   const cudaError_t error = cudaStreamEndCapture(of(inside), &part);
-  const int dropped = beside_noting([&] { return drop_stream(inside); });
+  const int dropped = drop_stream(inside);
   return error != cudaSuccess ? error : dropped;
 }
 

@@ -13,11 +13,10 @@ bool same(const View& a, const View& b) {
   return a.dtype == b.dtype && a.rank == b.rank && std::equal(a.shape, a.shape + a.rank, b.shape);
 }
 
-// Variables keep their values after a fault.
+// Variables keep their values after a fault. The first `words` times 8 bytes are moved as words.
 __global__ void __launch_bounds__(256)
-    write_kernel(unsigned char* to, const unsigned char* from, int64_t bytes, const Fault* fault) {
+    write_kernel(unsigned char* to, const unsigned char* from, int64_t bytes, int64_t words, const Fault* fault) {
   if (fault->code != 0) return;
-  const int64_t words = bytes / 8;
   for (int64_t i = first_element(); i < words; i += all_threads()) {
     reinterpret_cast<uint64_t*>(to)[i] = reinterpret_cast<const uint64_t*>(from)[i];
   }
@@ -80,7 +79,9 @@ DeviceProgram::DeviceProgram(std::shared_ptr<Device> device, DeviceProgramSpec s
                                       " kernels, its largest value " + block_.largest() + ",");
 }
 
+// Not while another thread notes a graph on the stream.
 DeviceProgram::~DeviceProgram() {
+  const std::lock_guard lock(device_->queueing());
   wait_for(device_->stream());
   forget_graph();
 }
@@ -162,9 +163,13 @@ void DeviceProgram::enqueue(bool noted) {
     const int64_t bytes = spec_.slots[i].view.nbytes();
     const bool staged = spec_.slots[i].kind == SlotKind::Cell;
     if (bytes == 0) continue;
-    launch(queue, {blocks_for(bytes / 8 + 1, 256)}, {256}, 0, write_kernel,
-           static_cast<unsigned char*>(placed_cells_[static_cast<size_t>(write.cell)]),
-           static_cast<const unsigned char*>(staged ? memory + offsets_[i] : block_.data(write.slot)), bytes, fault);
+    void* const to = placed_cells_[static_cast<size_t>(write.cell)];
+    const void* const from = staged ? memory + offsets_[i] : block_.data(write.slot);
+    // A variable may be a part of another array, which begins anywhere.
+    const bool aligned = (reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % 8 == 0;
+    launch(queue, {blocks_for(aligned ? bytes / 8 + 1 : bytes, 256)}, {256}, 0, write_kernel,
+           static_cast<unsigned char*>(to), static_cast<const unsigned char*>(from), bytes, aligned ? bytes / 8 : 0,
+           fault);
   }
   expect(queue.error, "a write");
 }

@@ -2,6 +2,7 @@
 // change places, variables that move, faults, what is refused, and that all memory comes back.
 #include "cuda/program.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/check.h"
@@ -175,6 +176,25 @@ void test_writes(const std::shared_ptr<Device>& device) {
   for (int run = 0; run < 3; ++run) pair.check({});
 }
 
+// Variables that begin in the middle of a word of 8 bytes, as parts of other arrays do.
+void test_parts(const std::shared_ptr<Device>& device) {
+  ProgramSpec spec;
+  spec.slots = {slot(SlotKind::Cell, 0, {7}), slot(SlotKind::Cell, 1, {7}), slot(SlotKind::Fresh, 0, {7})};
+  for (int i = 0; i < 2; ++i) spec.cells.push_back(std::make_shared<Cell>(floats({7}, 5 + i)));
+  spec.instructions = {{op_id("add"), {0, 1}, {2}, {}, {}}};
+  spec.writes = {{0, 1}, {1, 2}};
+  const Pair pair(device, spec);
+  for (size_t i = 0; i < 2; ++i) {
+    Array more = floats({8}, 0);
+    std::copy_n(pair.cells[i]->array().view.as<float>(), 7, more.view.as<float>() + 1);
+    DeviceArray& array = pair.device_cells[i]->array;
+    array = device->put(more.view, "an array and a part of it");
+    array.view.shape[0] = 7;
+    array.view.data = array.view.as<float>() + 1;
+  }
+  for (int run = 0; run < 3; ++run) pair.check({});
+}
+
 // A loop that stores its result and reduces it, and another step, over the middle dimension.
 void test_reductions(const std::shared_ptr<Device>& device) {
   ProgramSpec spec;
@@ -234,6 +254,7 @@ int main() {
   const std::shared_ptr<cuda::Device> device = cuda::Device::open(0);
   test_training(device);
   test_writes(device);
+  test_parts(device);
   test_reductions(device);
   test_refusals(device);
   CHECK_EQ(device->memory().in_use, 0);
