@@ -22,6 +22,12 @@ struct Panels {
   T b[kTileDepth][kTile];
 };
 
+// A call, so that the loops around it unroll, and the sums stay in registers.
+template <class P>
+CKERAS_CALLED void end_one(const P& p, int64_t batch, int64_t m, int64_t n, typename P::T sum) {
+  p.end(batch, m, n, sum);
+}
+
 template <class P>
 __global__ void __launch_bounds__(kTileThreads) tile_kernel(const __grid_constant__ P p) {
   using T = typename P::T;
@@ -57,10 +63,12 @@ __global__ void __launch_bounds__(kTileThreads) tile_kernel(const __grid_constan
       }
       __syncthreads();  // the next panels
     }
+    CKERAS_UNROLL
     for (int i = 0; i < kEach; ++i) {
+      CKERAS_UNROLL
       for (int j = 0; j < kEach; ++j) {
         const int64_t m = m0 + row * kEach + i, n = n0 + column + j * (kTile / kEach);
-        if (m < p.rows && n < p.columns) p.end(batch, m, n, sum[i][j]);
+        if (m < p.rows && n < p.columns) end_one(p, batch, m, n, sum[i][j]);
       }
     }
   }
