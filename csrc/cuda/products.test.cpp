@@ -164,15 +164,5 @@ int main() {
   for (const Window& w : windows) check_conv(DType::F32, w, 2, 4, 12, 1, true, 1);
   check_conv(DType::F32, windows[1], 2, 16, 72, 2, false, 0);
   ask_for_tf32(false);
-  setenv("CKERAS_CUDA_WGMMA", "1", 1);  // on sm_90; last, since it has run nowhere else
-  for (DType dtype : {DType::F16, DType::BF16}) {
-    for (int transposes = 0; transposes < 4; ++transposes) {
-      const bool ta = transposes & 1, tb = transposes & 2;
-      check_matmul(dtype, 0, 136, 152, 72, ta, tb, true, transposes);
-    }
-    check_matmul(dtype, 2, 72, 8, 424, dtype == DType::F16, true, false, 0);  // more panels than stages
-  }
-  check_matmul(DType::BF16, 0, 8, 8, 1160, false, false, true, 0);  // slices
-  unsetenv("CKERAS_CUDA_WGMMA");
   return CHECK_RESULT();
 }
