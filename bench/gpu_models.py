@@ -6,7 +6,6 @@ One builder for ckeras and Keras (on JAX), a like module for PyTorch, eager and 
 import functools
 import hashlib
 import os
-import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -234,14 +233,16 @@ def keras():
     return found
 
 
-def run(models):
-    """(the table, how many contestants raised)"""
-    lines = [
+def run(models, lines, progress):
+    """Appends the table's lines."""
+    lines += [
         "| steps a second | ckeras | PyTorch | torch.compile | Keras on JAX | first step s |",
         "|---" + "|--:" * 5 + "|",
     ]
-    failed, third = 0, keras()
+    third = keras()
     for m in models:
+        if progress.skips(m.name):
+            continue
         contestants = [functools.partial(rate, ckeras, m)]
         contestants += [functools.partial(torch_rate, m, c) if torch else None for c in (False, True)]
         contestants.append(functools.partial(rate, third, m) if third else None)
@@ -250,15 +251,13 @@ def run(models):
             try:
                 cells.append(contestant() if contestant else "")
             except Exception as e:
-                print(f"{m.name}: {type(e).__name__}: {e}", file=sys.stderr)
-                failed += 1
+                progress.raised(m.name, not cells, e)
                 cells.append("")
         first = cells[0][1] if cells[0] else ""
         rates = (c[0] if isinstance(c, tuple) else c for c in cells)
         texts = [f"{c:.4g}" if c else "" for c in (*rates, first)]
         lines.append("| " + " | ".join([f"{m.name}, batch {m.batch}", *texts]) + " |")
         print(lines[-1], flush=True)
-    return "\n".join(lines), failed
 
 
 def digest():

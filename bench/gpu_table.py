@@ -10,6 +10,7 @@ import numpy as np
 from ckeras import GradientTape, ops
 
 TINY = "--tiny" in sys.argv  # sizes for the emulated device; then the others run on the processor
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX leaves memory to the others
 
 
 def _optional(name):
@@ -69,22 +70,48 @@ def seconds(run, wait, rounds=5):
     return statistics.median(times)
 
 
-class Table:
-    """Lines as they are measured. `failed` counts contestants that raised."""
+class Progress:
+    """Which row is next, and how often who raised. Nothing up to and with the row `after` is run. A card that was lost
+    stays so for this process: `save()`, and another one takes the rows that follow."""
 
-    def __init__(self, place):
-        self.place, self.lines, self.bandwidth, self.failed = place, [], None, 0
+    def __init__(self, after, save):
+        self.after, self.save, self.ours, self.theirs = after, save, int(after != ""), 0
+
+    def skips(self, name):
+        if not self.after:
+            return False
+        if self.after == name:
+            self.after = ""
+        return True
+
+    def raised(self, name, ours, error):
+        who = "ckeras" if ours else "another"
+        print(f"{name}: {who}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        self.ours += ours
+        self.theirs += not ours
+        if ours and "the GPU was lost" in str(error):
+            self.save()
+            argv = [a for i, a in enumerate(sys.argv) if "--after" not in (a, sys.argv[i - 1])]
+            os.execv(sys.executable, [sys.executable, *argv, "--after", name])
+
+
+class Table:
+    """Lines as they are measured."""
+
+    def __init__(self, place, progress):
+        self.place, self.progress, self.lines, self.bandwidth = place, progress, [], None
 
     def row(self, name, ours, torchs=None, jaxs=None, flops=0, bytes_=0):
         """One line. A contestant is a function; what raises is named instead of its time."""
+        if self.progress.skips(name):
+            return None
         times = []
         waits = self.place.wait, wait_for_torch, lambda: None
         for make, wait, there in zip((ours, torchs, jaxs), waits, (True, torch, jax), strict=True):
             try:
                 times.append(seconds(make, wait) if make and there else None)
             except Exception as e:
-                print(f"{name}: {type(e).__name__}: {e}", file=sys.stderr)
-                self.failed += 1
+                self.progress.raised(name, not times, e)
                 times.append(None)
         mine, best = times[0], min([t for t in times[1:] if t], default=None)
         cells = [name, *[f"{t * 1e6:.1f}" if t else "" for t in times]]
