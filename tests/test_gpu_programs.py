@@ -9,6 +9,7 @@ import pytest
 import ckeras
 from ckeras import _cuda, ops
 from ckeras._core import gpu, gpu_program
+from ckeras._core.control import Closure, choose, repeat
 from ckeras._core.errors import DataError
 from ckeras._core.primitive import OP_IDS
 from ckeras._core.program import compile
@@ -171,6 +172,67 @@ def test_control_flow_in_control_flow(device, control):
         return value, ops.fori_loop(0, n, turn, x)
 
     check_all(device, control, step, *[(data(2, 3, seed=n), np.array(n, "int32")) for n in (2, 5, 0, 1)])
+
+
+def test_control_flow_out_of_bounds(device, control):
+    """What the public functions hold in range themselves: indices and counts; and rows of turns that are not taken."""
+
+    def fn(x, i, n):
+        (chosen,) = choose(i, [Closure(lambda k=k: x * k, ()) for k in (2, 3, 5)])
+        found = [chosen]
+        for reverse in (False, True):
+            turn = Closure(lambda c, row: (c + row + 1, c * row), [((), "float32"), ((), "float32")])
+            (last,), (seen,) = repeat(turn, [x[0]], rows=[x], length=5, count=n, reverse=reverse)
+            found += [last, seen]
+        turn = Closure(lambda c: (c + 1, c * 2), [((), "float32")])
+        below = Closure(lambda c: c < 2, [((), "float32")])
+        (last,), (seen,) = repeat(turn, [x[0]], cond=below, length=5)
+        return [*found, last, seen]
+
+    cases = [(2, 5), (-3, 2), (9, 7), (1, -1), (0, 4)]
+    check_all(device, control, fn, *[(data(5, seed=n + 1), np.int32(i), np.int32(n)) for i, n in cases])
+
+
+def test_a_choice_in_a_loop_of_known_length(device, control):
+    def turn(h, x):
+        h = ops.cond(ops.sum(h) > 0, lambda: h - ops.abs(x), lambda: h * 0.5 + 1)
+        return h, h
+
+    def fn(x):
+        return ops.scan(turn, x[0], x)
+
+    check_all(device, control, fn, (data(9, 4),), (data(9, 4, seed=3),))  # 8 turns would be unrolled
+
+
+@pytest.mark.parametrize(
+    "fn",
+    [
+        lambda table, i: ops.cond(i > 1, lambda: ops.take(table, i), lambda: table[0]),
+        lambda table, i: ops.while_loop(lambda j, _: ops.take(table, j) > 0, lambda j, s: (j + 2, s + 1), (i, i))[1],
+    ],
+    ids=["in a branch", "in a condition"],
+)
+def test_bad_values_inside_alone(device, control, fn):
+    table = np.array([1, 2, -1, 3], "float32")
+    program, _ = on_device(device, compile(fn, ((4,), "float32"), ((), "int32")))
+    for _ in range(3):
+        program.run([device.put(table), device.put(np.int32(0))])
+        with pytest.raises(DataError, match=r"index [57] is out of range"):
+            program.run([device.put(np.abs(table)), device.put(np.int32(5))])
+
+
+@pytest.mark.parametrize(
+    "fn",
+    [
+        lambda x, n: ops.cond(n > 1, lambda: ops.inv(x), lambda: x),
+        lambda x, n: ops.fori_loop(0, n, lambda _, y: ops.inv(y), x),
+        lambda x, n: ops.while_loop(lambda i, y: ops.det(y) * n > i * i, lambda i, y: (i + 1, y * 0.5), (0, x))[1],
+    ],
+    ids=["in a branch", "in a body", "in a condition"],
+)
+def test_calls_of_the_host_inside_alone(device, control, fn):
+    x = data(3, 3) + 3 * np.eye(3, dtype="float32")
+    assert not check(device, fn, x, np.int32(3))[1].is_graph
 
 
 def test_a_bad_value_ends_a_loop(device, control):

@@ -117,7 +117,7 @@ for name in "$@"; do
         export CKERAS_CUDA_CONDITIONAL=0
       fi
       stage suite 420 env CKERAS_DEVICE=gpu "$python" -m pytest "${options[@]}" "${suite[@]}" \
-        -k "not makes_no_array and not memory_is_flat and not test_ops_bits and not can_be_interrupted"
+        -k "not makes_no_array and not memory_is_flat and not test_ops_bits and not can_be_interrupted and not instruction_set"
       ;;
     hashes) stage hashes 240 "$python" bench/gpu.py --hashes $tiny ;;
     bench)
