@@ -132,6 +132,7 @@ int main() {
       {{5, 7}, {1, 2}, {2, 3}, {1, 1}, {0, 0, 1, 2}},
       {{12, 13}, {3, 2}, {4, 3}, {2, 2}, {5, 1, 0, 2}},
       {{67, 2}, {2, 1}, {65, 1}, {1, 1}, {0, 0, 0, 0}},
+      {{13}, {3}, {3}, {2}, {1, 2}},  // a first tap beyond a stride
   };
   for (DType dtype : kFloats) check_conv(dtype, windows[0], 2, 3, 5, 1, true, 1);
   for (const Window& w : windows) {
@@ -149,6 +150,7 @@ int main() {
     check_conv(dtype, windows[0], 0, 8, 8, 1, true, 0);
   }
   check_conv(DType::BF16, {{25, 26}, {1, 2}, {1, 1}, {1, 1}, {0, 0, 0, 0}}, 2, 8, 136, 1, false, 0);  // slices
+  check_conv(DType::BF16, {{6}, {3}, {2}, {1}, {1, 1}}, 1, 8, 512, 1, false, 0);  // of one phase alone
   check_conv(DType::F32, {{25, 26}, {1, 2}, {1, 1}, {1, 1}, {0, 0, 0, 0}}, 2, 4, 6, 2, false, 0);
   check_conv(DType::F32, windows[0], 0, 3, 5, 1, true, 1);
   check_conv(DType::F32, windows[0], 2, 2, 0, 1, false, 0);
@@ -163,6 +165,7 @@ int main() {
   check_matmul(DType::F32, 0, 5, 7, 3, false, false, true, 0);      // no whole vectors
   for (const Window& w : windows) check_conv(DType::F32, w, 2, 4, 12, 1, true, 1);
   check_conv(DType::F32, windows[1], 2, 16, 72, 2, false, 0);
+  check_conv(DType::F32, windows[0], 2, 3, 12, 1, false, 0);  // no whole vectors of channels
   ask_for_tf32(false);
   return CHECK_RESULT();
 }
