@@ -260,11 +260,18 @@ void Block::run() {
       resume(fiber);
       continue;
     }
+    // A warp goes on as far as it can before the next one moves: what lacks a barrier sees the difference.
     bool moved = false;
-    for (const auto& fiber : fibers_) {
-      if (fiber->counter == nullptr || *fiber->counter == fiber->seen) continue;
-      resume(*fiber);
-      moved = true;
+    for (size_t first = 0; first < fibers_.size(); first += kWarp) {
+      for (bool again = true; again;) {
+        again = false;
+        for (size_t i = first; i < fibers_.size() && i < first + kWarp; ++i) {
+          Fiber& fiber = *fibers_[i];
+          if (fiber.counter == nullptr || *fiber.counter == fiber.seen) continue;
+          resume(fiber);
+          moved = again = true;
+        }
+      }
     }
     if (!moved && ended_ < threads_) refuse("threads wait at a barrier that others never reach");
   }
