@@ -1,5 +1,6 @@
 """Files: what is saved comes back, and a save that fails costs nothing."""
 
+import functools
 import os
 import resource
 import signal
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 
 import ckeras as keras
-from ckeras import layers
-from ckeras.saving import FileError
+from ckeras import layers, ops
+from ckeras.saving import FileError, state
 
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
 Y = np.random.default_rng(1).integers(0, 3, 32)
@@ -74,8 +75,58 @@ def test_weights_files_hold_what_attributes_and_lists_hold(tmp_path):
     np.testing.assert_array_equal(b.predict(X, verbose=0), expected)
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "w.weights.h5") as f:
-        assert {"first", "rest", "vars"} <= set(f)
-        assert set(f["rest"]) == {"dense", "dense_1"}
+        assert {"first", "layers", "vars"} <= set(f)  # in a Model's `layers` is what comes after it in the alphabet
+        assert set(f["layers"]) == {"dense_1", "dense_2"}  # `first`, seen before, has a number too
+
+
+class Nest(layers.Layer):
+    """Layers in containers of containers, in private attributes and behind a property."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.pairs = [(layers.Dense(2), {"deep": [layers.Dense(3)]}), [layers.Dense(4)]]
+        self._hidden = [layers.Dense(5)]
+        self._one = layers.Dense(6)
+        self.again = [self.pairs[0][0], layers.Dense(7)]
+
+    @property
+    def chosen(self):
+        return self._hidden[0]
+
+    @property
+    def unready(self):
+        raise RuntimeError("not yet")
+
+    def all_layers(self):
+        (a, b), c = self.pairs
+        return [a, b["deep"][0], *c, *self._hidden, self._one, self.again[1]]
+
+    def call(self, x):
+        return ops.concatenate([layer(x) for layer in self.all_layers()], -1)
+
+
+@pytest.mark.parametrize("as_model", [False, True])
+def test_weights_of_layers_in_nested_containers_are_kept(tmp_path, as_model, monkeypatch):
+    def make():
+        if not as_model:
+            return keras.Sequential([keras.Input((4,)), Nest()])
+        made = type("NestModel", (Nest, keras.Model), {})()
+        made(X)
+        return made
+
+    model, other = make(), make()
+    assert len(model.weights) == 12 and not np.array_equal(model(X), other(X))
+    model.save_weights(tmp_path / "w.weights.h5")
+    other.load_weights(tmp_path / "w.weights.h5")
+    np.testing.assert_array_equal(model(X), other(X))
+    # Files of Keras before 3.13 keep them in `layers` of a model, or not at all.
+    walk = functools.partial(state._Walk, nested=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "walk", lambda model: walk(model).found)
+        model.save_weights(tmp_path / "old.weights.h5")
+    old = make()
+    old.load_weights(tmp_path / "old.weights.h5")
+    assert np.array_equal(model(X), old(X)) == as_model
 
 
 def test_nan_and_half_precision_survive(tmp_path):

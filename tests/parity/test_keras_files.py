@@ -85,7 +85,6 @@ def read(folder):
     m = keras.saving.load_model(folder + "/own.keras")
     return m.predict(x, verbose=0), m.evaluate(x, x[:, :3], verbose=0)
 """
-OWN_SCRIPT = f"import keras\n{OWN}\nnp.savez(sys.argv[1] + '/own.npz', *globals()[sys.argv[2]](sys.argv[1]))"
 
 
 def run(folder, what):
@@ -98,6 +97,21 @@ def in_keras(script, folder, what):
     env.pop("PYTHONPATH", None)
     done = subprocess.run([PYTHON, "-c", script, str(folder), what], capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def exchange(source, folder, ours, theirs):
+    """Runs `write` or `read` of a source here, the other one in Keras, and compares the arrays they give."""
+    script = f"import keras\n{source}\nnp.savez(sys.argv[1] + '/own.npz', *globals()[sys.argv[2]](sys.argv[1]))"
+    names = {"keras": ckeras}
+    exec(source, names)
+    if ours == "read":
+        in_keras(script, folder, theirs)
+    found = names[ours](str(folder))
+    if ours == "write":
+        in_keras(script, folder, theirs)
+    with np.load(folder / "own.npz") as expected:
+        for a, key in zip(found, expected):
+            np.testing.assert_allclose(a, expected[key], atol=1e-6)
 
 
 @pytest.fixture
@@ -166,15 +180,67 @@ def test_we_read_the_older_format_of_keras_and_train_on(tmp_path, xy):
 
 @pytest.mark.parametrize(("ours", "theirs"), [("write", "read"), ("read", "write")])
 def test_registered_functions_and_layers_are_found_by_name(tmp_path, ours, theirs):
-    names = {"keras": ckeras}
-    exec(OWN, names)
-    if ours == "read":
-        in_keras(OWN_SCRIPT, tmp_path, theirs)
-    found = names[ours](str(tmp_path))
-    if ours == "write":
-        in_keras(OWN_SCRIPT, tmp_path, theirs)
-        for a, b in zip(names["read"](str(tmp_path)), found):
-            np.testing.assert_array_equal(a, b)
-    with np.load(tmp_path / "own.npz") as expected:
-        for a, key in zip(found, expected):
-            np.testing.assert_allclose(a, expected[key], atol=1e-6)
+    exchange(OWN, tmp_path, ours, theirs)
+
+
+# Attributes of a subclassed model, before and after `layers` in the alphabet: Keras walks a model's `layers` there.
+SUBCLASSED = """
+import sys
+import numpy as np
+L = keras.layers
+class Part(L.Layer):
+    def __init__(self):
+        super().__init__()
+        self._blocks = [L.Dense(2), L.Dense(3)]
+        self._one = L.Dense(4)
+        self.pub = [self._blocks[0], L.Dense(5)]
+    @property
+    def chosen(self):
+        return self._blocks[1]
+    def call(self, x):
+        return keras.ops.concatenate([f(x) for f in (*self._blocks, self._one, self.pub[1])], -1)
+class Whole(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.zz = L.Dense(3)
+        self._p = [L.Dense(2)]
+        self.tracker = keras.metrics.Mean(name="t")
+        self.first = Part()
+        self.deep = {"q": [L.Dense(6)], "p": L.Dense(7)}
+        self.nest = [[L.Dense(6)], [[L.Dense(7)]], L.Dense(8), (L.Dense(9),)]
+    @property
+    def metrics(self):
+        return [self.tracker]
+    def call(self, x):
+        (a,), ((b,),), c, (d,) = self.nest
+        parts = (self.zz, *self._p, self.first, self.deep["q"][0], self.deep["p"], a, b, c, d)
+        return keras.ops.concatenate([f(x) for f in parts], -1)
+class Beside(keras.Model):
+    def __init__(self):
+        i = keras.Input((4,))
+        super().__init__(i, L.Dense(2)(i))
+        self._extra = L.Dense(3)
+        self.more = [L.Dense(4)]
+        self._list = [L.Dense(5)]
+    def call(self, x):
+        return keras.ops.concatenate([super().call(x), self._extra(x), self.more[0](x), self._list[0](x)], -1)
+x = np.linspace(-1, 1, 20).reshape(5, 4)
+def do(folder, load):
+    found = []
+    for make in (Whole, Beside):
+        m = make()
+        m(x)
+        path = folder + "/" + make.__name__ + ".weights.h5"
+        m.load_weights(path) if load else m.save_weights(path)
+        found.append(m.predict(x, verbose=0))
+    return found
+def write(folder):
+    return do(folder, False)
+def read(folder):
+    return do(folder, True)
+"""
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("write", "read"), ("read", "write")])
+def test_weights_of_subclassed_models_lie_where_keras_keeps_them(tmp_path, ours, theirs):
+    exchange(SUBCLASSED, tmp_path, ours, theirs)

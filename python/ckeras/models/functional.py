@@ -57,9 +57,13 @@ class Functional(Model):
         """Layers and operations of the graph, in order."""
         return list(self._operations)
 
+    @Model.layers.getter
+    def layers(self):
+        """The layers of the graph, in order; not those that a subclass holds beside it."""
+        return [op for op in self._operations if isinstance(op, Layer)]
+
     def _sublayers(self):
-        extra = [x for x in self._layers if x not in self._operations]
-        return [op for op in self._operations if isinstance(op, Layer)] + extra
+        return self.layers + [x for x in self._layers if x not in self._operations]
 
     @property
     def inputs(self):

@@ -1,8 +1,8 @@
 """Which objects of a model have variables of their own, and under which path a weights file keeps each.
 
 The layout is Keras 3's: a layer in an attribute is at that attribute's name, layers in a list or dict at the snake case
-of their class, numbered; `layers` of Sequential and functional models are such a list. Variables are in the group
-`vars`.
+of their class, numbered, a list in a list at `container`. `layers` of a model is such a list: of Sequential and
+functional models the first, of others where it stands in the alphabet. Variables are in the group `vars`.
 """
 
 import warnings
@@ -19,36 +19,54 @@ _NAMED_BYTES = 64 << 20  # what an object that stores values by name, not as var
 
 def walk(model):
     """`(path, object)` for the model and all in it that has variables, each once, in the file's order."""
-    found, seen = [], set()
-    _object(model, "", found, seen)
-    return found
+    return _Walk(model).found
 
 
-def _object(obj, path, found, seen):
-    if id(obj) in seen:
-        return
-    seen.add(id(obj))
-    found.append((path, obj))
-    for name, child in _children(obj):
-        inner = f"{path}/{name}" if path else name
-        if _is_stateful(child):
-            _object(child, inner, found, seen)
-        elif isinstance(child, (list, tuple, set, dict)):
-            _container(child, inner, found, seen)
+class _Walk:
+    """The walk; `containers` are the paths of containers in containers, which files of Keras before 3.13 lack."""
+
+    def __init__(self, model, nested=True):
+        self.found = []
+        self.containers = []
+        self._nested = nested
+        self._seen = {}  # by id, kept alive so that an id stays its object's
+        self._object(model, "")
+
+    def _object(self, obj, path):
+        if id(obj) in self._seen:
+            return
+        self._seen[id(obj)] = obj
+        self.found.append((path, obj))
+        for name, child in _children(obj):
+            inner = f"{path}/{name}" if path else name
+            if _is_stateful(child):
+                self._object(child, inner)
+            elif isinstance(child, _CONTAINERS):
+                self._container(child, inner)
+
+    def _container(self, container, path):
+        if id(container) in self._seen:
+            return
+        self._seen[id(container)] = container
+        used = {}
+        for item in container.values() if isinstance(container, dict) else container:
+            inside = isinstance(item, _CONTAINERS)
+            if not inside and not _is_stateful(item):
+                continue
+            name = "container" if inside else snake_case(type(item).__name__)
+            n = used.get(name, 0)
+            used[name] = n + 1
+            inner = f"{path}/{name}_{n}" if n else f"{path}/{name}"
+            if not inside:
+                self._object(item, inner)
+            elif self._nested:
+                before = len(self.found)
+                self._container(item, inner)
+                if len(self.found) > before:
+                    self.containers.append(inner)
 
 
-def _container(container, path, found, seen):
-    used = {}
-    items = container.values() if isinstance(container, dict) else container
-    for item in items:
-        if not _is_stateful(item):
-            continue
-        if id(item) in seen:
-            continue
-        name = snake_case(type(item).__name__)
-        n = used.get(name, 0)
-        used[name] = n + 1
-        _object(item, f"{path}/{name}_{n}" if n else f"{path}/{name}", found, seen)
+_CONTAINERS = (list, tuple, dict)
 
 
 def _is_stateful(x):
@@ -56,29 +74,51 @@ def _is_stateful(x):
 
 
 def _children(obj):
-    """`(attribute, value)` of what may hold state: for models made of layers first `layers`, then by name."""
-    found = []
-    if is_graph(obj):
-        found.append(("layers", list(obj.layers)))
+    """`(attribute, value)` of what may hold state, by name, private ones last.
+
+    `layers` is such an attribute of every model, and the first one of a model that is made of layers.
+    """
+    graph = is_graph(obj)
+    found = [("layers", list(obj.layers))] if graph else []
     tracked = getattr(obj, "_tracked", None)
     names = set(tracked if tracked is not None else vars(obj)) - {"_tracked"}
+    names.update(_properties(type(obj)))
     if getattr(obj, "optimizer", None) is not None:
         names.add("optimizer")
+    if _is_a(obj, "Model"):
+        names.add("layers")
+    if graph:
+        names.remove("layers")
     for name in sorted(names, key=lambda name: (name.startswith("_"), name)):
-        if is_graph(obj) and (name == "layers" or name.startswith("_")):
+        try:
+            value = getattr(obj, name, None)
+        except Exception:  # a user's property may ask for what is not there yet
             continue
-        value = getattr(obj, name, None)
-        # Private attributes come last, and of those only single objects: containers are bookkeeping.
-        if _is_stateful(value) or (isinstance(value, (list, tuple, set, dict)) and not name.startswith("_")):
+        if _is_stateful(value) or isinstance(value, _CONTAINERS):
             found.append((name, value))
     return found
 
 
+def _properties(cls):
+    """The properties that a user's classes add: what they give is walked as an attribute is."""
+    ours = [c for c in cls.__mro__ if c.__module__.startswith("ckeras.")]
+    added = [c for c in cls.__mro__ if c not in ours and c is not object]
+    return [
+        name
+        for c in added
+        for name, value in vars(c).items()
+        if isinstance(value, property) and not name.startswith("__") and not any(hasattr(o, name) for o in ours)
+    ]
+
+
 def is_graph(obj):
     """Whether it is a model made of `layers`: Sequential or functional."""
-    return any(
-        c.__name__ in ("Sequential", "Functional") and c.__module__.startswith("ckeras.") for c in type(obj).__mro__
-    )
+    return _is_a(obj, "Sequential", "Functional")
+
+
+def _is_a(obj, *names):
+    """Whether one of ckeras's own classes of these names is among the object's; they import this module."""
+    return any(c.__name__ in names and c.__module__.startswith("ckeras.") for c in type(obj).__mro__)
 
 
 def save(model, writer):
@@ -99,7 +139,10 @@ def load(model, reader, skip_mismatch=False):
     state. With `skip_mismatch` that holds for every object. Raises `FileError` naming object, variable and both shapes.
     """
     ready, failures = [], []
-    for path, obj in walk(model):
+    walked = _Walk(model)
+    if walked.containers and not any(reader.group(path) is not None for path in walked.containers):
+        walked = _Walk(model, nested=False)
+    for path, obj in walked.found:
         if isinstance(obj, Optimizer) and not obj.built and model.built and len(reader.child_names(f"{path}/vars")) > 2:
             obj.build(model.trainable_variables)
         variables = own_variables(obj)
