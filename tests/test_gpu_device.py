@@ -231,6 +231,21 @@ def test_data_on_the_device_and_callbacks():
         assert a.numpy().tobytes() == b.numpy().tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_operands_that_begin_anywhere(dtype, monkeypatch):
+    """Tensor cores take vectors of 16 bytes; a part of a tensor shares its memory and may begin between them."""
+    monkeypatch.setenv("CKERAS_CUDA_TF32", "1")
+    a, b = data(8, 16, seed=1), data(16, 8, seed=2)
+
+    def part(x):
+        return ops.reshape(ops.cast(np.concatenate([[0], x.ravel()]), dtype)[1:], x.shape)
+
+    here = [ops.matmul(part(a), part(b)), ops.conv(part(a.reshape(1, 4, 4, 8)), part(b.reshape(2, 1, 8, 8)))]
+    there = [ops.matmul(a, b), ops.conv(a.reshape(1, 4, 4, 8), b.reshape(2, 1, 8, 8))]
+    for x, y in zip(here, there, strict=True):
+        close(ops.cast(x, "float32"), y, 0.1)
+
+
 def test_files(tmp_path):
     model = text_model()
     expected = model.predict(TOKENS, verbose=0)
