@@ -119,7 +119,7 @@ def test_weights_of_layers_in_nested_containers_are_kept(tmp_path, as_model, mon
     model.save_weights(tmp_path / "w.weights.h5")
     other.load_weights(tmp_path / "w.weights.h5")
     np.testing.assert_array_equal(model(X), other(X))
-    # Files of Keras before 3.13 keep them in `layers` of a model, or not at all.
+    # Older files of Keras keep them in `layers` of a model, or not at all.
     walk = functools.partial(state._Walk, nested=False)
     with monkeypatch.context() as patch:
         patch.setattr(state, "walk", lambda model: walk(model).found)

@@ -23,7 +23,7 @@ def walk(model):
 
 
 class _Walk:
-    """The walk; `containers` are the paths of containers in containers, which files of Keras before 3.13 lack."""
+    """The walk; `containers` are the paths of containers in containers, which older files of Keras lack."""
 
     def __init__(self, model, nested=True):
         self.found = []
