@@ -197,8 +197,9 @@ def test_the_message_says_what_to_do(mistake, tmp_path, monkeypatch):
     call, words = MISTAKES[mistake]
     with pytest.raises((ValueError, TypeError, RuntimeError, OSError, NotImplementedError)) as raised:
         call()
-    missing = [word for word in words if word not in str(raised.value)]
-    assert missing == [], str(raised.value)
+    text = "\n".join([str(raised.value), *getattr(raised.value, "__notes__", [])])
+    missing = [word for word in words if word not in text]
+    assert missing == [], text
 
 
 def test_a_call_that_returns_nothing_is_named():

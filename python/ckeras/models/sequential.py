@@ -124,9 +124,17 @@ class Sequential(Model):
         else:
             (inputs,) = self._functional._standardize(inputs, sizes=False)
             layers = self._chain[1:]
-        for layer in layers:
-            inputs = layer(inputs)
-        return inputs
+        x = inputs
+        try:
+            for layer in layers:
+                x = layer(x)
+        except ValueError as e:
+            want = self._functional and self.input_shape
+            if want and any(a is not None and a != b for a, b in zip(want[1:], inputs.shape[1:])):
+                name = self._chain[0].name
+                e.add_note(f"Input '{name}' of model '{self.name}' was made for {want}, got {inputs.shape}.")
+            raise
+        return x
 
     def compute_output_spec(self, inputs, training=None, mask=None, **kwargs):
         if self._functional is not None:
