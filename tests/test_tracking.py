@@ -1,5 +1,7 @@
 """What a layer holds: found again after every change, however it was asked for before."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -140,3 +142,24 @@ def test_models_train_what_was_added_after_the_first_step():
     model.compile("sgd", "mse")
     model.train_on_batch(x, y)
     assert (model.more[0].kernel.numpy() == before).all()
+
+
+def test_order_is_that_in_which_things_came():
+    """As in Keras: by the time of the assignment or of what was put into a list, not by the attribute's place."""
+    a, b, c, d, e, f = [dense(i + 1) for i in range(6)]
+    holder = Holder()
+    holder.up, holder.down, holder.named = [], [], {}
+    holder.head = a
+    for layer, to in ((b, holder.up), (c, holder.down), (d, holder.up)):
+        to.append(layer)
+    holder.tail = f  # made after e, but there before it
+    holder.named["x"] = e
+    assert held(holder)[0] == [a, b, c, d, f, e]
+    holder.head = holder.up.pop()
+    assert held(holder)[0] == [b, c, f, e, d]  # taken out, then set again
+    holder.head = a
+    assert held(holder)[0] == [b, c, f, e, a]
+    twin = copy.deepcopy(holder)
+    assert [layer.units for layer in held(twin)[0]] == [2, 3, 6, 5, 1]
+    twin.up.append(dense(9))
+    assert [layer.units for layer in held(twin)[0]] == [2, 3, 6, 5, 1, 9] and held(holder)[0] == [b, c, f, e, a]

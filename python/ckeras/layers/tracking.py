@@ -1,6 +1,7 @@
 """What a layer holds: finding layers, variables, metrics and seed generators in attributes, lists and dicts."""
 
 import contextlib
+import itertools
 import threading
 
 from ckeras._core.rng import SeedGenerator
@@ -29,11 +30,14 @@ def no_tracking():
         _state.off = saved
 
 
-class Tracked:
-    """Base of layers: remembers which attributes hold state, in the order they were set.
+_made = itertools.count()
 
-    Containers are looked into when asked, so that what is appended later counts too. `layer_class` is set by
-    `layers.layer`.
+
+class Tracked:
+    """Base of layers: remembers which attributes hold state, and what is in them in the order in which it came.
+
+    Containers are looked into when an attribute is set and when somebody asks. What was put into several of them
+    meanwhile came, as far as one can tell, in the order in which it was made. `layer_class` is set by `layers.layer`.
     """
 
     layer_class = None
@@ -42,7 +46,9 @@ class Tracked:
         self = super().__new__(cls, *args, **kwargs)
         put = object.__setattr__
         put(self, "_tracked", {})
+        put(self, "_order", [])
         put(self, "_found", {})
+        put(self, "_serial", next(_made))
         put(self, "_trainable_own", [])
         put(self, "_non_trainable_own", [])
         return self
@@ -53,8 +59,10 @@ class Tracked:
             if isinstance(value, Variable):
                 self._track_variable(value)
             elif isinstance(value, _HOLDERS) and name not in _STATELESS and not _is_plain(value):
+                self._notice(_serial)
                 self._tracked[name] = value
                 self._found.clear()
+                self._notice()
             else:
                 self._untrack(name)
         elif self._tracked and not _state.off:
@@ -89,23 +97,20 @@ class Tracked:
         return found[:]
 
     def _look_for(self, kind):
-        found, seen = [], set()
+        self._notice(_serial)
+        return [x for x in self._order if isinstance(x, kind)]
 
-        def walk(x):
-            if isinstance(x, kind):
-                if id(x) not in seen:
-                    seen.add(id(x))
-                    found.append(x)
-            elif isinstance(x, dict):
-                for item in x.values():
-                    walk(item)
-            elif isinstance(x, (list, tuple, set)):
-                for item in x:
-                    walk(item)
-
-        for value in self._tracked.values():
-            walk(value)
-        return found
+    def _notice(self, key=None):
+        """Adds what is new in attributes and containers to `_order`, sorted by `key`, and drops what is gone."""
+        there = {}
+        _collect(self._tracked.values(), there)
+        known = {id(x) for x in self._order}
+        if there.keys() == known:
+            return
+        new = [x for i, x in there.items() if i not in known]
+        if key is not None:
+            new.sort(key=key)
+        self._order[:] = [x for x in self._order if id(x) in there] + new
 
     @property
     def _layers(self):
@@ -133,7 +138,23 @@ class Tracked:
         )
 
 
+def _serial(x):
+    return getattr(x, "_serial", 0)
+
+
+def _collect(values, found):
+    """Puts the state in a structure into `found`, by id."""
+    for x in values:
+        if isinstance(x, _STATE):
+            found.setdefault(id(x), x)
+        elif isinstance(x, dict):
+            _collect(x.values(), found)
+        elif isinstance(x, (list, tuple, set)):
+            _collect(x, found)
+
+
 _CONTAINERS = (list, tuple, dict)
+_STATE = (Tracked, Metric, SeedGenerator, Variable)
 # What an attribute must be for `Tracked` to look into it.
 _HOLDERS = (Tracked, Metric, SeedGenerator, *_CONTAINERS)
 _PLAIN = frozenset((str, int, float, bool, type(None)))
