@@ -54,9 +54,14 @@ class Learnt {
 
   // Counts a call of an unknown signature: whether to learn it now.
   bool due(uint64_t hash) {
-    Seen& seen = seen_[hash % seen_.size()];
-    if (seen.hash != hash) seen = {hash, 0};
-    return ++seen.count >= learn_after_;
+    Seen &one = seen_[hash % seen_.size()], &other = seen_[(hash >> 32) % seen_.size()];
+    Seen* own = one.hash == hash ? &one : &other;
+    if (own->hash != hash) {
+      own = clock_ - one.at > clock_ - other.at ? &one : &other;
+      *own = {hash, 0, 0};
+    }
+    own->at = ++clock_;
+    return ++own->count >= learn_after_;
   }
 
   // Keeps what `answer` says: None (not now), False (never) or a tuple.
@@ -79,12 +84,13 @@ class Learnt {
  private:
   struct Seen {
     uint64_t hash;
-    uint32_t count;
+    uint32_t count, at;
   };
   size_t most_;
   std::unordered_map<uint64_t, std::shared_ptr<const T>> known_;
-  std::array<Seen, 1024> seen_{};  // lately, each place kept by the last that came to it
-  uint32_t learn_after_ = 16;      // calls of a signature; learning it costs about as much as fifty calls
+  std::array<Seen, 4096> seen_{};  // lately: a signature has two places, and takes the one that was left longer ago
+  uint32_t clock_ = 0;
+  uint32_t learn_after_ = 16;  // calls of a signature; learning it costs about as much as fifty calls
 };
 
 // The result of a call with these Tensors, which take `bytes`.

@@ -21,7 +21,9 @@ end=$((SECONDS + ${CKERAS_HARVEST_SECONDS:-1000000}))
 python=${PYTHON:-python3}
 rehearsal=${CKERAS_HARVEST_EMULATED:-}
 build=${rehearsal:-$PWD/build-harvest}
-export PYTHONPATH=$PWD/python:$PWD/tests${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
+paths=$PWD/python:$PWD/tests given=${PYTHONPATH:-}
+[ -z "$given" ] || { [ -n "$rehearsal" ] && paths=$given:$paths || paths=$paths:$given; } # of an installed ckeras, say
+export PYTHONPATH=$paths PYTHONUNBUFFERED=1
 unset CKERAS_CUDA_EMULATED CKERAS_DEVICE
 failed=0
 
