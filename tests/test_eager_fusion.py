@@ -9,6 +9,8 @@ import ckeras as keras
 from ckeras import ops
 from ckeras._core import eager, program
 
+pytestmark = pytest.mark.usefixtures("fresh_replays")
+
 N = eager.LARGE
 CALLS = {
     "relu6": lambda x: ops.relu6(x),

@@ -14,6 +14,8 @@ from ckeras._core.scope import autocast
 from ckeras._core.short import short
 from ckeras._core.tensor import Tensor
 
+pytestmark = pytest.mark.usefixtures("fresh_replays")
+
 TIMES = 18  # two more than it takes to learn a signature
 X = ops.convert_to_tensor(np.random.default_rng(0).normal(size=(4, 6)).astype("float32"))
 PLACES = ops.convert_to_tensor(np.array([2, 0, -1], "int32"))
@@ -70,16 +72,6 @@ CALLS = {
     "eye": lambda: ops.eye(3, k=1),
     "conv": lambda: ops.conv(ops.reshape(X, (1, 4, 6)), ops.ones((2, 6, 3)), 1, "valid"),
 }
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch):
-    # Once a GPU was used in this process nothing new is learnt.
-    monkeypatch.setattr(program, "before_run", None)
-    monkeypatch.setattr(program, "make_program", program.engine_program)
-    _engine.forget_replays()
-    yield
-    _engine.forget_replays()
 
 
 @pytest.fixture

@@ -8,10 +8,12 @@ import pytest
 
 import ckeras as keras
 from ckeras import _engine, layers, ops
-from ckeras._core import hooks, program
+from ckeras._core import hooks
 from ckeras._core import tape as tape_module
 from ckeras._core.errors import DataError, GradientError
 from ckeras._core.scope import autocast
+
+pytestmark = pytest.mark.usefixtures("fresh_replays")
 
 TIMES = 18  # two more than it takes to learn a pass
 RNG = np.random.default_rng(0)
@@ -63,16 +65,6 @@ PASSES = {
     "recurrent": (lambda x: CELL(x), [(2, 4, 3)]),
     "a network": (network, [(1, 6, 6, 2)]),
 }
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch):
-    # Once a GPU was used in this process nothing new is learnt.
-    monkeypatch.setattr(program, "before_run", None)
-    monkeypatch.setattr(program, "make_program", program.engine_program)
-    _engine.forget_replays()
-    yield
-    _engine.forget_replays()
 
 
 @pytest.fixture

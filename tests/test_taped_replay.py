@@ -8,27 +8,19 @@ import pytest
 
 import ckeras as keras
 from ckeras import _engine, layers, ops
-from ckeras._core import hooks, program
+from ckeras._core import hooks
 from ckeras._core.errors import DataError
 from ckeras._core.short import short
 from ckeras.ops.reduce import spread_about
 from test_replay import CALLS, PLACES, TIMES, X, facts
+
+pytestmark = pytest.mark.usefixtures("fresh_replays")
 
 # Slices of rows share memory outside traces: another primitive there.
 LEFT = {"rows", "row backwards", "column", "ellipsis and new", "split", "split at", "unstack"}
 FLOATS = ("float32", "float64", "float16")
 DENSE = layers.Dense(4, activation="relu")
 DENSE.build((None, 6))
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch):
-    # Once a GPU was used in this process nothing new is learnt.
-    monkeypatch.setattr(program, "before_run", None)
-    monkeypatch.setattr(program, "make_program", program.engine_program)
-    _engine.forget_replays()
-    yield
-    _engine.forget_replays()
 
 
 @pytest.fixture
