@@ -129,6 +129,20 @@ def test_weights_of_layers_in_nested_containers_are_kept(tmp_path, as_model, mon
     assert np.array_equal(model(X), old(X)) == as_model
 
 
+def test_a_function_is_stored_by_the_name_that_it_is_registered_under(tmp_path):
+    @keras.saving.register_keras_serializable(package="test_saving", name="squared")
+    def square(x):
+        return x * x
+
+    m = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation=square), layers.Lambda(square)])
+    stored = keras.saving.serialize_keras_object(square)
+    assert (stored["config"], stored["registered_name"]) == ("test_saving>squared", "function")
+    m.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    assert again.layers[0].activation is square
+    np.testing.assert_array_equal(again(X), m(X))
+
+
 def test_nan_and_half_precision_survive(tmp_path):
     m = keras.Sequential([keras.Input((2,)), layers.Dense(2, dtype="bfloat16")])
     w = m.get_weights()
