@@ -200,9 +200,10 @@ def table(title, results, peak):
     )
 
 
-def markdown(title, header, rows):
+def markdown(title, header, rows, words=()):
+    """A table under its title and what is to be said before it."""
     lines = ["| " + " | ".join(r) + " |" for r in (header, ["---"] * len(header), *rows)]
-    return "\n".join([f"### {title}", "", *lines, ""])
+    return "\n".join([f"### {title}", "", *(line for w in words for line in (w, "")), *lines, ""])
 
 
 def save(path, peak, groups, facts):

@@ -17,6 +17,7 @@ import harness
 harness.set_threads()
 
 import families  # noqa: E402  (threads are set before NumPy loads)
+import goals  # noqa: E402
 import kernels  # noqa: E402
 import memory  # noqa: E402
 import models  # noqa: E402
@@ -154,7 +155,7 @@ def main():
             dict(zip(("name", "import", "import_mib", "first_step", "step_mib", "load"), r)) for r in rows
         ]
         texts.append(startup.table(rows))
-    texts.append(shortfalls(groups))
+    texts += [shortfalls(groups), goals.table(groups, limits)]
     print("\n".join(texts))
     harness.save(args.json, limits, groups, facts)
     if args.markdown:
