@@ -7,6 +7,7 @@ import ckeras
 from ckeras import _engine, ops
 from ckeras._core import settings
 from ckeras._core.primitive import PRIMITIVES
+from ckeras._core.program import compile
 from ckeras._core.trace import trace_function
 from composites import Call, check_gradient, check_symbolic, check_traced, check_values
 
@@ -220,6 +221,38 @@ def test_attention_of_halves_computes_in_float32():
     wide = with_gradients(None, arrays)
     for got, want in zip(with_gradients(None, arrays, "bfloat16"), wide):
         np.testing.assert_allclose(got, want, atol=0.03 * np.abs(want).max())
+
+
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+@pytest.mark.parametrize("op", [ops.layer_normalization, ops.rms_normalization])
+def test_norms_of_halves_are_those_of_float32_rounded(op, half):
+    x, upstream = ops.cast(n(5, 33), half), ops.cast(n(5, 33), half)
+    gamma = ops.cast(n(33), "float32")
+
+    def run(inside):
+        with ckeras.GradientTape() as outer:
+            outer.watch(x)
+            with ckeras.GradientTape() as tape:
+                tape.watch([x, gamma])
+                y = ops.cast(op(ops.cast(x, inside), gamma), half)
+            dx, dgamma = tape.gradient(y, [x, gamma], output_gradients=upstream)
+        return y, dx, dgamma, outer.gradient(dx, x, output_gradients=upstream)
+
+    for got, want in zip(run(half), run("float32")):
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(ops.cast(got, "float32"), ops.cast(want, "float32"))
+
+
+def test_norms_read_and_write_halves_without_casts():
+    def f(x, gamma, upstream):
+        with ckeras.GradientTape() as tape:
+            tape.watch([x, gamma])
+            y = ops.layer_normalization(x, gamma)
+        return y, *tape.gradient(y, [x, gamma], output_gradients=upstream)
+
+    half = ((6, 8), "bfloat16")
+    listing = str(compile(f, half, ((8,), "float32"), half))
+    assert listing.count("layer_norm") == 2 and "cast" not in listing, listing
 
 
 def test_attention_makes_no_array_of_scores():

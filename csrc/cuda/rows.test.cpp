@@ -51,17 +51,18 @@ void check_cross_entropy(DType dtype, int64_t rows, int64_t classes, int64_t ign
 }
 
 void check_layer_norm(DType dtype, int64_t rows, int64_t n) {
+  const DType wide = dtype == DType::F64 ? dtype : DType::F32;
   const Array x = random_array(dtype, {rows, n}, 1), dy = random_array(dtype, {rows, n}, 2),
-              gamma = random_array(dtype, {n}, 3), beta = random_array(dtype, {n}, 4);
-  const double rounding = dtype == DType::F64 ? 0x1p-52 : 0x1p-23;
-  const Out row = {dtype, {rows}}, whole = {dtype, {rows, n}}, column = {dtype, {n}};
+              gamma = random_array(wide, {n}, 3), beta = random_array(wide, {n}, 4);
+  const double rounding = epsilon(wide), last = dtype == wide ? 0 : epsilon(dtype);
+  const Out row = {wide, {rows}}, whole = {dtype, {rows, n}}, column = {wide, {n}};
   for (int flags = 0; flags < 8; ++flags) {
     const bool rms = flags & 1, has_gamma = flags & 2, has_beta = flags & 4;
     const Attributes attributes = {{rms, has_gamma, has_beta}, {1e-3}};
     std::vector<const Array*> in = {&x};
     if (has_gamma) in.push_back(&gamma);
     if (has_beta) in.push_back(&beta);
-    check_op("layer_norm", in, {whole, row, row}, attributes, {16 * rounding, 16 * rounding});
+    check_op("layer_norm", in, {whole, row, row}, attributes, {last + 16 * rounding, 16 * rounding});
     const Outcome forward = run(cpu::Isa::Reference, "layer_norm", in, {whole, row, row}, attributes);
     std::vector<const Array*> back = {&x, &dy, &forward.out[1], &forward.out[2]};
     std::vector<Out> outs = {whole};
@@ -69,7 +70,7 @@ void check_layer_norm(DType dtype, int64_t rows, int64_t n) {
     if (has_gamma) outs.push_back(column);
     if (has_beta) outs.push_back(column);
     const double terms = 64 + 8 * std::sqrt(static_cast<double>(rows));
-    check_op("layer_norm_grad", back, outs, attributes, {16 * rounding, 32 * terms * rounding});
+    check_op("layer_norm_grad", back, outs, attributes, {last + 16 * rounding, 32 * terms * rounding});
   }
 }
 
@@ -100,7 +101,7 @@ int main() {
     labels.view.as<int64_t>()[1100] = bad;
     check_op("softmax_cross_entropy", {&x, &labels}, {{DType::F32, {1500}}}, {{kNoLabel}, {}}, {});
   }
-  for (DType dtype : {DType::F32, DType::F64}) {
+  for (DType dtype : kFloats) {
     for (int64_t n : {1, 31, 128, 131}) check_layer_norm(dtype, 3, n);
     check_layer_norm(dtype, 0, 5);
     check_layer_norm(dtype, 515, 3);  // several chunks of rows

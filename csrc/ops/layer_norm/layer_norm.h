@@ -9,8 +9,9 @@
 //   dx = rstd (g - mean(g) - h mean(g h)), g = dy gamma; with rms mean(g) counts as 0
 //   dgamma = sum over rows of dy h, dbeta = sum over rows of dy
 //
-// dtypes f32 f64. Sums over a row have the order of cpu/ordered_sum.h. Those over rows: chunks of kNormRows rows, one
-// row after the other, chunks joined in rising order in float64. C may not be 0.
+// x, y, dy, dx: f16 bf16 f32 f64. All else has the dtype that computes: f64 for f64, f32 for the others. Sums over a
+// row have the order of cpu/ordered_sum.h. Those over rows: chunks of kNormRows rows, one row after the other, chunks
+// joined in rising order in float64. C may not be 0.
 #pragma once
 #include "runtime/kernel.h"
 

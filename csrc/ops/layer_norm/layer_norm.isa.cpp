@@ -70,45 +70,50 @@ CKERAS_INLINE void with_flag(bool on, const F& f) {
   on ? f(Flag<true>{}) : f(Flag<false>{});
 }
 
-template <class T, bool kGamma, bool kBeta>
-void normalise(const T* x, T* y, const T* gamma, const T* beta, T mean, T rstd, int64_t n) {
-  using V = VecOf<T>;
-  using P = Plain<T>;
+// In all below, S is the storage of rows; moments, weights and their gradients are stored as they are computed, by P.
+template <class S, bool kGamma, bool kBeta>
+void normalise(const typename S::Element* x, typename S::Element* y, const typename S::T* gamma,
+               const typename S::T* beta, typename S::T mean, typename S::T rstd, int64_t n) {
+  using V = typename S::V;
+  using P = Plain<typename S::T>;
   const V middle(mean), factor(rstd);
   for_lanes<V::kLanes>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
-    V v = (P::load(x + i, k) - middle) * factor;
+    V v = (S::load(x + i, k) - middle) * factor;
     if constexpr (kGamma) v = v * P::load(gamma + i, k);
     if constexpr (kBeta) v = v + P::load(beta + i, k);
-    P::store(y + i, v, k);
+    S::store(y + i, v, k);
   });
 }
 
 // Each step for a few rows before the next step.
-template <class T>
+template <class S>
 void run_forward(const Call& call) {
-  using V = VecOf<T>;
+  using E = typename S::Element;
+  using T = typename S::T;
+  using V = typename S::V;
   using P = Plain<T>;
   const int64_t rows = call.in[0].shape[0], n = call.in[0].shape[1];
   const bool rms = call.ints[0] != 0;
   const T* gamma = call.ints[1] != 0 ? call.in[1].as<const T>() : nullptr;
   const T* beta = call.ints[2] != 0 ? call.in[call.ints[1] != 0 ? 2 : 1].as<const T>() : nullptr;
-  const T* all = call.in[0].as<const T>();
-  T *out = call.out[0].as<T>(), *means = call.out[1].as<T>(), *rstds = call.out[2].as<T>();
+  const E* all = call.in[0].as<const E>();
+  E* out = call.out[0].as<E>();
+  T *means = call.out[1].as<T>(), *rstds = call.out[2].as<T>();
   const T share = T(1) / static_cast<T>(n), epsilon = static_cast<T>(call.floats[0]);
   const int64_t together = least(kMostRows, at_least_one(kTogether / n));
   parallel_for(rows, round_up(at_least_one(kPiece / n), together), [=](int64_t begin, int64_t end) {
     for (int64_t first = begin; first < end; first += together) {
       const int64_t last = least(first + together, end);
       for (int64_t r = first; r < last; ++r) {
-        const T* x = all + r * n;
+        const E* x = all + r * n;
         means[r] =
-            rms ? T(0) : share * sum_over<T>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA { return P::load(x + i, k); });
+            rms ? T(0) : share * sum_over<T>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA { return S::load(x + i, k); });
       }
       for (int64_t r = first; r < last; ++r) {
-        const T* x = all + r * n;
+        const E* x = all + r * n;
         const V middle(means[r]);
         rstds[r] = sum_over<T>(n, [=](int64_t i, int64_t k) CKERAS_LAMBDA {
-          const V c = P::load(x + i, k) - middle;
+          const V c = S::load(x + i, k) - middle;
           return c * c;
         });
       }
@@ -119,7 +124,7 @@ void run_forward(const Call& call) {
       with_flag(gamma != nullptr, [=](auto g) CKERAS_LAMBDA {
         with_flag(beta != nullptr, [=](auto b) CKERAS_LAMBDA {
           for (int64_t r = first; r < last; ++r) {
-            normalise<T, decltype(g)::kOn, decltype(b)::kOn>(all + r * n, out + r * n, gamma, beta, means[r], rstds[r],
+            normalise<S, decltype(g)::kOn, decltype(b)::kOn>(all + r * n, out + r * n, gamma, beta, means[r], rstds[r],
                                                              n);
           }
         });
@@ -129,13 +134,16 @@ void run_forward(const Call& call) {
 }
 
 // What the gradient needs of its arguments.
-template <class T>
+template <class S>
 struct Backward {
-  using V = VecOf<T>;
+  using E = typename S::Element;
+  using T = typename S::T;
+  using V = typename S::V;
   using P = Plain<T>;
 
-  const T *x, *dy, *means, *rstds, *gamma;  // gamma may be null
-  T* dx;
+  const E *x, *dy;
+  const T *means, *rstds, *gamma;  // gamma may be null
+  E* dx;
   int64_t n;
   bool rms;
 
@@ -154,11 +162,11 @@ struct Backward {
       CKERAS_UNROLL
       for (int r = 0; r < kRows; ++r) {
         const int64_t place = at + r * n + i;
-        const V d = P::load(dy + place, k), factor(rstds[first + r]);
-        const V hat = (P::load(x + place, k) - V(means[first + r])) * factor;
+        const V d = S::load(dy + place, k), factor(rstds[first + r]);
+        const V hat = (S::load(x + place, k) - V(means[first + r])) * factor;
         V g = d;
         if constexpr (kGamma) g = d * scale;
-        P::store(dx + place, factor * (g - V(g_mean[r]) - hat * V(gh_mean[r])), k);
+        S::store(dx + place, factor * (g - V(g_mean[r]) - hat * V(gh_mean[r])), k);
         if constexpr (kGamma) dgamma = fma(d, hat, dgamma);
         if constexpr (kBeta) dbeta = dbeta + d;
       }
@@ -169,14 +177,14 @@ struct Backward {
 
   template <bool kGamma>
   void sums(int64_t r, T* g_sum, T* gh_sum) const {
-    const T *row = x + r * n, *upstream = dy + r * n;
+    const E *row = x + r * n, *upstream = dy + r * n;
     const V middle(means[r]), factor(rstds[r]);
     sum_both<T>(
         n,
         [=, this](int64_t i, int64_t k) CKERAS_LAMBDA {
-          V g = P::load(upstream + i, k);
+          V g = S::load(upstream + i, k);
           if constexpr (kGamma) g = g * P::load(gamma + i, k);
-          return Two<V>{g, g * ((P::load(row + i, k) - middle) * factor)};
+          return Two<V>{g, g * ((S::load(row + i, k) - middle) * factor)};
         },
         g_sum, gh_sum);
   }
@@ -215,17 +223,19 @@ CKERAS_INLINE V16 narrow(W16 v) { return to_single(v); }
 CKERAS_INLINE V8 narrow(V8 v) { return v; }
 
 // Row sums of one chunk of rows for dgamma and dbeta lie in the workspace: [chunk][gamma, beta][C].
-template <class T>
+template <class S>
 void run_backward(const Call& call) {
+  using E = typename S::Element;
+  using T = typename S::T;
   const int64_t rows = call.in[0].shape[0], n = call.in[0].shape[1];
   const int64_t chunks = (rows + kNormRows - 1) / kNormRows;
   const bool wants_gamma = call.ints[1] != 0, wants_beta = call.ints[2] != 0;
-  const Backward<T> back = {call.in[0].as<const T>(),
-                            call.in[1].as<const T>(),
+  const Backward<S> back = {call.in[0].as<const E>(),
+                            call.in[1].as<const E>(),
                             call.in[2].as<const T>(),
                             call.in[3].as<const T>(),
                             wants_gamma ? call.in[4].as<const T>() : nullptr,
-                            call.out[0].as<T>(),
+                            call.out[0].as<E>(),
                             n,
                             call.ints[0] != 0};
   T* partial = static_cast<T*>(call.workspace);
@@ -259,10 +269,10 @@ void run_backward(const Call& call) {
 #undef CKERAS_LAMBDA
 
 void forward(const Call& call) noexcept {
-  call.in[0].dtype == DType::F64 ? run_forward<double>(call) : run_forward<float>(call);
+  with_storage(call.in[0].dtype, [&](auto s) { run_forward<decltype(s)>(call); });
 }
 void backward(const Call& call) noexcept {
-  call.in[0].dtype == DType::F64 ? run_backward<double>(call) : run_backward<float>(call);
+  with_storage(call.in[0].dtype, [&](auto s) { run_backward<decltype(s)>(call); });
 }
 int64_t workspace(const Call& call) noexcept {
   const int64_t chunks = (call.in[0].shape[0] + kNormRows - 1) / kNormRows;

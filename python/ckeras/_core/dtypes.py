@@ -26,6 +26,7 @@ CODES = {name: i for i, name in enumerate(NAMES)}
 SIZES = dict(zip(NAMES, (1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8)))
 FLOATS = frozenset(NAMES[9:])
 INTS = frozenset(NAMES[1:9])
+HALVES = frozenset(("float16", "bfloat16"))
 
 _ALIASES = {"float": "float32", "int": "int32", "half": "float16", "double": "float64", "long": "int64"}
 
@@ -120,6 +121,11 @@ def standardize(dtype):
     if name not in CODES:
         raise ValueError(f"[dtype] expected one of {', '.join(NAMES)}; got {dtype!r}")
     return name
+
+
+def computing(name):
+    """The dtype that sums and moments of a dtype are computed in: float32 for halves."""
+    return "float32" if name in HALVES else name
 
 
 @functools.lru_cache(None)

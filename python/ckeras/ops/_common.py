@@ -30,6 +30,11 @@ def as_dtype(x, dtype):
     return x if x.dtype == dtype else cast_p.bind(x, dtype=dtype)
 
 
+def widened(x):
+    """A tensor of halves in float32; any other as it is."""
+    return as_dtype(x, dtypes.computing(x.dtype))
+
+
 _NUMBERS = (int, float)
 
 

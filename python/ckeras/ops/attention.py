@@ -2,11 +2,12 @@
 
 import math
 
+from ckeras._core.dtypes import computing
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.settings import is_flash_attention_enabled
 from ckeras._core.symbolic import public_op
 from ckeras.ops._common import as_dtype, check_float, operand, promote
-from ckeras.ops.attention_kernels import attention_p, composed, wide_dtype
+from ckeras.ops.attention_kernels import attention_p, composed
 from ckeras.ops.shape import to_shape
 
 __all__ = ["dot_product_attention"]
@@ -74,6 +75,6 @@ def _spread(op, name, t, scores):
 
 
 def _in_one_kernel(q, k, v, bias, mask, causal, scale, cap):
-    extras = ([] if bias is None else [as_dtype(bias, wide_dtype(q.dtype))]) + ([] if mask is None else [mask])
+    extras = ([] if bias is None else [as_dtype(bias, computing(q.dtype))]) + ([] if mask is None else [mask])
     flags = {"causal": causal, "bias": bias is not None, "mask": mask is not None}
     return attention_p.bind(q, k, v, *extras, **flags, scale=scale, cap=cap)[0]

@@ -5,6 +5,7 @@ kept of the rows, and the gradient of all scores are float32.
 """
 
 from ckeras._core import hooks
+from ckeras._core.dtypes import computing
 from ckeras._core.primitive import Primitive
 from ckeras._core.tape import GradientTape
 from ckeras._core.tensor import scalar
@@ -19,18 +20,13 @@ from ckeras.ops.shape import broadcast_to, permute, repeat
 __all__ = []
 
 
-def wide_dtype(dtype):
-    """That of bias and scores."""
-    return "float32" if dtype in ("float16", "bfloat16") else dtype
-
-
 def composed(q, k, v, bias, mask, causal, scale, cap):
     """The same of other ops, through the scores: what `flash_attention=False` runs, and what second derivatives use."""
     if q.shape[2] != k.shape[2]:
         times = q.shape[2] // k.shape[2]
         k, v = repeat(k, times, axis=2), repeat(v, times, axis=2)
     q, k, v = permute(q, (0, 2, 1, 3)), permute(k, (0, 2, 3, 1)), permute(v, (0, 2, 1, 3))
-    wide = wide_dtype(q.dtype)
+    wide = computing(q.dtype)
     logits = as_dtype(matmul(q, k), wide) * scale
     if cap:
         logits = cap * tanh(logits / cap)
@@ -52,7 +48,7 @@ def _extras(args, bias, mask):
 
 def _spec(q, k, v, *extras, causal, bias, mask, scale, cap):
     rows = (q.shape[0], q.shape[2], q.shape[1])
-    wide = wide_dtype(q.dtype)
+    wide = computing(q.dtype)
     return [(q.shape, q.dtype), (rows, wide), (rows, wide)]
 
 
@@ -74,7 +70,7 @@ def _vjp(ctx, g, *unused):
 def _grad_spec(q, k, v, *rest, causal, bias, mask, scale, cap, wants_bias):
     outs = [(x.shape, x.dtype) for x in (q, k, v)]
     scores = (q.shape[0], q.shape[2], q.shape[1], k.shape[1])
-    return [*outs, (scores, wide_dtype(q.dtype))] if wants_bias else outs
+    return [*outs, (scores, computing(q.dtype))] if wants_bias else outs
 
 
 def _grad_pack(*args, causal, bias, mask, scale, cap, wants_bias):

@@ -11,7 +11,7 @@ from ckeras._core.primitive import Elementwise, Primitive
 from ckeras._core.symbolic import public_op
 from ckeras._core.tape import stop_gradient
 from ckeras._core.tensor import Tensor, from_numpy, scalar
-from ckeras.ops._common import as_dtype, axis_index, float_operand, operand
+from ckeras.ops._common import as_dtype, axis_index, float_operand, operand, widened
 from ckeras.ops.elementwise import (
     absolute,
     choose,
@@ -215,7 +215,7 @@ log_softmax_p = Primitive(
 @fused
 def _over_columns(x, axes, logarithm):
     """Over axes without the last: passes over whole rows, where the kernels of rows would need two transposes."""
-    wide = as_dtype(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+    wide = widened(x)
     shifted = wide - stop_gradient(reduce(max_p, wide, axes, True))
     if logarithm:
         return as_dtype(shifted - log(reduce(sum_p, exp(shifted), axes, True)), x.dtype)

@@ -1,7 +1,9 @@
 """Records of layer_norm and layer_norm_grad: rows by their own moments, in one kernel each way."""
 
+from ckeras._core.dtypes import computing
 from ckeras._core.primitive import Primitive
 from ckeras._core.tape import GradientTape
+from ckeras.ops._common import as_dtype, widened
 from ckeras.ops.elementwise import rsqrt, square
 from ckeras.ops.reduce import mean, sum
 
@@ -9,7 +11,7 @@ __all__ = []
 
 
 def _spec(x, *weights, rms, gamma, beta, epsilon):
-    return [(x.shape, x.dtype), (x.shape[:1], x.dtype), (x.shape[:1], x.dtype)]
+    return [(x.shape, x.dtype), (x.shape[:1], computing(x.dtype)), (x.shape[:1], computing(x.dtype))]
 
 
 def _pack(*args, rms, gamma, beta, epsilon):
@@ -25,7 +27,7 @@ def _vjp(ctx, g, *unused):
 
 
 def _grad_spec(x, dy, *rest, rms, gamma, beta, epsilon):
-    return [(x.shape, x.dtype)] + [((x.shape[1],), x.dtype)] * (int(gamma) + int(beta))
+    return [(x.shape, x.dtype)] + [((x.shape[1],), computing(x.dtype))] * (int(gamma) + int(beta))
 
 
 def _grad_pack(*args, rms, gamma, beta, epsilon):
@@ -34,12 +36,14 @@ def _grad_pack(*args, rms, gamma, beta, epsilon):
 
 def _composed_grad(x, dy, weights, rms, gamma, beta, epsilon):
     """What layer_norm_grad gives, of other ops; the moments come from x."""
+    dtype = x.dtype
+    x, dy = widened(x), widened(dy)
     centered = x if rms else x - mean(x, 1, True)
     factor = rsqrt(mean(square(centered), 1, True) + epsilon)
     h = centered * factor
     g = dy * weights[0] if gamma else dy
     out = (g if rms else g - mean(g, 1, True)) - h * mean(g * h, 1, True)
-    return [factor * out] + ([sum(dy * h, 0)] if gamma else []) + ([sum(dy, 0)] if beta else [])
+    return [as_dtype(factor * out, dtype)] + ([sum(dy * h, 0)] if gamma else []) + ([sum(dy, 0)] if beta else [])
 
 
 def _grad_vjp(ctx, *grads):
@@ -57,7 +61,7 @@ layer_norm_p = Primitive(
     _spec,
     _pack,
     _vjp,
-    "x [R, C][, gamma [C]][, beta [C]] -> y, mean [R], rstd [R]; the last two are for the gradient",
+    "x [R, C][, gamma [C]][, beta [C]] -> y, mean [R], rstd [R]; the last two are for the gradient; halves: x, y alone",
     multi=True,
 )
 layer_norm_grad_p = Primitive(

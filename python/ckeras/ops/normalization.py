@@ -2,12 +2,13 @@
 
 import math
 
+from ckeras._core import dtypes
 from ckeras._core.eager import fused_op
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.settings import epsilon as default_epsilon
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import scalar
-from ckeras.ops._common import as_dtype, axes_tuple, axis_index, float_operand, operand
+from ckeras.ops._common import as_dtype, axes_tuple, axis_index, float_operand, operand, widened
 from ckeras.ops.decompositions import svd
 from ckeras.ops.elementwise import absolute, cast_p, maximum, not_equal, power, rsqrt, sqrt, square
 from ckeras.ops.norm_kernels import layer_norm_p
@@ -91,8 +92,8 @@ def normalize(x, axis=-1, order=2, epsilon=None):
 
 
 def _along(op, name, t, x, axes):
-    """A parameter of the normalised dims, shaped to broadcast with `x`."""
-    t = as_dtype(operand(t), x.dtype)
+    """A parameter of the normalised dims, shaped to broadcast with `x`, in the dtype that `x` is computed in."""
+    t = as_dtype(operand(t), dtypes.computing(x.dtype))
     wanted = tuple([x.shape[a] for a in axes])
     if t.size != math.prod(wanted):
         raise ShapeError(f"[{op}] {name} must have shape {wanted}, that of axis {axes} of the input, got {t.shape}")
@@ -102,19 +103,16 @@ def _along(op, name, t, x, axes):
 def _by_rows(op, x, axes, rms, gamma, beta, epsilon):
     """The kernel on rows of the normalised dimensions, which are moved to the end where they are not there."""
     rank = x.ndim
-    wide = as_dtype(x, "float32") if x.dtype in ("float16", "bfloat16") else x
     width = math.prod([x.shape[a] for a in axes])
-    weights = [to_shape(_along(op, name, t, wide, axes), (width,)) for name, t in (gamma, beta) if t is not None]
+    weights = [to_shape(_along(op, name, t, x, axes), (width,)) for name, t in (gamma, beta) if t is not None]
     if x.size == 0:
         return x
     perm = tuple([i for i in range(rank) if i not in axes]) + axes
-    moved = wide if perm == tuple(range(rank)) else permute(wide, perm)
+    moved = x if perm == tuple(range(rank)) else permute(x, perm)
     rows = to_shape(moved, (x.size // width, width))
     flags = {"gamma": gamma[1] is not None, "beta": beta[1] is not None}
     out = to_shape(layer_norm_p.bind(rows, *weights, rms=rms, **flags, epsilon=epsilon)[0], moved.shape)
-    if moved is not wide:
-        out = permute(out, tuple([perm.index(i) for i in range(rank)]))
-    return as_dtype(out, x.dtype)
+    return out if moved is x else permute(out, tuple([perm.index(i) for i in range(rank)]))
 
 
 @fused_op
@@ -125,7 +123,7 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
     """
     x = float_operand(x)
     axes = (axis_index("batch_normalization", axis, x.ndim),)
-    wide = as_dtype(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+    wide = widened(x)
     middle, spread = (
         _along("batch_normalization", name, t, wide, axes) for name, t in (("mean", mean), ("variance", variance))
     )
@@ -153,7 +151,7 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwarg
     axes = axes_tuple("layer_normalization", axis, x.ndim)
     if not rms:
         return _by_rows("layer_normalization", x, axes, False, ("gamma", gamma), ("beta", beta), epsilon)
-    wide = as_dtype(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+    wide = widened(x)
     factor = rsqrt(moments(wide, axes, True)[1] + epsilon)
     if gamma is not None:
         factor = factor * _along("layer_normalization", "gamma", gamma, wide, axes)

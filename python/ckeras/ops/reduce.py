@@ -9,7 +9,7 @@ from ckeras._core.primitive import Primitive
 from ckeras._core.symbolic import public_op
 from ckeras._core.tape import derived, stop_gradient
 from ckeras._core.tensor import convert
-from ckeras.ops._common import as_dtype, axes_tuple, axis_index, cast_p, float_operand, operand
+from ckeras.ops._common import as_dtype, axes_tuple, axis_index, cast_p, float_operand, operand, widened
 from ckeras.ops.elementwise import equal, exp, isfinite, log, maximum, minimum, sqrt, square, where
 from ckeras.ops.shape import to_shape, widen
 
@@ -27,8 +27,6 @@ __all__ = [
     "sum",
     "var",
 ]
-
-_HALVES = ("float16", "bfloat16")
 
 
 def _kept(shape, axes):
@@ -177,7 +175,7 @@ def all(x, axis=None, keepdims=False):
 
 def _mean(x, axes, keepdims):
     """Halves are summed in float32: their own range is too small for a sum."""
-    wide = as_dtype(x, "float32") if x.dtype in _HALVES else x
+    wide = widened(x)
     n = math.prod([x.shape[a] for a in axes])
     return as_dtype(reduce(sum_p, wide, axes, keepdims) / float(n), x.dtype)
 
@@ -210,7 +208,7 @@ def spread_about(x, middle, axes, keepdims):
 
 
 def _var(x, axes, keepdims):
-    wide = as_dtype(x, "float32") if x.dtype in _HALVES else x
+    wide = widened(x)
     return as_dtype(spread_about(wide, _mean(wide, axes, True), axes=axes, keepdims=keepdims), x.dtype)
 
 

@@ -111,7 +111,7 @@ def recurrence(
     if x.dtype not in dtypes.FLOATS:
         x = as_dtype(x, kernel.dtype)
     dtype = x.dtype
-    wide = "float32" if dtype in ("float16", "bfloat16") else dtype
+    wide = dtypes.computing(dtype)
     if bias is None:
         bias = constant((2, kernel.shape[1]) if reset_after else (kernel.shape[1],), 0, wide)
     args = [as_dtype(a, wide) for a in (x, *states, kernel, recurrent, bias)]

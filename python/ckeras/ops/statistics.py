@@ -7,7 +7,7 @@ from ckeras._core.eager import fused_op
 from ckeras._core.errors import ShapeError
 from ckeras._core.symbolic import public_op
 from ckeras._core.tensor import scalar
-from ckeras.ops._common import as_dtype, axes_tuple, axis_index, cast_p, float_operand, operand, promote
+from ckeras.ops._common import as_dtype, axes_tuple, axis_index, cast_p, float_operand, operand, promote, widened
 from ckeras.ops.elementwise import choose, clip, divide, isnan, not_equal, sqrt, square
 from ckeras.ops.linalg import matmul
 from ckeras.ops.reduce import (
@@ -101,7 +101,7 @@ def ptp(x, axis=None, keepdims=False):
 def moments(x, axes, keepdims=False, synchronized=False):
     """`(mean, variance)` over `axes`, halves computed in float32. `synchronized` has nothing to do on one device."""
     x = float_operand(x)
-    wide = as_dtype(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+    wide = widened(x)
     axes = axes_tuple("moments", axes, x.ndim)
     middle = mean(wide, axes, True)
     spread = spread_about(wide, middle, axes=axes, keepdims=keepdims)
@@ -221,7 +221,7 @@ def nanargmin(x, axis=None, keepdims=False):
 
 def _nan_mean(x, mask, axes, keepdims):
     """The mean of `x`, which is 0 where `mask` holds, over the rest."""
-    wide = as_dtype(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+    wide = widened(x)
     one, zero = scalar(1, wide.dtype), scalar(0, wide.dtype)
     count = reduce(sum_p, choose(mask, zero, one), axes, keepdims)
     return as_dtype(reduce(sum_p, wide, axes, keepdims) / count, x.dtype)
@@ -238,7 +238,7 @@ def nanmean(x, axis=None, keepdims=False):
 def nanvar(x, axis=None, keepdims=False):
     """The variance over `axis` of what is not NaN; NaN where nothing is left."""
     x, mask = _filled(float_operand(x), 0)
-    wide = as_dtype(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+    wide = widened(x)
     axes = axes_tuple("nanvar", axis, x.ndim)
     off = choose(mask, scalar(0, wide.dtype), wide - _nan_mean(wide, mask, axes, True))
     return as_dtype(_nan_mean(square(off), mask, axes, keepdims), x.dtype)

@@ -1,8 +1,7 @@
 """The optimizer reads gradients of halves as they are: the cast to its variable's float32 goes."""
 
+from ckeras._core.dtypes import HALVES
 from ckeras._core.passes.simplify import count_uses
-
-_HALVES = ("float16", "bfloat16")
 
 
 def absorb_casts(equations, results):
@@ -16,7 +15,7 @@ def absorb_casts(equations, results):
         inputs = list(eq.inputs)
         for i in eq.primitive.gradients(eq):
             cast = casts.get(id(inputs[i]))
-            if cast and uses[id(inputs[i])] == 1 and inputs[i].dtype == "float32" and cast.inputs[0].dtype in _HALVES:
+            if cast and uses[id(inputs[i])] == 1 and inputs[i].dtype == "float32" and cast.inputs[0].dtype in HALVES:
                 absorbed.add(id(cast))
                 inputs[i] = cast.inputs[0]
         eq.inputs = tuple(inputs)
