@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ckeras import ops
+import ckeras
+from ckeras import _engine, layers, ops
 from ckeras._core import scope
 from ckeras._core.errors import ConcreteValueError
 from ckeras._core.symbolic import KerasTensor, Operation, any_symbolic
@@ -135,3 +136,36 @@ def test_no_values():
     with pytest.raises(TypeError, match="first dimension is not known"):
         list(x)
     assert len(list(KerasTensor((2, 3)))) == 2
+
+
+MASKS = {  # of batch x steps x steps, from constants alone
+    "tile": lambda rows, b: ops.tile(rows, ops.concatenate([ops.expand_dims(b, -1), ops.convert_to_tensor([1, 1])])),
+    "broadcast": lambda rows, b: ops.broadcast_to(rows, (b, *rows.shape[1:])),
+    "ones": lambda rows, b: ops.ones((b, *rows.shape[1:]), rows.dtype),
+    "add": lambda rows, b: ops.zeros((b, 1, 1), rows.dtype) + rows,
+    "matmul": lambda rows, b: ops.matmul(ops.ones((b * rows.shape[1], 1)), ops.ones((1, rows.shape[1]))),
+    "random": lambda rows, b: ckeras.random.uniform((b, *rows.shape[1:]), seed=1),
+}
+
+
+@pytest.mark.parametrize("how", MASKS)
+def test_constants_of_unknown_sizes_take_no_memory(how):
+    def mask(x):
+        batch, steps = ops.shape(x)
+        rows = ops.cast(ops.arange(steps)[:, None] >= ops.arange(steps), "int32")[None]
+        return MASKS[how](rows, batch)
+
+    _engine.release()
+    _engine.reset_peak()
+    before = _engine.memory()["in_use"]
+    out = layers.Lambda(mask)(ckeras.Input((None,)))
+    assert _engine.memory()["peak"] - before < 100 << 20
+    assert out.shape == ((None, None) if how == "matmul" else (None, None, None))
+    values = mask(np.zeros((2, 3), "float32"))
+    assert values.shape == ((6, 3) if how == "matmul" else (2, 3, 3)) and np.isfinite(values).all()
+
+
+def test_large_weights_of_unknown_inputs_have_values():
+    dense = layers.Dense(3000)
+    dense(ckeras.Input((None, 1500)))
+    assert np.abs(dense.kernel).max() > 0

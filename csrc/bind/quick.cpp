@@ -17,6 +17,7 @@ namespace ckeras::bind {
 namespace {
 
 constexpr size_t kMaxArity = 2;
+constexpr int64_t kMostElements = 1 << 22;  // of a result larger than its operands: `bind` may have to trace it
 
 // One public function's short way.
 struct Quick {
@@ -86,6 +87,7 @@ PyObject* elementwise(const Quick& quick, const Operands& operands) {
   for (size_t i = 0; i < quick.arity && !tuple; ++i) {
     if (equal_shapes(out, operands.views[i])) tuple = slot(operands.tensors[i].ptr(), tensors.shape);
   }
+  if (!tuple && out.size() > kMostElements) return nullptr;
   return compute(quick, operands, {out.shape, static_cast<size_t>(out.rank)}, tuple, {});
 }
 
@@ -93,6 +95,7 @@ PyObject* matmul(const Quick& quick, const Operands& operands) {
   const View &a = operands.views[0], &b = operands.views[1];
   if (a.rank != 2 || b.rank != 2 || a.shape[1] != b.shape[0]) return nullptr;
   const int64_t shape[] = {a.shape[0], b.shape[1]};
+  if (shape[0] * shape[1] > kMostElements) return nullptr;
   static constexpr int64_t kPlain[] = {0, 0, 0, 0};  // no transposes, activation, residual
   return compute(quick, operands, shape, nullptr, kPlain);
 }

@@ -1,6 +1,7 @@
 """Primitive: one operation of the engine, and `bind`, the one funnel that every operation goes through."""
 
 import functools
+import math
 
 from ckeras import _engine
 from ckeras._core import hooks
@@ -14,6 +15,8 @@ _Fault = _engine.Fault
 OP_IDS = {row["name"]: i for i, row in enumerate(_engine.op_table())}
 _ARITIES = {row["name"]: row["arity"] for row in _engine.op_table()}
 FOLDS = frozenset(row["name"] for row in _engine.op_table() if row["folds"])
+
+_LARGEST = 1 << 22
 
 # Every primitive by name; the records in `ops` fill it.
 PRIMITIVES = {}
@@ -29,6 +32,15 @@ def broadcast_shapes(a, b):
             raise ShapeError(f"shapes {a} and {b} do not broadcast: dimensions must be equal or 1, from the last one")
         out.append(y if x == 1 else x)
     return tuple(out)
+
+
+def _is_stand_in(shape):
+    """Whether a result is to be traced although its arguments are known.
+
+    While large sizes stand for unknown ones, a mask of batch x steps x steps made of constants would take gigabytes, and
+    its numbers mean nothing. `csrc/bind/quick.cpp` leaves results of this size to `bind`.
+    """
+    return state.stand_in is not None and state.trace is not None and math.prod(shape) > _LARGEST
 
 
 def no_attributes(*args, **attrs):
@@ -73,6 +85,10 @@ class Primitive:
         for a in args:
             if a.__class__ is not Tensor:
                 return self.append(args, attrs)
+        if state.stand_in is not None:
+            specs = self.spec(*args, **attrs)
+            if any(_is_stand_in(shape) for shape, _ in (specs if self.multi else (specs,))):
+                return self.append(args, attrs)
         outs = self.execute(args, attrs)
         if state.tapes:
             for tape in state.tapes:
@@ -101,15 +117,13 @@ class Primitive:
             raise NotImplementedError(f"[{self.name}] this build of the engine has no kernel of that name")
 
     def append(self, args, attrs):
-        """Adds an equation to the trace of the first traced argument."""
+        """Adds an equation to the trace of the first traced argument; where there is none, to the active one."""
         if self.traced is not None:
             return self.traced.append(args, attrs)
         if state.trace is not None and state.trace.env:
             args = state.trace.mapped(args)
-        for a in args:
-            if a.__class__ is not Tensor:
-                outs = a.trace.append(self, args, attrs)
-                break
+        trace = next((a.trace for a in args if a.__class__ is not Tensor), state.trace)
+        outs = trace.append(self, args, attrs)
         for tape in state.tapes:
             tape.record(self, args, attrs, outs)
         return outs if self.multi else outs[0]
@@ -157,6 +171,8 @@ class Elementwise(Primitive):
                 return self.append(args, {})
             if a.shape != shape:
                 shape = broadcast_shapes(shape, a.shape)
+        if _is_stand_in(shape):
+            return self.append(args, {})
         dtype = self.result or args[-1].dtype
         try:
             array = _run(self.op_id, tuple([a._array for a in args]), ((shape, CODES[dtype]),), (), ())[0]

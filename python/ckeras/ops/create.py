@@ -11,7 +11,7 @@ from ckeras._core.short import short
 from ckeras._core.symbolic import KerasTensor, get_public_op, public_op
 from ckeras._core.tape import identity_p
 from ckeras._core.tape import stop_gradient as _stop_gradient
-from ckeras._core.tensor import TensorBase, convert, from_numpy, scalar
+from ckeras._core.tensor import Tensor, TensorBase, convert, from_numpy, scalar
 from ckeras.ops._common import as_dtype, float_operand, operand, shape_tuple
 from ckeras.ops.shape import cut, permute, to_shape, widen
 
@@ -47,7 +47,8 @@ def constant(shape, value, dtype):
     if shape == ():
         return number
     t = widen(number, shape)
-    t._repeats = number
+    if t.__class__ is Tensor:
+        t._repeats = number
     return t
 
 
