@@ -5,7 +5,19 @@ import numpy as np
 import ckeras
 from ckeras import layers, ops
 from harness import Case
-from kernels import case, filters_first, gradient, images_first, jax, jax_gradient, jnp, randn, torch
+from kernels import (
+    case,
+    filters_first,
+    gradient,
+    images_first,
+    jax,
+    jax_gradient,
+    jax_gradients,
+    jnp,
+    randn,
+    torch,
+    torch_gradients,
+)
 
 library = torch and torch.nn.functional
 
@@ -101,20 +113,45 @@ def convolutions(quick):
 
 
 def recurrent(quick):
-    """Whole layers: batch, steps, features, units."""
+    """Whole layers: batch, steps, features, units; and with the gradients to inputs and weights."""
     gates = {"LSTM": 4, "GRU": 3}
-    shapes = [("LSTM", 32, 200, 128, 64), ("LSTM", 32, 128, 128, 256), ("GRU", 32, 200, 128, 64)]
-    for kind, n, t, f, units in shapes[: 1 if quick else None]:
-        x = randn(n, t, f)
+    shapes = [("LSTM", 32, 200, 128, 64), ("LSTM", 256, 120, 14, 64), ("LSTM", 32, 128, 128, 256)]
+    for kind, n, t, f, units in (*shapes, ("GRU", 32, 200, 128, 64))[: 1 if quick else None]:
+        x, dy = randn(n, t, f), randn(n, t, units)
         layer = getattr(layers, kind)(units, return_sequences=True)
+        layer.build(x.shape)
         run = ckeras.function(lambda v, layer=layer: layer(v))
-        v = ops.convert_to_tensor(x)
-        contestants = {"ckeras": lambda run=run, v=v: run(v)}
+        back = ckeras.function(lambda v, dy, layer=layer: _recurrent_gradients(layer, v, dy))
+        v, upstream = ops.convert_to_tensor(x), ops.convert_to_tensor(dy)
+        forward = {"ckeras": lambda run=run, v=v: run(v)}
+        backward = {"ckeras": lambda back=back, v=v, dy=upstream: back(v, dy)}
         if torch:
-            module, w = getattr(torch.nn, kind)(f, units, batch_first=True), torch.from_numpy(x)
-            contestants["torch"] = lambda module=module, w=w: module(w)
-        flops = 2.0 * n * t * gates[kind] * units * (f + units)
-        yield Case(f"{kind} b{n} t{t} in{f} h{units}", contestants, flops, 4.0 * (x.size + n * t * units))
+            module, w, dw = (
+                getattr(torch.nn, kind)(f, units, batch_first=True),
+                torch.from_numpy(x),
+                torch.from_numpy(dy),
+            )
+            forward["torch"] = lambda module=module, w=w: module(w)
+            backward["torch"] = lambda module=module, w=w, dw=dw: _torch_recurrent_gradients(module, w, dw)
+        flops, moved = 2.0 * n * t * gates[kind] * units * (f + units), 4.0 * (x.size + dy.size)
+        name = f"{kind} b{n} t{t} in{f} h{units}"
+        yield Case(name, forward, flops, moved)
+        if not quick:
+            yield Case(f"{name} and gradients", backward, 3 * flops, 2 * moved)
+
+
+def _recurrent_gradients(layer, v, upstream):
+    sources = [v, *layer.trainable_variables]
+    with ckeras.GradientTape() as tape:
+        tape.watch(v)
+        y = layer(v)
+    return tape.gradient(y, sources, output_gradients=upstream)
+
+
+def _torch_recurrent_gradients(module, w, upstream):
+    with torch.enable_grad():
+        w = w.detach().requires_grad_()
+        return torch.autograd.grad(module(w)[0], [w, *module.parameters()], upstream)
 
 
 def normalised(_quick):
@@ -142,6 +179,42 @@ def normalised(_quick):
         jx=jax_gradient(in_jax, 0),
         traced=True,
         nbytes=3.0 * x.nbytes,
+    )
+
+    x, g, b, dy = randn(64, 32, 32, 16), randn(16), randn(16), randn(64, 32, 32, 16)
+
+    def batch_norm(v, gamma, beta):
+        mean, variance = ops.moments(v, (0, 1, 2))
+        return ops.batch_normalization(v, mean, variance, -1, beta, gamma, 1e-5)
+
+    def in_torch(v, gamma, beta):
+        return library.batch_norm(v, None, None, gamma, beta, True)
+
+    def batch_norm_in_jax(v, gamma, beta):
+        mean = v.mean((0, 1, 2))
+        centered = v - mean
+        return centered * jax.lax.rsqrt((centered**2).mean((0, 1, 2)) + 1e-5) * gamma + beta
+
+    name = "batch norm 64x32x32x16, its own moments"
+    yield case(
+        name,
+        [x, g, b],
+        batch_norm,
+        th=in_torch,
+        jx=batch_norm_in_jax,
+        prepare=(images_first,),
+        traced=True,
+        nbytes=2.0 * x.nbytes,
+    )
+    yield case(
+        f"{name}, and gradients",
+        [x, g, b, dy],
+        gradient(batch_norm, slice(0, 3)),
+        th=torch_gradients(in_torch),
+        jx=jax_gradients(batch_norm_in_jax),
+        prepare=(images_first, None, None, images_first),
+        traced=True,
+        nbytes=5.0 * x.nbytes,
     )
 
 

@@ -37,6 +37,8 @@ CONVS = [  # batch, height and width, channels, filter, filters, stride, channel
     (128, 28, 1, 3, 32, 1, False),
     (8, 14, 1024, 1, 256, 1, False),
     (8, 28, 128, 3, 128, 1, True),
+    (8, 14, 1024, 1, 256, 1, True),
+    (128, 28, 1, 3, 32, 1, True),
     (2, 224, 3, 7, 64, 2, False),
     (8, 13, 37, 5, 41, 1, False),
 ]
@@ -76,7 +78,7 @@ def case(name, arrays, ours, *, th=None, jx=None, np_=None, flops=0.0, nbytes=0.
 
 
 def gradient(forward, which):
-    """A function of (args..., upstream gradient) that gives the gradient to one argument, for ckeras."""
+    """A function of (args..., upstream gradient) that gives the gradient to one argument, or to a slice, for ckeras."""
 
     def run(*args):
         *args, upstream = args
@@ -84,6 +86,18 @@ def gradient(forward, which):
             tape.watch(args[which])
             y = forward(*args)
         return tape.gradient(y, args[which], output_gradients=upstream)
+
+    return run
+
+
+def torch_gradients(forward):
+    """The same to all arguments, for PyTorch."""
+
+    def run(*args):
+        with torch.enable_grad():
+            *args, upstream = args
+            args = [a.detach().requires_grad_() for a in args]
+            return torch.autograd.grad(forward(*args), args, upstream)
 
     return run
 
@@ -98,6 +112,11 @@ def jax_gradient(forward, which):
         return jax.vjp(of_one, args[which])[1](upstream)[0]
 
     return run
+
+
+def jax_gradients(forward):
+    """To all arguments."""
+    return lambda *args: jax.vjp(forward, *args[:-1])[1](args[-1])
 
 
 def matmuls(quick):

@@ -149,13 +149,17 @@ def main():
         rows = memory.measure()
         facts["memory"] = [{"name": name, "planned_mib": planned, **peaks} for name, planned, peaks in rows]
         texts.append(memory.table(rows))
+    begun = {}
     if args.only in (None, "startup"):
         rows = startup.measure(args.quick)
         facts["startup"] = [
             dict(zip(("name", "import", "import_mib", "first_step", "step_mib", "load"), r)) for r in rows
         ]
-        texts.append(startup.table(rows))
-    texts += [shortfalls(groups), goals.table(groups, limits)]
+        steps = startup.first_steps(args.quick)
+        facts["first_steps"] = [dict(zip(("name", "ckeras", "keras"), r)) for r in steps]
+        texts += [startup.table(rows), startup.first_steps_table(steps)]
+        begun = goals.starts(rows, steps)
+    texts += [shortfalls(groups), goals.table(groups, limits, begun)]
     print("\n".join(texts))
     harness.save(args.json, limits, groups, facts)
     if args.markdown:

@@ -1,5 +1,6 @@
 """Start-up in fresh processes: import, resident memory, the first training step, from nothing to a prediction."""
 
+import inspect
 import os
 import statistics
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tempfile
 import time
 
+import networks
 from harness import duration, markdown, peer
 
 RESIDENT = """
@@ -50,6 +52,23 @@ SAVE = (
     "import ckeras as k; k.Sequential([k.Input((20,)), k.layers.Dense(32, activation='relu'), k.layers.Dense(1)])"
     ".save({0!r})"
 )
+# Prints the seconds of the first `fit` of one batch: trace, plan, compilation where there is one, and the step.
+NETWORK_STEP = """
+import {module} as keras, numpy as np, time
+{build}
+model.compile(optimizer="adam", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+x, y = np.zeros({shape}, "float32"), np.zeros({shape}[:1], "int32")
+start = time.perf_counter()
+model.fit(x, y, batch_size=len(x), verbose=0)
+print(time.perf_counter() - start)
+"""
+NETWORKS = {  # name: (what makes `model`, shape of a batch)
+    "ResNet-20, batch 64": (inspect.getsource(networks.resnet20) + "model = resnet20(keras)", (64, 32, 32, 3)),
+    "ResNet-50, batch 2": (
+        "model = keras.applications.ResNet50(weights=None, classes=10, classifier_activation=None)",
+        (2, 224, 224, 3),
+    ),
+}
 # name, module that must be there, imports, step
 CONTESTANTS = [
     ("ckeras", "ckeras", "import ckeras as keras", KERAS_STEP),
@@ -91,6 +110,26 @@ def measure(quick=False):
                 load = fresh(LOAD.format(module, path))[0] if module.endswith("keras") else None
                 found.setdefault(name, []).append((*numbers[:2], *(numbers[2:] if step else (None, None)), load))
     return [(name, *map(_median, zip(*rows))) for name, rows in found.items()]
+
+
+def first_steps(quick=False):
+    """Rows of (network, seconds of ckeras, seconds of Keras or `None`), rounds interleaved."""
+    contestants = [(name, module) for name, module, *_ in CONTESTANTS if module.endswith("keras")]
+    rows = []
+    for name, (build, shape) in list(NETWORKS.items())[: 1 if quick else None]:
+        found = [[] for _ in contestants]
+        for _ in range(1 if quick else 3):
+            for times, (_, module) in zip(found, contestants):
+                if peer(module):
+                    times += fresh(NETWORK_STEP.format(module=module, build=build, shape=shape))[1]
+        rows.append((name, *(statistics.median(times) if times else None for times in found)))
+    return rows
+
+
+def first_steps_table(rows):
+    names = [name for name, module, *_ in CONTESTANTS if module.endswith("keras")]
+    body = [[name, *("-" if v is None else duration(v) for v in values)] for name, *values in rows]
+    return markdown("First training steps of large networks, in fresh processes, after building", ["", *names], body)
 
 
 def _median(column):

@@ -37,8 +37,8 @@ def broadcast_shapes(a, b):
 def _is_stand_in(shape):
     """Whether a result is to be traced although its arguments are known.
 
-    While large sizes stand for unknown ones, a mask of batch x steps x steps made of constants would take gigabytes, and
-    its numbers mean nothing. `csrc/bind/quick.cpp` leaves results of this size to `bind`.
+    While large sizes stand for unknown ones, a mask of batch x steps x steps made of constants would take gigabytes,
+    and its numbers mean nothing. `csrc/bind/quick.cpp` leaves results of this size to `bind`.
     """
     return state.stand_in is not None and state.trace is not None and math.prod(shape) > _LARGEST
 
