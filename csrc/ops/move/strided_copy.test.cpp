@@ -65,6 +65,7 @@ int main() {
     check_permutation(dtype, {1100, 1040}, {1, 0});
     check_permutation(dtype, {0, 3}, {1, 0});
   }
+  check_permutation(DType::F32, {2064, 1051}, {1, 0});  // past the caches, by whole lines
   check_addresses();
   return CHECK_RESULT();
 }

@@ -5,6 +5,10 @@
 #include <cstring>
 #include <utility>
 
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
 #include "cpu/stream.h"
 #include "ops/move/bytes.h"
 
@@ -63,12 +67,74 @@ CKERAS_INLINE void reverse_line(U* dst, const U* src) {
   reverse_line<U, kBytes>(dst, src, std::make_index_sequence<kBytes / sizeof(U)>());
 }
 
-// dst[j * dst_step + i] = src[i * src_step + j] for i < rows, j < columns, both at most kBlockSide. Each line of either
-// side is touched once and whole, so that lines that the cache keeps in one place do not drive each other out.
-// streamed: whole lines go past the caches; the caller ends with end_stream().
+#ifdef __x86_64__
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"  // of the undefined operands within the intrinsics
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+// Sixteen lines of sixteen elements of four bytes: quarters of the lines i, i + 4, i + 8 and i + 12 are read into one
+// register, so that two rounds of shuffles within the quarters are all. Where the lines after them will be asked for,
+// `ahead` elements further in the source, they are fetched.
+template <bool kStreamed>
+__attribute__((target("avx512f"))) inline void turn_lines(uint32_t* dst, int64_t dst_step, const uint32_t* src,
+                                                          int64_t src_step, int64_t ahead) {
+  __m512i in[4][4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const uint32_t* const line = src + i * src_step;
+    __builtin_prefetch(line + ahead, 0, 2);
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; ++c) {
+      in[i][c] = _mm512_castsi128_si512(_mm_loadu_si128(reinterpret_cast<const __m128i*>(line + 4 * c)));
+    }
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; ++c) {
+      const uint32_t* const at = src + i * src_step + 4 * c;
+      in[i][c] = _mm512_inserti32x4(in[i][c], _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 4 * src_step)), 1);
+      in[i][c] = _mm512_inserti32x4(in[i][c], _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 8 * src_step)), 2);
+      in[i][c] = _mm512_inserti32x4(in[i][c], _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 12 * src_step)), 3);
+    }
+    __builtin_prefetch(src + (i + 4) * src_step + ahead, 0, 2);
+    __builtin_prefetch(src + (i + 8) * src_step + ahead, 0, 2);
+    __builtin_prefetch(src + (i + 12) * src_step + ahead, 0, 2);
+  }
+#pragma GCC unroll 4
+  for (int c = 0; c < 4; ++c) {
+    const __m512i a = _mm512_unpacklo_epi32(in[0][c], in[1][c]), b = _mm512_unpacklo_epi32(in[2][c], in[3][c]);
+    const __m512i d = _mm512_unpackhi_epi32(in[0][c], in[1][c]), e = _mm512_unpackhi_epi32(in[2][c], in[3][c]);
+    const __m512i out[4] = {_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b), _mm512_unpacklo_epi64(d, e),
+                            _mm512_unpackhi_epi64(d, e)};
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) {
+      uint32_t* const to = dst + (4 * c + k) * dst_step;
+      if constexpr (kStreamed) {
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(to), out[k]);
+      } else {
+        _mm512_storeu_si512(to, out[k]);
+      }
+    }
+  }
+}
+
+// As turn_block, of whole sixteens alone.
+template <bool kStreamed>
+__attribute__((target("avx512f"))) inline void turn_sixteens(uint32_t* dst, int64_t dst_step, const uint32_t* src,
+                                                             int64_t src_step, int64_t rows, int64_t columns) {
+  for (int64_t j = 0; j < columns; j += 16) {
+    for (int64_t i = 0; i < rows; i += 16) {
+      turn_lines<kStreamed>(dst + j * dst_step + i, dst_step, src + i * src_step + j, src_step, columns);
+    }
+  }
+}
+#pragma GCC diagnostic pop
+#endif
+
+// As turn_block, by lines of 16 bytes and through a buffer.
 template <class U>
-void turn_block(U* dst, int64_t dst_step, const U* src, int64_t src_step, int64_t rows, int64_t columns,
-                bool streamed) {
+void turn_through(U* dst, int64_t dst_step, const U* src, int64_t src_step, int64_t rows, int64_t columns,
+                  bool streamed) {
   constexpr int64_t kSide = kBlockSide<U>, kLanes = Square<U>::kLanes;
   if (rows * static_cast<int64_t>(sizeof(U)) <= 64 && rows % kLanes == 0 && columns % kLanes == 0) {
     for (int64_t j = 0; j < columns; j += kLanes) {
@@ -97,6 +163,28 @@ void turn_block(U* dst, int64_t dst_step, const U* src, int64_t src_step, int64_
   } else {
     for (int64_t j = 0; j < columns; ++j) std::memcpy(dst + j * dst_step, buffer + j * kSide, sizeof(U) * rows);
   }
+}
+
+// dst[j * dst_step + i] = src[i * src_step + j] for i < rows, j < columns, both at most kBlockSide. Each line of either
+// side is touched once and whole, so that lines that the cache keeps in one place do not drive each other out.
+// streamed: whole lines go past the caches; the caller ends with end_stream().
+template <class U>
+void turn_block(U* dst, int64_t dst_step, const U* src, int64_t src_step, int64_t rows, int64_t columns,
+                bool streamed) {
+#ifdef __x86_64__
+  if constexpr (sizeof(U) == 4) {
+    static const bool wide = __builtin_cpu_supports("avx512f");
+    const int64_t i0 = rows & ~int64_t{15}, j0 = columns & ~int64_t{15};
+    if (wide && i0 > 0 && j0 > 0) {
+      const auto places = reinterpret_cast<uintptr_t>(dst) | static_cast<uintptr_t>(dst_step) * sizeof(U);
+      (streamed && places % 64 == 0 ? turn_sixteens<true> : turn_sixteens<false>)(dst, dst_step, src, src_step, i0, j0);
+      if (i0 < rows) turn_through(dst + i0, dst_step, src + i0 * src_step, src_step, rows - i0, j0, streamed);
+      if (j0 < columns) turn_through(dst + j0 * dst_step, dst_step, src + j0, src_step, rows, columns - j0, streamed);
+      return;
+    }
+  }
+#endif
+  turn_through(dst, dst_step, src, src_step, rows, columns, streamed);
 }
 
 }  // namespace ckeras::move
