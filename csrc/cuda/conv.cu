@@ -3,6 +3,7 @@
 // float32, on tensor cores where channels and filters are whole vectors.
 #include "cuda/conv_cores.h"
 #include "cuda/conv_phases.h"
+#include "cuda/move.h"
 
 namespace ckeras::cuda {
 namespace {
@@ -148,7 +149,7 @@ struct Task {
   }
 };
 
-Status run_conv(const Call& call, Queue& queue) {
+Status conv_of_last(const Call& call, Queue& queue) {
   const ConvShape s = conv_shape(call.in[0], call.in[1], call.out[0], call.ints);
   return with_floats(call.out[0].dtype, [&](auto storage) {
     using S = decltype(storage);
@@ -161,7 +162,7 @@ Status run_conv(const Call& call, Queue& queue) {
     launch_tiles(queue, Forward<S>{t.operands(s.results(), s.og, s.taps() * s.cg, s.groups)});
   });
 }
-Status run_conv_grad_input(const Call& call, Queue& queue) {
+Status grad_input_of_last(const Call& call, Queue& queue) {
   const ConvShape s = conv_shape(call.out[0], call.in[1], call.in[0], call.ints);
   return with_floats(call.out[0].dtype, [&](auto storage) {
     using S = decltype(storage);
@@ -178,7 +179,7 @@ Status run_conv_grad_input(const Call& call, Queue& queue) {
     }
   });
 }
-Status run_conv_grad_filter(const Call& call, Queue& queue) {
+Status grad_filter_of_last(const Call& call, Queue& queue) {
   const ConvShape s = conv_shape(call.in[0], call.out[0], call.in[1], call.ints);
   return with_floats(call.out[0].dtype, [&](auto storage) {
     using S = decltype(storage);
@@ -202,15 +203,63 @@ int64_t workspace_for(const ConvShape& s, DType dtype, ConvWay way) {
                                               : 0;
   return most(cores, way == ConvWay::ToFilter ? filters : 0);
 }
-int64_t conv_workspace(const Call& call) noexcept {
+int64_t conv_workspace_of_last(const Call& call) noexcept {
   return workspace_for(conv_shape(call.in[0], call.in[1], call.out[0], call.ints), call.out[0].dtype, ConvWay::Forward);
 }
-int64_t conv_grad_input_workspace(const Call& call) noexcept {
+int64_t grad_input_workspace_of_last(const Call& call) noexcept {
   return workspace_for(conv_shape(call.out[0], call.in[1], call.in[0], call.ints), call.out[0].dtype, ConvWay::ToInput);
 }
-int64_t conv_grad_filter_workspace(const Call& call) noexcept {
+int64_t grad_filter_workspace_of_last(const Call& call) noexcept {
   return workspace_for(conv_shape(call.in[0], call.out[0], call.in[1], call.ints), call.out[0].dtype,
                        ConvWay::ToFilter);
+}
+
+// Images whose channels come first are turned over around the kernel.
+constexpr ConvFirsts kFirsts = {{kXFirst, 0}, kYFirst}, kInputFirsts = {{kYFirst, 0}, kXFirst},
+                     kFilterFirsts = {{kXFirst, kYFirst}, 0};
+
+bool all_last(const Call& call) { return call.ints[layout_place(call.in[0].rank)] == 0; }
+
+template <Status (*kRun)(const Call&, Queue&)>
+Status run_layout(const Call& call, Queue& queue, const ConvFirsts& firsts) {
+  if (all_last(call)) return kRun(call, queue);
+  const int64_t itemsize = size_of(call.out[0].dtype);
+  const LastCall last(call, firsts, itemsize);
+  for (int i = 0; i < call.n_in; ++i) {
+    if (!last.turned[i]) continue;
+    const View& to = last.in[i];
+    const int64_t channels = to.shape[to.rank - 1], pixels = pixels_of(to), image = channels * pixels;
+    const move::Dim dims[] = {{to.shape[0], image, image}, {pixels, channels, 1}, {channels, 1, pixels}};
+    copy_strided(queue, to.data, call.in[i].data, itemsize, dims, 3);
+  }
+  const Status status = kRun(last.call, queue);
+  if (!last.out_turned) return status;
+  const View& from = last.out;
+  const int64_t channels = from.shape[from.rank - 1], pixels = pixels_of(from), image = channels * pixels;
+  const move::Dim dims[] = {{from.shape[0], image, image}, {channels, pixels, 1}, {pixels, 1, channels}};
+  copy_strided(queue, call.out[0].data, from.data, itemsize, dims, 3);
+  return status;
+}
+template <int64_t (*kBytes)(const Call&) noexcept>
+int64_t layout_bytes(const Call& call, const ConvFirsts& firsts) noexcept {
+  if (all_last(call)) return kBytes(call);
+  const LastCall last(call, firsts, size_of(call.out[0].dtype));
+  return last.bytes + kBytes(last.call);
+}
+
+Status run_conv(const Call& call, Queue& queue) { return run_layout<conv_of_last>(call, queue, kFirsts); }
+Status run_conv_grad_input(const Call& call, Queue& queue) {
+  return run_layout<grad_input_of_last>(call, queue, kInputFirsts);
+}
+Status run_conv_grad_filter(const Call& call, Queue& queue) {
+  return run_layout<grad_filter_of_last>(call, queue, kFilterFirsts);
+}
+int64_t conv_workspace(const Call& call) noexcept { return layout_bytes<conv_workspace_of_last>(call, kFirsts); }
+int64_t conv_grad_input_workspace(const Call& call) noexcept {
+  return layout_bytes<grad_input_workspace_of_last>(call, kInputFirsts);
+}
+int64_t conv_grad_filter_workspace(const Call& call) noexcept {
+  return layout_bytes<grad_filter_workspace_of_last>(call, kFilterFirsts);
 }
 
 }  // namespace

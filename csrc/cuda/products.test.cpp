@@ -1,5 +1,6 @@
 // matmul and convolutions against the CPU's references: sizes around tiles, none, transposed operands, epilogues,
 // strides, dilations, padding, groups, one to three dimensions.
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -40,7 +41,7 @@ struct Window {
 };
 
 void check_conv(DType dtype, const Window& w, int64_t n, int64_t c, int64_t o, int64_t groups, bool has_bias,
-                int64_t activation) {
+                int64_t activation, int64_t layout = 0) {
   const size_t d = w.image.size();
   Shape x_shape = {n}, w_shape, y_shape = {n};
   for (size_t i = 0; i < d; ++i) {
@@ -52,17 +53,19 @@ void check_conv(DType dtype, const Window& w, int64_t n, int64_t c, int64_t o, i
   x_shape.push_back(c);
   w_shape.insert(w_shape.end(), {c / groups, o});
   y_shape.push_back(o);
+  if (layout & 1) std::rotate(x_shape.begin() + 1, x_shape.end() - 1, x_shape.end());
+  if (layout & 2) std::rotate(y_shape.begin() + 1, y_shape.end() - 1, y_shape.end());
   std::vector<int64_t> ints = w.strides;
   ints.insert(ints.end(), w.dilations.begin(), w.dilations.end());
   ints.insert(ints.end(), w.pads.begin(), w.pads.end());
-  ints.insert(ints.end(), {groups, activation});
+  ints.insert(ints.end(), {groups, activation, layout});
   const Array x = random_array(dtype, x_shape, 1), filters = random_array(dtype, w_shape, 2),
               bias = random_array(dtype, {o}, 3), dy = random_array(dtype, y_shape, 4);
   std::vector<const Array*> in = {&x, &filters};
   if (has_bias) in.push_back(&bias);
   const int64_t taps = filters.view.size() / std::max<int64_t>(1, o);
   check("conv", in, y_shape, ints, taps);
-  ints.back() = 0;
+  ints[ints.size() - 2] = 0;
   check("conv_grad_input", {&dy, &filters}, x_shape, ints, taps * o);
   check("conv_grad_filter", {&x, &dy}, w_shape, ints, dy.view.size());
 }
@@ -135,6 +138,11 @@ int main() {
       {{13}, {3}, {3}, {2}, {1, 2}},  // a first tap beyond a stride
   };
   for (DType dtype : kFloats) check_conv(dtype, windows[0], 2, 3, 5, 1, true, 1);
+  for (int64_t layout : {1, 2, 3}) {  // channels first
+    for (DType dtype : kFloats) check_conv(dtype, windows[1], 2, 8, 16, 1, true, 1, layout);
+    check_conv(DType::F32, windows[4], 2, 4, 6, 2, true, 1, layout);
+    check_conv(DType::F32, windows[5], 2, 4, 6, 1, true, 1, layout);
+  }
   for (const Window& w : windows) {
     check_conv(DType::F32, w, 2, 4, 6, 1, false, 0);
     check_conv(DType::F32, w, 1, 4, 6, 2, true, 3);

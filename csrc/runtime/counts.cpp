@@ -24,9 +24,9 @@ struct Counts {
 
 constexpr Counts kCounts[] = {
     {"matmul", 2, 4, 1, 4, 0, 0, 1 << 3},
-    {"conv", 2, 3, 1, -6, 4, 0},
-    {"conv_grad_input", 2, 2, 1, -6, 4, 0},
-    {"conv_grad_filter", 2, 2, 1, -6, 4, 0},
+    {"conv", 2, 3, 1, -5, 4, 0},
+    {"conv_grad_input", 2, 2, 1, -5, 4, 0},
+    {"conv_grad_filter", 2, 2, 1, -5, 4, 0},
     {"max_pool", 1, 1, 1, -8, 4, 0},
     {"max_pool_places", 1, 1, 2, -8, 4, 0},
     {"max_pool_grad", 2, 2, 1, -8, 4, 0},

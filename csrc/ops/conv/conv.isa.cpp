@@ -9,6 +9,7 @@
 #include "ops/conv/depthwise.h"
 #include "ops/conv/direct.h"
 #include "ops/conv/few.h"
+#include "ops/conv/layout.h"
 #include "ops/conv/phases.h"
 #include "ops/conv/spread.h"
 #include "ops/conv/winograd.h"
@@ -24,6 +25,8 @@ bool goes_direct(int64_t channels, int64_t results, int64_t taps, int64_t pixels
 // A batch of products, one a group.
 template <class T>
 struct Convolution {
+  using Element = T;
+  static constexpr ConvFirsts kFirsts = {{kXFirst, 0}, kYFirst};
   ConvShape s;
   GemmPlan plan;
   Batch batch;
@@ -64,8 +67,10 @@ struct Convolution {
 
   bool winograd() const noexcept { return goes_winograd(axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.og); }
   Winograd<T> winograd_plan() const noexcept {
-    return {{axis_of(s.y), axis_of(s.x), s.n * s.z.result}, s.cg, s.c, s.groups, s.og};
+    return {{axis_of(s.y), axis_of(s.x), s.n * s.z.result}, s.cg, s.c, s.groups, s.og, x_planes(s), y_planes(s)};
   }
+  // Whether it reads and writes images whose channels come first.
+  bool any_layout() const noexcept { return !depthwise(s) && !spreads() && !few() && winograd(); }
 
   bool direct() const noexcept { return goes_direct(s.cg, s.og, s.taps(), s.results()); }
   Direct<T> direct_plan() const noexcept {
@@ -78,8 +83,8 @@ struct Convolution {
     const int64_t row = s.x.result * s.o, plane = s.y.result * row;
     by.run(
         workspace, [&](int64_t g) { return Matrix<T>{w + g * s.og, s.o, false}; },
-        [&](int64_t g) { return x + g * s.cg; },
-        [&](int64_t g) { return DirectGrid<T>{y + g * s.og, s.z.result * plane, plane, row, s.o}; },
+        [&](int64_t g) { return x + x_planes(s).group(g * s.cg); },
+        [&](int64_t g) { return DirectGrid<T>{y + y_planes(s).group(g * s.og), s.z.result * plane, plane, row, s.o}; },
         [&](int64_t g) {
           return Ending<T>{bias != nullptr ? bias + g * s.og : nullptr, static_cast<Epilogue>(s.activation)};
         });
@@ -144,6 +149,8 @@ struct Convolution {
 // A batch of products, one a phase of the strides and group.
 template <class T>
 struct InputGradient {
+  using Element = T;
+  static constexpr ConvFirsts kFirsts = {{kYFirst, 0}, kXFirst};
   ConvShape s;
   int64_t phases;
   Batch batch;
@@ -196,14 +203,18 @@ struct InputGradient {
     return goes_winograd(phase.z.axis, phase.y.axis, phase.x.axis, s.n, s.og, s.cg);
   }
   Winograd<T> winograd_plan(const Phases& phase) const noexcept {
-    return {{phase.y.axis, phase.x.axis, s.n * phase.z.axis.grid}, s.og, s.o, s.groups, s.cg};
+    return {{phase.y.axis, phase.x.axis, s.n * phase.z.axis.grid}, s.og, s.o, s.groups, s.cg, y_planes(s), x_planes(s)};
+  }
+  bool any_layout() const noexcept {
+    return phases == 1 && !depthwise(s) && !spreads() && !few() && winograd(Phases(0, s));
   }
   // By a Direct or a Winograd.
   template <class Plan>
   void run_by(const Plan& by, const Phases& phase, const T* dy, const T* w, T* dx, void* workspace) const noexcept {
     by.run(
         workspace, [&](int64_t g) { return TurnedFilters<T>{w + g * s.og, s.cg, s.o, s.og, phase}; },
-        [&](int64_t g) { return dy + g * s.og; }, [&](int64_t g) { return grid(dx + g * s.cg, phase); },
+        [&](int64_t g) { return dy + y_planes(s).group(g * s.og); },
+        [&](int64_t g) { return grid(dx + x_planes(s).group(g * s.cg), phase); },
         [&](int64_t) { return Ending<T>{nullptr, Epilogue::None}; });
   }
   // The phase's rows of dx.
@@ -290,16 +301,16 @@ struct InputGradient {
 };
 
 void conv(const Call& call) noexcept {
-  run_float(call, [](const Call& c, auto t) { Convolution<decltype(t)>(c).run(c); });
+  run_float(call, [](const Call& c, auto t) { run_layout<Convolution<decltype(t)>>(c); });
 }
 int64_t conv_bytes(const Call& call) noexcept {
-  return bytes_float(call, [](const Call& c, auto t) { return Convolution<decltype(t)>(c).bytes(); });
+  return bytes_float(call, [](const Call& c, auto t) { return layout_bytes<Convolution<decltype(t)>>(c); });
 }
 void conv_grad_input(const Call& call) noexcept {
-  run_float(call, [](const Call& c, auto t) { InputGradient<decltype(t)>(c).run(c); });
+  run_float(call, [](const Call& c, auto t) { run_layout<InputGradient<decltype(t)>>(c); });
 }
 int64_t conv_grad_input_bytes(const Call& call) noexcept {
-  return bytes_float(call, [](const Call& c, auto t) { return InputGradient<decltype(t)>(c).bytes(); });
+  return bytes_float(call, [](const Call& c, auto t) { return layout_bytes<InputGradient<decltype(t)>>(c); });
 }
 
 }  // namespace

@@ -7,9 +7,15 @@
 namespace ckeras::reference {
 namespace {
 
+// Channel c of `channels` of one of an image's pixels.
+int64_t element(bool first, int64_t image, int64_t pixels, int64_t pixel, int64_t channels, int64_t c) {
+  return first ? (image * channels + c) * pixels + pixel : (image * pixels + pixel) * channels + c;
+}
+
 // body(index in x, index in w, index in y) for every product of the convolution.
 template <class Body>
 void for_products(const ConvShape& s, const Body& body) {
+  const int64_t pixels = s.z.size * s.y.size * s.x.size;
   const auto inside = [](const Dim& d, int64_t place) { return place >= 0 && place < d.size; };
   for (int64_t n = 0; n < s.n; ++n)
     for (int64_t h = 0; h < s.z.result; ++h)
@@ -20,13 +26,15 @@ void for_products(const ConvShape& s, const Body& body) {
               for (int64_t v = 0; v < s.x.window; ++v) {
                 const int64_t plane = s.z.place(h, t), row = s.y.place(i, u), column = s.x.place(j, v);
                 if (!inside(s.z, plane) || !inside(s.y, row) || !inside(s.x, column)) continue;
-                const int64_t from = ((n * s.z.size + plane) * s.y.size + row) * s.x.size + column;
+                const int64_t from = (plane * s.y.size + row) * s.x.size + column;
                 const int64_t tap = (t * s.y.window + u) * s.x.window + v;
-                const int64_t to = ((n * s.z.result + h) * s.y.result + i) * s.x.result + j;
+                const int64_t to = (h * s.y.result + i) * s.x.result + j;
                 for (int64_t g = 0; g < s.groups; ++g)
                   for (int64_t c = 0; c < s.cg; ++c)
                     for (int64_t o = 0; o < s.og; ++o) {
-                      body(from * s.c + g * s.cg + c, (tap * s.cg + c) * s.o + g * s.og + o, to * s.o + g * s.og + o);
+                      body(element(s.layout & kXFirst, n, pixels, from, s.c, g * s.cg + c),
+                           (tap * s.cg + c) * s.o + g * s.og + o,
+                           element(s.layout & kYFirst, n, s.results() / s.n, to, s.o, g * s.og + o));
                     }
               }
 }
@@ -40,7 +48,9 @@ void forward(const Call& call) noexcept {
     std::vector<double> sum(call.out[0].size());
     for_products(s, [&](int64_t ix, int64_t iw, int64_t iy) { sum[iy] += x[ix].get() * w[iw].get(); });
     for (size_t i = 0; i < sum.size(); ++i) {
-      if (call.n_in == 3) sum[i] += call.in[2].as<const T>()[i % s.o].get();
+      const int64_t pixels = s.results() / s.n, place = static_cast<int64_t>(i);
+      const int64_t filter = (s.layout & kYFirst) != 0 ? place / pixels % s.o : place % s.o;
+      if (call.n_in == 3) sum[i] += call.in[2].as<const T>()[filter].get();
       call.out[0].as<T>()[i].set(activate(sum[i], s.activation));
     }
   });

@@ -1,5 +1,7 @@
 // conv and its gradients against their references: one to three dimensions, strides, dilations, paddings, groups, few
 // and many channels, sizes of 0.
+#include <algorithm>
+
 #include "gemm/testing.h"
 
 using namespace ckeras;
@@ -23,7 +25,8 @@ struct Case {
 };
 
 // special: one number of the image is NaN, and only results that it meets may be.
-void check_case(const Case& t, DType dtype, bool bias, int64_t activation, bool special = false) {
+// layout: kXFirst and kYFirst of conv.h.
+void check_case(const Case& t, DType dtype, bool bias, int64_t activation, int64_t layout, bool special = false) {
   std::vector<int64_t> x_shape = {t.n}, w_shape, y_shape = {t.n}, ints;
   int64_t taps = 1, results = t.n;
   // ops/conv/winograd.h, where it is used, may have up to four times the error.
@@ -40,6 +43,8 @@ void check_case(const Case& t, DType dtype, bool bias, int64_t activation, bool 
   w_shape.push_back(t.c / t.groups);
   w_shape.push_back(t.o);
   y_shape.push_back(t.o);
+  if (layout & 1) std::rotate(x_shape.begin() + 1, x_shape.end() - 1, x_shape.end());
+  if (layout & 2) std::rotate(y_shape.begin() + 1, y_shape.end() - 1, y_shape.end());
   for (const Axis& a : t.axes) ints.push_back(a.stride);
   for (const Axis& a : t.axes) ints.push_back(a.dilation);
   for (const Axis& a : t.axes) {
@@ -48,6 +53,7 @@ void check_case(const Case& t, DType dtype, bool bias, int64_t activation, bool 
   }
   ints.push_back(t.groups);
   ints.push_back(activation);
+  ints.push_back(layout);
   Array x = random_array(dtype, x_shape, 1);
   if (special) x.set(x.view.size() / 2, NAN);
   const Array w = random_array(dtype, w_shape, 2);
@@ -60,7 +66,7 @@ void check_case(const Case& t, DType dtype, bool bias, int64_t activation, bool 
   if (bias) in.push_back(&add);
   const int64_t error = points ? 4 : 1;
   check_op("conv " + what, "conv", in, dtype, y_shape, ints, taps * t.c * error);
-  ints.back() = 0;
+  ints[ints.size() - 2] = 0;
   check_op("conv_grad_input " + what, "conv_grad_input", {&dy, &w}, dtype, x_shape, ints, taps * t.o * error);
   check_op("conv_grad_filter " + what, "conv_grad_filter", {&x, &dy}, dtype, w_shape, ints, results * error);
 }
@@ -142,7 +148,8 @@ int main() {
   int64_t turn = 0;
   for (const Case& t : cases)
     for (DType dtype : {DType::F32, DType::F64, DType::BF16, DType::F16}) {
-      check_case(t, dtype, turn % 3 != 0, turn % 4);
+      check_case(t, dtype, turn % 3 != 0, turn % 4, 0);
+      check_case(t, dtype, turn % 3 == 0, turn % 4, turn / 4 % 3 + 1);
       ++turn;
     }
   const Case ways[] = {
@@ -153,6 +160,6 @@ int main() {
       {1, 130, 70, 1, {{9, 2, 2, 1, 1, 0}, {11, 2, 2, 1, 1, 0}}},  // packed
   };
   for (const Case& t : ways)
-    for (int64_t activation : {0, 1}) check_case(t, DType::F32, true, activation, true);
+    for (int64_t activation : {0, 1}) check_case(t, DType::F32, true, activation, 0, true);
   return CHECK_RESULT();
 }

@@ -7,6 +7,7 @@
 #include "ops/conv/conv.h"
 #include "ops/conv/depthwise.h"
 #include "ops/conv/direct_filter.h"
+#include "ops/conv/layout.h"
 #include "ops/conv/panels.h"
 #include "ops/conv/spread.h"
 #include "ops/conv/winograd.h"
@@ -22,6 +23,8 @@ inline constexpr int64_t kAllPartsElements = int64_t{1} << 22;  // of their resu
 
 template <class T>
 struct FilterGradient {
+  using Element = T;
+  static constexpr ConvFirsts kFirsts = {{kXFirst, kYFirst}, 0};
   ConvShape s;
   int64_t pixels, size;  // of y, of a group's filters
   int64_t parts, part;   // how many, pixels in each
@@ -66,8 +69,10 @@ struct FilterGradient {
 
   bool winograd() const noexcept { return goes_winograd(axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.og); }
   WinogradFilter<T> winograd_plan() const noexcept {
-    return {{axis_of(s.y), axis_of(s.x), s.n * s.z.result}, s.cg, s.c, s.og, s.o};
+    return {{axis_of(s.y), axis_of(s.x), s.n * s.z.result}, s.cg, s.c, s.og, s.o, x_planes(s), y_planes(s)};
   }
+  // Whether it reads images whose channels come first.
+  bool any_layout() const noexcept { return !depthwise(s) && !spreads() && winograd(); }
 
   // Few filters, rows or channels: packing would take as long as the product.
   bool direct() const noexcept {
@@ -154,7 +159,8 @@ struct FilterGradient {
       const T* x = call.in[0].as<const T>();
       const T* dy = call.in[1].as<const T>();
       for (int64_t g = 0; g < s.groups; ++g) {
-        winograd_plan().run(x + g * s.cg, dy + g * s.og, call.out[0].as<T>() + g * s.og, s.o, call.workspace);
+        winograd_plan().run(x + x_planes(s).group(g * s.cg), dy + y_planes(s).group(g * s.og),
+                            call.out[0].as<T>() + g * s.og, s.o, call.workspace);
       }
       return;
     }
@@ -166,10 +172,10 @@ struct FilterGradient {
 };
 
 void conv_grad_filter(const Call& call) noexcept {
-  run_float(call, [](const Call& c, auto t) { FilterGradient<decltype(t)>(c).run(c); });
+  run_float(call, [](const Call& c, auto t) { run_layout<FilterGradient<decltype(t)>>(c); });
 }
 int64_t conv_grad_filter_bytes(const Call& call) noexcept {
-  return bytes_float(call, [](const Call& c, auto t) { return FilterGradient<decltype(t)>(c).bytes(); });
+  return bytes_float(call, [](const Call& c, auto t) { return layout_bytes<FilterGradient<decltype(t)>>(c); });
 }
 
 }  // namespace

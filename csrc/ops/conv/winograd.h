@@ -13,6 +13,7 @@
 // order; then the transformation of the points, columns before rows.
 #pragma once
 #include "ops/conv/direct.h"
+#include "ops/conv/planes.h"
 
 namespace ckeras::CKERAS_ISA {
 
@@ -107,6 +108,14 @@ struct Tiling {
   CKERAS_MEMBER Tiling(const Axis& y, const Axis& x, int64_t images)
       : y(y), x(x), images(images), rows(ceil_div(y.grid, kWinogradTile)), columns(ceil_div(x.grid, kWinogradTile)) {}
   CKERAS_MEMBER int64_t tiles() const { return images * rows * columns; }
+  // body(first, count) for the tiles [begin, end), those side by side together, at most `most`.
+  template <class Body>
+  CKERAS_MEMBER void each_run(int64_t begin, int64_t end, int64_t most, const Body& body) const {
+    for (int64_t t = begin, count; t < end; t += count) {
+      count = least(least(most, end - t), columns - t % columns);
+      body(t, count);
+    }
+  }
 };
 
 // A tile's first result, and how many of its rows and columns there are.
@@ -120,6 +129,17 @@ struct TilePlace {
         rows(least(kWinogradTile, t.y.axis.grid - i)),
         columns(least(kWinogradTile, t.x.axis.grid - j)) {}
 };
+
+// Elements from a pixel's points to the next one's: whole vectors, and not so many that few sets of the cache have all.
+CKERAS_INLINE int64_t points_row(int64_t channels) {
+  const int64_t whole = round_up(channels, 16);
+  return whole % 64 == 0 ? whole + 16 : whole;
+}
+
+// Elements of the pixels of `tiles` tiles side by side.
+CKERAS_INLINE int64_t run_pixels(int64_t tiles, int64_t channels) {
+  return kWinogradSide * (tiles * kWinogradTile + kWinogradSide - kWinogradTile) * points_row(channels);
+}
 
 namespace {
 
@@ -160,6 +180,32 @@ CKERAS_INLINE void pixels_to_points(const Tiling& t, const TilePlace& place, con
                                   least(kWinogradSide, x.size - j), channels, to, apart);
 }
 
+// The same for `tiles` tiles side by side, from row i and column j of a plane on, of images whose channels come first.
+// Their pixels are turned over into `pixels` (run_pixels).
+template <int kSide, class F, class T>
+void planes_to_points(const F& f, const Planes& planes, const T* image, int64_t number, int64_t height, int64_t width,
+                      int64_t i, int64_t j, int64_t tiles, int64_t channels, T* pixels, T* to, int64_t row,
+                      int64_t apart) noexcept {
+  const int64_t step = points_row(channels), last = j + (tiles - 1) * kWinogradTile + kSide;
+  const int64_t i0 = most(0, i), j0 = most(0, j), rows = least(height, i + kSide) - i0,
+                columns = least(width, last) - j0;
+  if (rows > 0 && columns > 0) {
+    read_planes(image + planes.plane(number, height * width) + i0 * width + j0, planes, width, rows, columns, channels,
+                pixels, step);
+  }
+  for (int64_t t = 0; t < tiles; ++t, j += kWinogradTile, to += row) {
+    square_to_points<kSide>(f, pixels + ((i - i0) * columns + j - j0) * step, columns * step, step, most(0, -i),
+                            least(kSide, height - i), most(0, -j), least(kSide, width - j), channels, to, apart);
+  }
+}
+template <class T>
+CKERAS_INLINE void pixels_to_points(const Tiling& t, const TilePlace& place, const Planes& planes, const T* image,
+                                    int64_t tiles, int64_t channels, T* pixels, T* to, int64_t row, int64_t apart) {
+  const Axis &y = t.y.axis, &x = t.x.axis;
+  planes_to_points<kWinogradSide>(ToPoints{}, planes, image, place.image, y.size, x.size, y.at(place.i, 0),
+                                  x.at(place.j, 0), tiles, channels, pixels, to, row, apart);
+}
+
 // c rows of `n` columns, whole vectors of at most kDirectVectors, += a b over k: row i of A is at a + i * a_row, its
 // elements a_step apart.
 template <class T>
@@ -189,12 +235,7 @@ inline constexpr int64_t kWinogradSlots = 32;                 // blocks in work 
 inline constexpr int64_t kWinogradCache = int64_t{1} << 18;   // points of both operands of a gradient, or more
 inline constexpr int64_t kWinogradMemory = int64_t{1} << 21;  // at most
 inline constexpr int64_t kWinogradChain = 256;                // tiles of a chain of a gradient
-
-// Elements from a pixel's points to the next one's: whole vectors, and not so many that few sets of the cache have all.
-CKERAS_INLINE int64_t points_row(int64_t channels) {
-  const int64_t whole = round_up(channels, 16);
-  return whole % 64 == 0 ? whole + 16 : whole;
-}
+inline constexpr int64_t kWinogradRun = 8;                    // tiles side by side whose pixels are turned together
 
 CKERAS_INLINE bool winograd_axis(const Axis& a) {
   return a.taps == 3 && a.stride == 1 && (a.step == 1 || a.step == -1) && a.grid > 0 && a.size > 0;
@@ -228,6 +269,7 @@ template <class T>
 struct Winograd {
   Tiling tiling;
   int64_t channels, pixel, groups, results;  // of a group; elements from a pixel to the next
+  Planes in = {}, out = {};                  // of the image, of the grid
 
   static constexpr int64_t kLanes = VecOf<T>::kLanes;
   static constexpr int64_t kWidth = kDirectVectors * kLanes;
@@ -247,7 +289,14 @@ struct Winograd {
   CKERAS_MEMBER int64_t apart() const { return block() * row() + 16; }
   CKERAS_MEMBER int64_t result_apart() const { return block() * kWidth + 16; }
   CKERAS_MEMBER int64_t slot_bytes() const {
-    return round_up(kPoints * (apart() + result_apart()) * static_cast<int64_t>(sizeof(T)), 64);
+    const int64_t points = kPoints * (apart() + result_apart());
+    return round_up((points + turned_elements()) * static_cast<int64_t>(sizeof(T)), 64);
+  }
+  // Pixels on their way from or to planes.
+  CKERAS_MEMBER int64_t turned_elements() const {
+    const int64_t tiles = least(block(), tiling.columns);
+    const int64_t pixels = in.first() ? run_pixels(tiles, channels) : 0;
+    return most(pixels, out.first() ? kWinogradTile * kWinogradTile * tiles * kWidth : 0);
   }
   CKERAS_MEMBER int64_t bytes() const { return 64 + filter_bytes() + slots() * slot_bytes(); }
 
@@ -311,8 +360,16 @@ struct Winograd {
     const int64_t count = least(block(), tiling.tiles() - first), depth = channels;
     T* const points = buffer;
     T* const sums = buffer + kPoints * apart();
-    for (int64_t t = 0; t < count; ++t) {
-      pixels_to_points(tiling, TilePlace(tiling, first + t), image, pixel, channels, points + t * row(), apart());
+    T* const turned = sums + kPoints * result_apart();
+    if (in.first()) {
+      tiling.each_run(first, first + count, count, [&](int64_t t, int64_t n) {
+        pixels_to_points(tiling, TilePlace(tiling, t), in, image, n, channels, turned, points + (t - first) * row(),
+                         row(), apart());
+      });
+    } else {
+      for (int64_t t = 0; t < count; ++t) {
+        pixels_to_points(tiling, TilePlace(tiling, first + t), image, pixel, channels, points + t * row(), apart());
+      }
     }
     for (int64_t column = 0; column < results; column += kWidth, packed += panel()) {
       const int64_t n = least(kWidth, results - column), vectors = ceil_div(n, kLanes);
@@ -324,10 +381,28 @@ struct Winograd {
         }
       }
       const Ending<T> own{ending.bias != nullptr ? ending.bias + column : nullptr, ending.epilogue};
+      if (out.first()) {
+        tiling.each_run(first, first + count, count, [&](int64_t t, int64_t tiles) {
+          end_run(t, tiles, sums + (t - first) * kWidth, grid.data + column * out.channel, n, own, turned);
+        });
+        continue;
+      }
       for (int64_t t = 0; t < count; ++t) {
         end_tile(TilePlace(tiling, first + t), sums + t * kWidth, grid, column, n, own);
       }
     }
+  }
+
+  // Tiles side by side, of which `data` has the results' channels first.
+  void end_run(int64_t first, int64_t tiles, const T* sums, T* data, int64_t n, const Ending<T>& ending,
+               T* turned) const {
+    const TilePlace place(tiling, first);
+    const int64_t height = tiling.y.axis.grid, width = tiling.x.axis.grid;
+    const int64_t columns = least(tiles * kWinogradTile, width - place.j);
+    const DirectGrid<T> grid{turned - (place.i * columns + place.j) * kWidth, 0, 0, columns * kWidth, kWidth};
+    for (int64_t t = 0; t < tiles; ++t) end_tile(TilePlace(tiling, first + t), sums + t * kWidth, grid, 0, n, ending);
+    write_planes(turned, kWidth, place.rows, columns, n,
+                 data + out.plane(place.image, height * width) + place.i * width + place.j, out, width);
   }
 
   void end_tile(const TilePlace& place, const T* sums, const DirectGrid<T>& grid, int64_t column, int64_t n,
@@ -365,6 +440,7 @@ template <class T>
 struct WinogradFilter {
   Tiling tiling;
   int64_t channels, pixel, results, stride;  // of a group; elements from a pixel of x, of dy, to the next
+  Planes x_planes = {}, y_planes = {};
 
   static constexpr int64_t kLanes = VecOf<T>::kLanes;
   static constexpr int64_t kWidth = kDirectVectors * kLanes;
@@ -381,7 +457,20 @@ struct WinogradFilter {
   }
   CKERAS_MEMBER int64_t bytes() const {
     const int64_t elements = chunk() * (x_row() + y_row()) + 32 + channels * wide();
-    return round_up(kPoints * elements * static_cast<int64_t>(sizeof(T)), 64);
+    const int64_t turned = 16 + slots() * turned_elements();
+    return round_up((kPoints * elements + turned) * static_cast<int64_t>(sizeof(T)), 64);
+  }
+  // Where channels come first, tiles are transformed in so many pieces, in runs of at most kWinogradRun.
+  CKERAS_MEMBER int64_t slots() const {
+    return x_planes.first() || y_planes.first() ? least(kWinogradSlots / 2, ceil_div(chunk(), kWinogradRun)) : 0;
+  }
+  CKERAS_MEMBER int64_t turned_elements() const { return run_pixels(kWinogradRun, most(channels, results)); }
+
+  // Where piece `number` of `pieces` of `count` tiles begins: with a row of tiles, where these are not long.
+  CKERAS_MEMBER int64_t piece(int64_t first, int64_t count, int64_t number, int64_t pieces) const {
+    const int64_t at = first + count * number / pieces;
+    if (number == 0 || number == pieces || tiling.columns > kWinogradRun) return at;
+    return most(first, at - at % tiling.columns);
   }
 
   // x and dy: channel and filter 0 of the group; dw: filter 0, its rows `dw_row` apart.
@@ -393,17 +482,49 @@ struct WinogradFilter {
     const int64_t panels = ceil_div(results, kWidth);
     for (int64_t first = 0; first < tiling.tiles(); first += chunk()) {
       const int64_t count = least(chunk(), tiling.tiles() - first);
-      parallel_for(count, 8, [&](int64_t begin, int64_t end) {
-        for (int64_t t = begin; t < end; ++t) {
-          const TilePlace place(tiling, first + t);
-          pixels_to_points(tiling, place, x, pixel, channels, x_points + t * x_row(), x_apart);
-          const int64_t row = tiling.x.axis.grid * stride;
-          square_to_points<kWinogradTile>(FilterToPoints<kWinogradTile>{},
-                                          dy + (place.image * tiling.y.axis.grid + place.i) * row + place.j * stride,
-                                          row, stride, 0, place.rows, 0, place.columns, results, y_points + t * y_row(),
-                                          y_apart);
+      const auto x_points_of = [&](int64_t t) { return x_points + (t - first) * x_row(); };
+      const auto y_points_of = [&](int64_t t) { return y_points + (t - first) * y_row(); };
+      const auto transform = [&](int64_t begin, int64_t end, T* pixels) {
+        if (x_planes.first()) {
+          tiling.each_run(begin, end, kWinogradRun, [&](int64_t t, int64_t n) {
+            pixels_to_points(tiling, TilePlace(tiling, t), x_planes, x, n, channels, pixels, x_points_of(t), x_row(),
+                             x_apart);
+          });
+        } else {
+          for (int64_t t = begin; t < end; ++t) {
+            pixels_to_points(tiling, TilePlace(tiling, t), x, pixel, channels, x_points_of(t), x_apart);
+          }
         }
-      });
+        const int64_t height = tiling.y.axis.grid, width = tiling.x.axis.grid, row = width * stride;
+        const FilterToPoints<kWinogradTile> f;
+        if (y_planes.first()) {
+          tiling.each_run(begin, end, kWinogradRun, [&](int64_t t, int64_t n) {
+            const TilePlace place(tiling, t);
+            planes_to_points<kWinogradTile>(f, y_planes, dy, place.image, height, width, place.i, place.j, n, results,
+                                            pixels, y_points_of(t), y_row(), y_apart);
+          });
+          return;
+        }
+        for (int64_t t = begin; t < end; ++t) {
+          const TilePlace place(tiling, t);
+          square_to_points<kWinogradTile>(f, dy + (place.image * height + place.i) * row + place.j * stride, row,
+                                          stride, 0, place.rows, 0, place.columns, results, y_points_of(t), y_apart);
+        }
+      };
+      if (const int64_t n = slots(); n > 0) {
+        const Buffers buffers{reinterpret_cast<uint64_t*>(sums + kPoints * apart)};
+        buffers.open(n);
+        parallel_for(n, 1, [&](int64_t begin, int64_t end) {
+          for (int64_t slot = begin; slot < end; ++slot) {
+            const int buffer = buffers.take();
+            transform(piece(first, count, slot, n), piece(first, count, slot + 1, n),
+                      sums + kPoints * apart + 16 + buffer * turned_elements());
+            buffers.give(buffer);
+          }
+        });
+      } else {
+        parallel_for(count, 8, [&](int64_t begin, int64_t end) { transform(first + begin, first + end, nullptr); });
+      }
       parallel_for(kPoints * panels, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t p = i / panels, column = i % panels * kWidth;

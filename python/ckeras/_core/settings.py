@@ -4,6 +4,10 @@ from ckeras import _engine
 
 _epsilon = 1e-7
 _image_data_format = "channels_last"
+
+# Bits of a convolution's layout: the channels of x (or its gradient), of the result (or its gradient) come first.
+X_FIRST, Y_FIRST = 1, 2
+
 _flash_attention = None
 
 

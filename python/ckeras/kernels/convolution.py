@@ -59,7 +59,7 @@ def _forward(op, n, x, w, bias, activation, strides, padding, dilation_rate, out
     if bias is not None:
         check_shape(op, "bias", bias, shape[-1:])
         inputs = (x, w, bias)
-    return run_kernel(op, "conv", inputs, shape, (*ints, activation_code(op, activation)), out=out)
+    return run_kernel(op, "conv", inputs, shape, (*ints, activation_code(op, activation), 0), out=out)
 
 
 def _documented(function, name, doc):
@@ -137,7 +137,7 @@ def _make_transpose(n):
             raise ShapeError(f"[kernels.{op}] w of shape {w.shape} does not fit the channels of x {x.shape}")
         more = [_hashable(v) for v in (output_padding, dilation_rate)]
         ints, shape = _transposed_geometry(op, x.shape, w.shape, _hashable(strides), padding, *more)
-        return run_kernel(op, "conv_grad_input", (x, w), shape, (*ints, 0), out=out)
+        return run_kernel(op, "conv_grad_input", (x, w), shape, (*ints, 0, 0), out=out)
 
     sizes = ", ".join(_SPATIAL[n].split())
     return _documented(
@@ -162,7 +162,7 @@ def _make_gradients(n):
         more = _hashable(strides), padding, _hashable(dilation_rate)
         ints, y_shape = _geometry(to_input, x_shape, w.shape, *more)
         check_shape(to_input, "dy", dy, y_shape)
-        return run_kernel(to_input, "conv_grad_input", (dy, w), x_shape, (*ints, 0), out=out)
+        return run_kernel(to_input, "conv_grad_input", (dy, w), x_shape, (*ints, 0, 0), out=out)
 
     def filter_gradient(x, dy, w_shape, strides=1, padding="valid", dilation_rate=1, out=None):
         x, dy = operands(to_filters, x=x, dy=dy)
@@ -171,7 +171,7 @@ def _make_gradients(n):
         more = _hashable(strides), padding, _hashable(dilation_rate)
         ints, y_shape = _geometry(to_filters, x.shape, w_shape, *more)
         check_shape(to_filters, "dy", dy, y_shape)
-        return run_kernel(to_filters, "conv_grad_filter", (x, dy), w_shape, (*ints, 0), out=out)
+        return run_kernel(to_filters, "conv_grad_filter", (x, dy), w_shape, (*ints, 0, 0), out=out)
 
     _documented(
         input_gradient,

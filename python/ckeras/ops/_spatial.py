@@ -43,15 +43,25 @@ def padding_of(op, padding, sizes, windows, strides, names=("valid", "same")):
     return tuple(out)
 
 
-def channels_last(op, x, data_format):
-    """`x` with channels last; also the number of spatial dimensions and whether channels came first."""
+def layout_of(op, x, data_format):
+    """The number of spatial dimensions, and whether channels come first."""
     n = x.ndim - 2
     if not 1 <= n <= 3:
         raise ShapeError(
             f"[{op}] inputs must have a batch, one to three spatial, and a channel dimension, got shape {x.shape}"
         )
-    first = standardize_data_format(data_format) == "channels_first"
-    return (permute(x, (0, *range(2, x.ndim), 1)) if first else x), n, first
+    return n, standardize_data_format(data_format) == "channels_first"
+
+
+def last(x):
+    """`x`, whose channels come first, with channels last."""
+    return permute(x, (0, *range(2, x.ndim), 1))
+
+
+def channels_last(op, x, data_format):
+    """`x` with channels last; also the number of spatial dimensions and whether channels came first."""
+    n, first = layout_of(op, x, data_format)
+    return (last(x) if first else x), n, first
 
 
 def as_given(y, first):

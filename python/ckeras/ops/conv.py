@@ -2,30 +2,32 @@
 
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive
-from ckeras._core.settings import standardize_data_format
+from ckeras._core.settings import X_FIRST, Y_FIRST, standardize_data_format
 from ckeras._core.symbolic import public_op
 from ckeras.ops._common import check_float, operand, promote
-from ckeras.ops._spatial import as_given, channels_last, out_size, padding_of, per_dim
+from ckeras.ops._spatial import as_given, channels_last, last, layout_of, out_size, padding_of, per_dim
 from ckeras.ops.linalg import ACTIVATIONS
 from ckeras.ops.shape import to_shape
 
 __all__ = ["conv", "conv_transpose", "depthwise_conv", "separable_conv"]
 
 # ---- records
-# Geometry attributes, of d spatial dimensions: d strides, d dilations, d times (low, high) pads, groups.
+# Geometry attributes, of d spatial dimensions: d strides, d dilations, d times (low, high) pads, groups; and a layout,
+# of X_FIRST and Y_FIRST.
 
 
-def _ints(x, w, bias=None, *, strides, dilation, pads, groups, activation=None, shape=None):
-    return (*strides, *dilation, *pads, groups, ACTIVATIONS[activation]), ()
+def _ints(x, w, bias=None, *, strides, dilation, pads, groups, layout=0, activation=None, shape=None):
+    return (*strides, *dilation, *pads, groups, ACTIVATIONS[activation], layout), ()
 
 
-def _conv_spec(x, w, bias=None, *, strides, dilation, pads, groups, activation=None):
-    spatial = zip(x.shape[1:-1], w.shape, strides, dilation, pads[::2], pads[1::2])
-    return (x.shape[0], *[out_size(*dim) for dim in spatial], w.shape[-1]), x.dtype
+def _conv_spec(x, w, bias=None, *, strides, dilation, pads, groups, layout=0, activation=None):
+    spatial = zip(x.shape[2:] if layout & X_FIRST else x.shape[1:-1], w.shape, strides, dilation, pads[::2], pads[1::2])
+    sizes, filters = [out_size(*dim) for dim in spatial], w.shape[-1]
+    return ((x.shape[0], filters, *sizes) if layout & Y_FIRST else (x.shape[0], *sizes, filters)), x.dtype
 
 
 def _geometry(ctx):
-    return {k: ctx.attrs[k] for k in ("strides", "dilation", "pads", "groups")}
+    return {k: ctx.attrs[k] for k in ("strides", "dilation", "pads", "groups", "layout") if k in ctx.attrs}
 
 
 def _conv_vjp(ctx, g):
@@ -59,7 +61,11 @@ def _given_shape(a, b, *, shape, **geometry):
 
 
 conv_p = Primitive(
-    "conv", _conv_spec, _ints, _conv_vjp, "x [N, spatial..., C], w [window..., C/g, O] -> [N, results..., O]"
+    "conv",
+    _conv_spec,
+    _ints,
+    _conv_vjp,
+    "x [N, spatial..., C], w [window..., C/g, O] -> [N, results..., O]; or channels first",
 )
 conv_grad_input_p = Primitive("conv_grad_input", _given_shape, _ints, _grad_input_vjp, "dy, w -> dx")
 conv_grad_filter_p = Primitive("conv_grad_filter", _given_shape, _ints, _grad_filter_vjp, "x, dy -> dw")
@@ -108,10 +114,11 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     """
     x, w = promote(inputs, kernel)
     check_float("conv", x, "inputs")
-    x, n, first = channels_last("conv", x, data_format)
+    n, first = layout_of("conv", x, data_format)
+    sizes = x.shape[2:] if first else x.shape[1:-1]
     if w.ndim != n + 2:
         raise ShapeError(f"[conv] kernel must have {n + 2} dimensions for inputs {x.shape}, got shape {w.shape}")
-    channels, per_group, filters = x.shape[-1], w.shape[-2], w.shape[-1]
+    channels, per_group, filters = x.shape[1 if first else -1], w.shape[-2], w.shape[-1]
     if not per_group or channels % per_group or filters % (channels // per_group or 1):
         raise ShapeError(
             f"[conv] {channels} input channels do not fit a kernel of shape {w.shape}: its second to last dimension "
@@ -120,10 +127,22 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     strides, dilation = per_dim("conv", "strides", strides, n), per_dim("conv", "dilation_rate", dilation_rate, n)
     windows = [(k - 1) * d + 1 for k, d in zip(w.shape[:n], dilation)]
     names = ("valid", "same", "causal") if n == 1 else ("valid", "same")
-    pads = padding_of("conv", padding, x.shape[1:-1], windows, strides, names)
+    pads = padding_of("conv", padding, sizes, windows, strides, names)
     groups = channels // per_group or 1
-    y = conv_p.bind(x, w, strides=strides, dilation=dilation, pads=pads, groups=groups)
-    return as_given(y, first)
+    geometry = {"strides": strides, "dilation": dilation, "pads": pads, "groups": groups}
+    if first and _reads_first(w.shape, sizes, strides, dilation, groups):
+        return conv_p.bind(x, w, layout=X_FIRST | Y_FIRST, **geometry)
+    return as_given(conv_p.bind(last(x) if first else x, w, **geometry), first)
+
+
+def _reads_first(window, sizes, strides, dilation, groups):
+    """Whether the kernels read channels first where they lie: those of 3 x 3 places, by Winograd's points.
+
+    Others would turn images over by themselves, where a program shares what was turned over.
+    """
+    *places, per_group, filters = window
+    few = min(per_group, filters // groups) < 12 or min(sizes) < 6
+    return places == [3, 3] and strides == (1, 1) and dilation == (1, 1) and not few
 
 
 @public_op

@@ -6,6 +6,7 @@ last dimension may stand in between. After a residual nothing joins: `activation
 """
 
 from ckeras._core.passes.simplify import count_uses, equation
+from ckeras._core.settings import Y_FIRST
 from ckeras._core.tensor import Tensor
 from ckeras._core.trace import Tracer
 
@@ -62,7 +63,11 @@ def _kernel_behind(value, shape, made_by, uses):
     reshape = None
     if eq is None or uses.get(id(value)) != 1 or value.shape != shape:
         return None
-    if eq.primitive.name == "reshape" and eq.inputs[0].shape[-1:] == value.shape[-1:]:
+    if (
+        eq.primitive.name == "reshape"
+        and not _first(made_by.get(id(eq.inputs[0])))
+        and eq.inputs[0].shape[-1:] == value.shape[-1:]
+    ):
         reshape = eq
         if uses.get(id(eq.inputs[0])) != 1:
             return None
@@ -72,10 +77,17 @@ def _kernel_behind(value, shape, made_by, uses):
     return eq, reshape
 
 
+def _first(kernel):
+    """Whether it is a convolution whose result has its channels first."""
+    return kernel is not None and kernel.attrs.get("layout", 0) & Y_FIRST
+
+
 def _bias(value, kernel, made_by):
-    """`value` as the kernel's bias [N]: it, or what it is a reshape of, holds N numbers along the last dimension."""
-    n = kernel.outputs[0].shape[-1]
-    if value.shape[-1:] != (n,) or any(d != 1 for d in value.shape[:-1]):
+    """`value` as the kernel's bias [N]: it, or what it is a reshape of, holds N numbers along the channels."""
+    shape = kernel.outputs[0].shape
+    behind = len(shape) - 2 if _first(kernel) else 0  # dimensions behind the channels
+    n = shape[-1 - behind]
+    if value.shape[-1 - behind :] != (n,) + (1,) * behind or any(d != 1 for d in value.shape[: -1 - behind]):
         return None
     if value.shape == (n,):
         return value

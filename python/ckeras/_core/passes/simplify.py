@@ -6,6 +6,7 @@ Constants need no folding here: an operation on concrete tensors ran while it wa
 import math
 
 from ckeras._core.primitive import PRIMITIVES
+from ckeras._core.settings import X_FIRST, Y_FIRST
 from ckeras._core.trace import Equation
 
 
@@ -103,7 +104,27 @@ def _matmul(eq, made_by):
     eq.inputs = tuple(inputs)
 
 
+def _read_last(*firsts):
+    """The rule of convolutions: reads inputs that were only turned to have channels first, as `firsts` says, before."""
+
+    def rule(eq, made_by):
+        inputs, layout = list(eq.inputs), eq.attrs.get("layout", 0)
+        for i, bit in enumerate(firsts):
+            inner = _made_by(inputs[i], "transpose", made_by) if layout & bit else None
+            n = len(inputs[i].shape)
+            if inner is not None and inner.attrs["perm"] == (0, n - 1, *range(1, n - 1)):
+                inputs[i] = inner.inputs[0]
+                layout -= bit
+        if layout != eq.attrs.get("layout", 0):
+            eq.inputs, eq.attrs = tuple(inputs), {**eq.attrs, "layout": layout}
+
+    return rule
+
+
 _RULES = {
+    "conv": _read_last(X_FIRST),
+    "conv_grad_input": _read_last(Y_FIRST),
+    "conv_grad_filter": _read_last(X_FIRST, Y_FIRST),
     "identity": _forward,
     "stop_gradient": _forward,
     "reshape": _reshape,

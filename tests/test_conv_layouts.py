@@ -1,0 +1,114 @@
+"""Convolutions whose images have their channels first: the bits of those that have them last, without transposes."""
+
+import numpy as np
+import pytest
+
+import ckeras as keras
+from ckeras import ops
+from ckeras._core.program import compile
+from ckeras.ops.conv import conv_grad_filter_p, conv_grad_input_p, conv_p
+
+
+def rand(*shape, dtype="float32"):
+    return ops.cast(np.random.default_rng(sum(shape)).standard_normal(shape), dtype)
+
+
+def turned(x, first=True):
+    n = x.ndim
+    return ops.transpose(x, (0, n - 1, *range(1, n - 1)) if first else (0, *range(2, n), 1))
+
+
+def same(got, want):
+    assert got.shape == want.shape
+    assert np.asarray(ops.cast(got, "float64")).tobytes() == np.asarray(ops.cast(want, "float64")).tobytes()
+
+
+# spatial sizes, window, channels, filters, groups, stride, pad
+CASES = {
+    "by points": ((28, 28), (3, 3), 40, 33, 1, 1, 1),
+    "by points, long rows": ((9, 70), (3, 3), 16, 20, 1, 1, 1),
+    "by points, wide padding": ((8, 8), (3, 3), 16, 16, 1, 1, 4),
+    "by points, groups": ((17, 19), (3, 3), 32, 48, 2, 1, 0),
+    "by points, planes": ((3, 12, 11), (1, 3, 3), 16, 16, 1, 1, 0),
+    "few tiles": ((6, 6), (3, 3), 16, 16, 1, 1, 1),
+    "strided": ((9, 12), (3, 3), 7, 9, 1, 2, 1),
+    "1 x 1": ((9, 12), (1, 1), 24, 40, 1, 1, 0),
+    "depthwise": ((9, 12), (3, 3), 16, 16, 16, 1, 1),
+    "one dimension": ((200,), (3,), 20, 20, 1, 1, 1),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("name", CASES)
+def test_kernels(name, dtype):
+    sizes, window, channels, filters, groups, stride, pad = CASES[name]
+    n = len(sizes)
+    geometry = {"strides": (stride,) * n, "dilation": (1,) * n, "pads": (pad,) * 2 * n, "groups": groups}
+    x, w = rand(3, *sizes, channels, dtype=dtype), rand(*window, channels // groups, filters, dtype=dtype)
+    y = conv_p.bind(x, w, **geometry)
+    dy = rand(*y.shape, dtype=dtype)
+    dx = conv_grad_input_p.bind(dy, w, shape=x.shape, **geometry)
+    dw = conv_grad_filter_p.bind(x, dy, shape=w.shape, **geometry)
+    for layout in (1, 2, 3):
+        geometry["layout"] = layout
+        x_given, dx_wanted = (turned(x), turned(dx)) if layout & 1 else (x, dx)
+        dy_given, y_wanted = (turned(dy), turned(y)) if layout & 2 else (dy, y)
+        same(conv_p.bind(x_given, w, **geometry), y_wanted)
+        same(conv_grad_input_p.bind(dy_given, w, shape=dx_wanted.shape, **geometry), dx_wanted)
+        same(conv_grad_filter_p.bind(x_given, dy_given, shape=w.shape, **geometry), dw)
+
+
+def layer(x, w, b, data_format):
+    y = ops.conv(x, w, padding="same", data_format=data_format)
+    return ops.relu(ops.add(y, b if data_format == "channels_last" else ops.reshape(b, (1, b.shape[0], 1, 1))))
+
+
+def gradients(f, *args):
+    with keras.GradientTape() as tape:
+        tape.watch(args)
+        y = f(*args)
+    return y, *tape.gradient(y, args)
+
+
+def test_layer_and_its_gradients():
+    x, w, b = rand(2, 14, 15, 24), rand(3, 3, 24, 20), rand(20)
+    given = turned(x), w, b
+    want = gradients(lambda *a: layer(*a, "channels_last"), x, w, b)
+    got = gradients(lambda *a: layer(*a, "channels_first"), *given)
+    program = compile(
+        lambda *a: gradients(lambda *a: layer(*a, "channels_first"), *a), *[(a.shape, a.dtype) for a in given]
+    )
+    assert "transpose" not in str(program)
+    for result in (got, program.run(list(given))):
+        same(turned(result[0], False), want[0])
+        same(turned(result[1], False), want[1])
+        same(result[2], want[2])
+        np.testing.assert_allclose(result[3], want[3], rtol=1e-5)  # sums over channels that come first
+
+
+def test_bias_and_activation_are_absorbed():
+    shapes = ((2, 16, 9, 9), "float32"), ((3, 3, 16, 16), "float32"), ((16,), "float32")
+    program = compile(lambda x, w, b: layer(x, w, b, "channels_first"), *shapes)
+    assert program.n_kernels == 1, program
+    # a bias along the last dimension of images whose channels come first is none of the kernel's
+    square = ((2, 16, 16, 16), "float32")
+    program = compile(
+        lambda x, w, b: ops.conv(x, w, padding="same", data_format="channels_first") + b, square, *shapes[1:]
+    )
+    assert "fused[add]" in str(program)
+    x, w, b = rand(2, 16, 16, 16), rand(3, 3, 16, 16), rand(16)
+    same(program.run([x, w, b]), ops.conv(x, w, padding="same", data_format="channels_first") + b)
+
+
+def test_what_was_turned_is_read_as_it_was():
+    def f(x, w):
+        y = ops.max_pool(x, 2, data_format="channels_first")
+        return ops.conv(y, w, padding="same", data_format="channels_first")
+
+    x, w = rand(2, 16, 20, 18), rand(3, 3, 16, 16)
+    program = compile(f, (x.shape, x.dtype), (w.shape, w.dtype))
+    assert str(program).count("transpose") == 1, program
+    same(program.run([x, w]), f(x, w))
+    other = (0, 2, 1, 3)  # not the way of layouts: stays
+    program = compile(lambda x, w: f(ops.transpose(x, other), w), ((2, 20, 16, 18), x.dtype), (w.shape, w.dtype))
+    same(program.run([ops.transpose(x, other), w]), f(x, w))
