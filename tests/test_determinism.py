@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from ckeras import _engine
+import ckeras
+from ckeras import _engine, ops
 
 TRAIN = """
 import hashlib
@@ -72,3 +74,13 @@ def test_processes():
 
 def test_eager_gives_the_bits_of_the_program():
     assert digest(1, eager=True) == digest(1)
+
+
+# Of these, some run with their rows in the lanes, some in strips, some as they are.
+@pytest.mark.parametrize("m, k, n", [(70, 33, 10), (130, 40, 20), (400, 4100, 9), (390, 4097, 50), (700, 300, 70)])
+def test_a_product_of_transposed_rows_has_the_bits_of_one_of_rows(m, k, n):
+    a, b = np.random.default_rng(0).standard_normal((2, k, max(m, n)), "float32")
+    columns, b = np.ascontiguousarray(a[:, :m]), np.ascontiguousarray(b[:, :n])
+    transposed = ckeras.function(lambda x, y: ops.matmul(ops.transpose(x), y))(columns, b)
+    rows = ops.matmul(np.ascontiguousarray(columns.T), b)
+    assert np.asarray(transposed).tobytes() == np.asarray(rows).tobytes()

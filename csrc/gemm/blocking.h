@@ -42,6 +42,8 @@ inline constexpr bool kUnrolls = false;
 
 // Rows of A that one piece of work keeps in the second-level cache, a K block at a time (about 150 KB of float).
 inline constexpr int64_t kStripRows = 144;
+// More strips than this come in multiples of it: as many for each thread.
+inline constexpr int64_t kEvenStrips = 4;
 
 // Packing costs about as much as 8 multiplications of each number: operands are read where they lie up to so many
 // columns (A) and rows (B) of the result.

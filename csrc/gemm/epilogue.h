@@ -39,15 +39,13 @@ CKERAS_INLINE void end_rows(Ending<T> ending, T* const* c, int64_t rows, int64_t
   }
 }
 
-// What end_block of `rows` rows of `vectors` vectors will wait for. It reads and stores again what a tile has stored:
-// more than a processor keeps of stores that wait for their lines.
+// What end_block of `rows` rows of `vectors` vectors will wait for besides C.
 template <class T>
-CKERAS_INLINE void fetch_ending(Ending<T> ending, T* const* c, int64_t rows, int64_t vectors) {
-  constexpr int64_t kLanes = VecOf<T>::kLanes;
+CKERAS_INLINE void fetch_ending(Ending<T> ending, int64_t rows, int64_t vectors) {
+  if (ending.residual == nullptr) return;
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < vectors; ++j) {
-      __builtin_prefetch(c[i] + j * kLanes, 1);
-      if (ending.residual != nullptr) __builtin_prefetch(ending.residual + i * ending.stride + j * kLanes);
+      __builtin_prefetch(ending.residual + i * ending.stride + j * VecOf<T>::kLanes);
     }
   }
 }

@@ -21,6 +21,7 @@
 //         void done(T* const* from, i, j, rows, columns)  if it has that: this block of C is complete, rows at from[]
 //         bool passing()                                  if it has that, too: blocks are done at once, row() is not
 //         asked
+//         void fetch(i, j, rows, columns)                 if it has that: done() will write this block soon
 #pragma once
 #include "cpu/parallel.h"
 #include "gemm/epilogue.h"
@@ -88,7 +89,8 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   const int64_t pieces = least(ceil_div(work, kLeastPiece), most(kFewPieces, least(kManyPieces, work / kLargePiece)));
   plan.near = !plan.direct && !plan.one_row && part_panels <= plan.strip && plan.m_part == m && panels >= pieces;
   if (!plan.near) plan.strip = least(plan.strip, most(4, ceil_div(part_panels, 4)));
-  const int64_t strips = ceil_div(part_panels, plan.strip);
+  int64_t strips = ceil_div(part_panels, plan.strip);
+  if (strips > kEvenStrips) strips = round_up(strips, kEvenStrips);
   plan.strip = ceil_div(part_panels, strips);
   plan.stretch = least(panels, ceil_div(panels * strips, pieces));
   plan.fused = plan.stretch >= panels && !plan.direct_a;
@@ -209,6 +211,11 @@ struct Gemm {
       if (k < k1 && plan.direct_a && a.row_step() == 1 && tile * kLine < height) {
         return {a.at(row + tile * kLine, k), a.k_step() * static_cast<int64_t>(sizeof(P))};
       }
+      // Rows without gaps: the next panel, while the first panel of B meets this one.
+      const int64_t next = row + (tile + 1) * plan.rows;
+      if (plan.direct_a && a.k_step() == 1 && a.row_step() == plan.k && plan.k <= 2 * kBlock && next < row + height) {
+        return {a.at(next, 0), 64};
+      }
     }
     return {r.data, 0};
   }
@@ -226,6 +233,13 @@ struct Gemm {
     return false;
   }
 
+  // A tile stores more lines of C than a processor keeps waiting: they come while it multiplies.
+  static void fetch_rows(T* const* at, int64_t rows, int64_t vectors) {
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t v = 0; v < vectors; ++v) __builtin_prefetch(at[r] + v * kLanes, 1);
+    }
+  }
+
   void multiply(int64_t i, int64_t j, int64_t k, Right right, Ahead ahead) const {
     const int64_t row = m0 + i * plan.rows, column = n0 + j * plan.width;
     const int64_t rows = least(plan.rows, m1 - row), columns = this->columns(j);
@@ -238,13 +252,17 @@ struct Gemm {
       for (int64_t r = 0; r < rows; ++r) at[r] = c.row(row + r) + column;
     }
     const int64_t vectors = ceil_div(columns, kLanes);
-    const bool ends = k + length == plan.k && !ending.nothing();
-    if (ends) fetch_ending(ending.at(row, column), at, rows, vectors);
+    const bool last = k + length == plan.k, ends = last && !ending.nothing();
+    if (!passes()) fetch_rows(at, rows, vectors);
+    if (ends) fetch_ending(ending.at(row, column), rows, vectors);
+    if constexpr (requires { c.fetch(row, column, rows, columns); }) {
+      if (last) c.fetch(row, column, rows, columns);
+    }
     const Left l = left(i, k);
     Tiles<P>::table.kernels[rows - 1][vectors - 1](length, l.data, l.row_step, l.k_step, right.data, right.stride, at,
                                                    columns, k == 0, ahead);
     if (ends) end_block(ending.at(row, column), at, rows, columns);
-    if (k + length == plan.k) {
+    if (last) {
       if constexpr (requires { c.done(at, row, column, rows, columns); }) c.done(at, row, column, rows, columns);
     }
   }

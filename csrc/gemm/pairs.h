@@ -95,6 +95,13 @@ struct HalfRows {
 
   CKERAS_MEMBER bool passing() const { return sums == nullptr; }
   CKERAS_MEMBER float* row(int64_t i) const { return sums + i * stride; }
+  CKERAS_MEMBER void fetch(int64_t i, int64_t j, int64_t rows, int64_t columns) const {
+    for (int64_t r = i; r < i + rows; ++r) {
+      const uint16_t* const row = data + r * stride + j;
+      for (int64_t c = 0; c < columns; c += 32) __builtin_prefetch(row + c, 1);
+      __builtin_prefetch(row + columns - 1, 1);
+    }
+  }
   CKERAS_MEMBER void done(float* const* from, int64_t i, int64_t j, int64_t rows, int64_t columns) const {
     end_halves(ending.at(i, j), from, data + i * stride + j, stride, rows, columns);
   }

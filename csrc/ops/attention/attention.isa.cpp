@@ -137,7 +137,10 @@ struct Forward : Attention<T> {
     for (int64_t i = 0; i < at.queries; ++i) {
       T* const row = space.scores + i * kScoreStride;
       const int64_t n = this->reach(at, i);
-      if (own() && at.s == 0) fetch_next(at, i);
+      if (at.s == 0) {
+        fetch_row(y + this->query(at.b, at.head, at.t + i));  // which the next product writes
+        if (own()) fetch_next(at, i);
+      }
       const V shift(now[i]);
       V sum(T(0));
       for (int64_t j = 0; j < n; j += V::kLanes) {

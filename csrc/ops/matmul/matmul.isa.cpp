@@ -10,20 +10,44 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-constexpr int64_t kTurnedRows = 1024;  // a piece of work turns back so many
+constexpr int64_t kTurned = 4096;  // a piece of work turns back so many elements
+// Rows and length from which on a product of transposed rows is better turned though its columns fill vectors: those
+// rows are then read on.
+constexpr int64_t kManyRows = 384, kLong = 4096;
+
+// Whether the lanes of a product should run over its rows. A transposed A is read in rows either way.
+template <class T>
+CKERAS_INLINE bool is_turned(const MatmulShape& s) {
+  constexpr int64_t kLanes = VecOf<T>::kLanes;
+  if (s.n == 0 || s.m < 4 * kPanelRows || s.k < 4 * kPanelRows) return false;
+  if (s.n <= kFewRows) return true;
+  if (!s.transpose_a || s.transpose_b) return false;
+  const bool wasteful = s.m >= 4 * kLanes && s.m >= 4 * s.n && 4 * s.n <= 3 * round_up(s.n, kLanes);
+  return wasteful || (s.k >= kLong && s.m >= kManyRows && s.m >= 2 * s.n);
+}
+
+// to[i * n + j] = from[j * m + i] for i in [begin, end).
+template <class T>
+CKERAS_INLINE void turn_back(T* to, const T* from, int64_t begin, int64_t end, int64_t m, int64_t n) {
+  const int64_t blocks = n / kBlock<T> * kBlock<T>;
+  pack_transposed(to + begin * n, n, blocks, blocks, end - begin, [=](int64_t j) { return from + j * m + begin; });
+  for (int64_t i = begin; i < end; ++i) {
+    for (int64_t j = blocks; j < n; ++j) to[i * n + j] = from[j * m + i];
+  }
+}
 
 template <class T>
 struct Matmul {
   MatmulShape s;
-  // Few columns waste most of a vector: then the lanes run over the rows, and the product is that of the operands
-  // turned over, into `sums` [N, M].
+  // The lanes run over the rows, since few columns waste most of a vector: the product is that of the operands turned
+  // over, into `sums` [N, M].
   bool turned;
   GemmPlan plan;
   Batch batch;
 
   explicit Matmul(const Call& call) noexcept
       : s(matmul_shape(call)),
-        turned(s.n <= kFewRows && s.m >= 4 * kPanelRows && s.k >= 4 * kPanelRows),
+        turned(is_turned<T>(s)),
         plan(turned ? plan_gemm<T>(s.n, s.m, s.k, s.transpose_a, true)
                     : plan_gemm<T>(s.m, s.n, s.k, !s.transpose_b, !left(nullptr, s).crowded())),
         batch{s.batch, s.m * s.n * s.k,
@@ -45,13 +69,12 @@ struct Matmul {
   void multiply_turned(Matrix<T> a, Matrix<T> b, T* c, Ending<T> ending, void* workspace) const noexcept {
     T* const sums = reinterpret_cast<T*>(static_cast<char*>(workspace) + plan.bytes());
     multiply_matrices(plan, b, a, Rows<T>{sums, s.m}, Ending<T>{nullptr, Epilogue::None}, workspace);
-    parallel_for(s.m, kTurnedRows, [&](int64_t begin, int64_t end) {
-      T* rows[kTurnedRows];
-      for (int64_t i = begin; i < end; ++i) {
-        rows[i - begin] = c + i * s.n;
-        for (int64_t j = 0; j < s.n; ++j) c[i * s.n + j] = sums[j * s.m + i];
-      }
-      if (!ending.nothing()) end_block(ending.at(begin, 0), rows, end - begin, s.n);
+    parallel_for(s.m, most(1, kTurned / s.n), [&](int64_t begin, int64_t end) {
+      turn_back(c, sums, begin, end, s.m, s.n);
+      if (ending.nothing()) return;
+      T* rows[kTurned];
+      for (int64_t i = begin; i < end; ++i) rows[i - begin] = c + i * s.n;
+      end_block(ending.at(begin, 0), rows, end - begin, s.n);
     });
   }
 
