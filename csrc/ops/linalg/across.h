@@ -5,14 +5,15 @@
 #pragma once
 #include "ops/linalg/product.h"
 #include "ops/linalg/room.h"
+#include "ops/linalg/triangular.h"
 
 namespace ckeras::CKERAS_ISA {
 
 // Vectors of a group at most: what the first-level cache holds. A matrix is one block.
 inline constexpr int64_t kAcrossVectors = 512;
 
-// A solver of square matrices that has `vectors()` in work a group, and run_across(call, first, vectors), which does
-// the group that begins with matrix `first`. What is left of a batch goes matrix by matrix.
+// A solver of matrices of n columns that has `vectors()` in work a group, and run_across(call, first, vectors), which
+// does the group that begins with matrix `first`. What is left of a batch goes matrix by matrix.
 template <class T, class S>
 struct AcrossBatch {
   static constexpr int64_t kLanes = VecOf<T>::kLanes;
@@ -79,6 +80,23 @@ struct Across {
     }
   }
 };
+
+// substitute() of matrices across the lanes.
+template <Triangle kTriangle, class T>
+CKERAS_INLINE void substitute_across(const Across<T>& a, const Across<T>& x) {
+  const int64_t n = a.columns, k = x.columns;
+  for (int64_t step = 0; step < n; ++step) {
+    const int64_t i = kTriangle == Triangle::Upper ? n - 1 - step : step;
+    for (int64_t j = 0; j < k; ++j) {
+      VecOf<T> rest = x.at(i, j);
+      for (int64_t done = 0; done < step; ++done) {
+        const int64_t p = kTriangle == Triangle::Upper ? n - 1 - done : done;
+        rest = fma(-a.at(i, p), x.at(p, j), rest);
+      }
+      x.put(i, j, kTriangle == Triangle::UnitLower ? rest : rest / a.at(i, i));
+    }
+  }
+}
 
 template <class T>
 CKERAS_INLINE void spread_lanes(const T* x, int64_t elements, T* to) {

@@ -195,8 +195,9 @@ void test_batch(cpu::Isa isa) {
 }
 
 // Each of a batch of small matrices (ops/linalg/across.h) has the bits that it has alone.
-void check_batch(cpu::Isa isa, const char* name, const std::vector<const Array*>& in, const std::vector<Out>& outs) {
-  const Result all = run(isa, name, in, outs);
+void check_batch(cpu::Isa isa, const char* name, const std::vector<const Array*>& in, const std::vector<Out>& outs,
+                 const std::vector<int64_t>& ints = {}) {
+  const Result all = run(isa, name, in, outs, ints);
   CHECK_EQ(all.fault.code, 0);
   const auto one_of = [](const Shape& shape) { return Shape(shape.begin() + 1, shape.end()); };
   const auto copy = [](char* to, const char* from, size_t n) {
@@ -212,7 +213,7 @@ void check_batch(cpu::Isa isa, const char* name, const std::vector<const Array*>
     for (const Array& a : own) own_in.push_back(&a);
     std::vector<Out> own_outs;
     for (const Out& out : outs) own_outs.push_back({out.dtype, one_of(out.shape)});
-    const Result alone = run(isa, name, own_in, own_outs);
+    const Result alone = run(isa, name, own_in, own_outs, ints);
     for (size_t which = 0; which < outs.size(); ++which) {
       const int64_t size = alone.out[which].view.size();
       for (int64_t j = 0; j < size; ++j) {
@@ -244,6 +245,15 @@ void test_across(cpu::Isa isa, DType dtype) {
       for (const int64_t k : {0, 1, 3, 20}) {
         const Array right = testing::sample(dtype, {count, n, k}, 12);
         check_batch(isa, "solve", {&regular, &right}, {{dtype, {count, n, k}}});
+        for (const int64_t lower : {0, 1}) {
+          check_batch(isa, "solve_triangular", {&definite, &right}, {{dtype, {count, n, k}}}, {lower});
+        }
+      }
+      for (const int64_t m : {n - 1, n, n + 5}) {
+        if (m < 0) continue;
+        Array some(dtype, {count, m, n});
+        for (int64_t i = 0; i < count * m * n; ++i) some.set(i, n > 0 ? hard.at(i % (count * n * n)) : 0);
+        check_batch(isa, "lu_factor", {&some}, {{dtype, {count, m, n}}, {DType::I32, {count, std::min(m, n)}}});
       }
     }
   }

@@ -60,23 +60,26 @@ template int64_t factor_lu<double>(double*, int64_t, int64_t, int32_t*, double*)
 
 namespace {
 
-// factor_lu of matrices across the lanes, which exchanges the rows of x too. The sign of the exchanges.
-template <class T>
-VecOf<T> factor_across(const Across<T>& a, int64_t n, const Across<T>& x) noexcept {
+// factor_lu of matrices across the lanes, of m rows, which exchanges the rows of x too; noted(i, pivots) is told the
+// rows that i is exchanged with. The sign of the exchanges.
+template <class T, class Noted>
+CKERAS_INLINE VecOf<T> factor_across(const Across<T>& a, int64_t m, const Across<T>& x, const Noted& noted) noexcept {
   using V = VecOf<T>;
   const V zero(T{0});
+  const int64_t n = a.columns;
   V sign(T{1});
-  for (int64_t i = 0; i < n; ++i) {
+  for (int64_t i = 0; i < least(m, n); ++i) {
     const V own(static_cast<T>(i));
     V found = abs(a.at(i, i)), pivot = own;
-    for (int64_t r = i + 1; r < n; ++r) {
+    for (int64_t r = i + 1; r < m; ++r) {
       const V size = abs(a.at(r, i));
       const auto better = (size > found) | (isnan(size) & !isnan(found));
       found = select(better, size, found);
       pivot = select(better, V(static_cast<T>(r)), pivot);
     }
+    noted(i, pivot);
     sign = select(pivot == own, sign, -sign);
-    for (int64_t r = i + 1; r < n; ++r) {
+    for (int64_t r = i + 1; r < m; ++r) {
       const auto here = pivot == V(static_cast<T>(r));
       if (!here.any()) continue;
       a.exchange(i, r, here);
@@ -84,16 +87,20 @@ VecOf<T> factor_across(const Across<T>& a, int64_t n, const Across<T>& x) noexce
     }
     const V divisor = a.at(i, i);
     const auto none = divisor == zero;
-    for (int64_t r = i + 1; r < n; ++r) {
+    for (int64_t r = i + 1; r < m; ++r) {
       const V l = a.at(r, i);
       a.put(r, i, select(none, l, l / divisor));
     }
-    for (int64_t r = i + 1; r < n; ++r) {
+    for (int64_t r = i + 1; r < m; ++r) {
       const V l = a.at(r, i);
       for (int64_t j = i + 1; j < n; ++j) a.put(r, j, fma(-a.at(i, j), l, a.at(r, j)));
     }
   }
   return sign;
+}
+template <class T>
+VecOf<T> factor_across(const Across<T>& a, const Across<T>& x) noexcept {
+  return factor_across(a, a.columns, x, [](int64_t, VecOf<T>) __attribute__((always_inline)) {});
 }
 
 template <class T>
@@ -112,6 +119,21 @@ struct LuFactor {
     T* const lu = call.out[0].as<T>() + index * m * n;
     copy_all(lu, call.in[0].as<const T>() + index * m * n, m * n);
     factor_lu(lu, m, n, call.out[1].as<int32_t>() + index * least(m, n), at.room);
+  }
+
+  int64_t vectors() const noexcept { return m * n; }
+  void run_across(const Call& call, int64_t first, T* memory) const noexcept {
+    constexpr int64_t kLanes = VecOf<T>::kLanes;
+    const Across<T> a{memory, n}, none{nullptr, 0};
+    const int64_t k = least(m, n);
+    int32_t* const pivots = call.out[1].as<int32_t>() + first * k;
+    spread_lanes(call.in[0].as<const T>() + first * m * n, m * n, a.data);
+    factor_across(a, m, none, [&](int64_t i, VecOf<T> found) __attribute__((always_inline)) {
+      T rows[kLanes];
+      found.store(rows);
+      for (int64_t lane = 0; lane < kLanes; ++lane) pivots[lane * k + i] = static_cast<int32_t>(rows[lane]);
+    });
+    gather_lanes(a.data, m * n, call.out[0].as<T>() + first * m * n);
   }
 };
 
@@ -161,23 +183,12 @@ struct Solve {
     const Across<T> a{memory, n}, x{memory + n * n * V::kLanes, k};
     spread_lanes(call.in[0].as<const T>() + first * n * n, n * n, a.data);
     spread_lanes(call.in[1].as<const T>() + first * n * k, n * k, x.data);
-    factor_across(a, n, x);
+    factor_across(a, x);
     for (int64_t i = 0; i < n; ++i) {
       if ((a.at(i, i) == V(T{0})).any()) return report(call, kSingular, i, n);
-      for (int64_t j = 0; j < k; ++j) {
-        V rest = x.at(i, j);
-        for (int64_t p = 0; p < i; ++p) rest = fma(-a.at(i, p), x.at(p, j), rest);
-        x.put(i, j, rest);
-      }
     }
-    for (int64_t i = n - 1; i >= 0; --i) {
-      const V divisor = a.at(i, i);
-      for (int64_t j = 0; j < k; ++j) {
-        V rest = x.at(i, j);
-        for (int64_t p = n - 1; p > i; --p) rest = fma(-a.at(i, p), x.at(p, j), rest);
-        x.put(i, j, rest / divisor);
-      }
-    }
+    substitute_across<Triangle::UnitLower>(a, x);
+    substitute_across<Triangle::Upper>(a, x);
     gather_lanes(x.data, n * k, call.out[0].as<T>() + first * n * k);
   }
 };
@@ -238,7 +249,7 @@ struct Determinants {
     const Across<T> a{memory, n}, none{nullptr, 0};
     spread_lanes(call.in[0].as<const T>() + first * n * n, n * n, memory);
     T signs[kLanes];
-    factor_across(a, n, none).store(signs);
+    factor_across(a, none).store(signs);
     for (int64_t lane = 0; lane < kLanes; ++lane) {
       Determinant product;
       product.sign = signs[lane];
@@ -294,7 +305,7 @@ struct Slogdet : Determinants<T> {
 }  // namespace
 
 extern const Kernel linalg_lu_factor, linalg_solve, linalg_det, linalg_slogdet;
-constinit const Kernel linalg_lu_factor = Solvers<LuFactor>::kernel();
+constinit const Kernel linalg_lu_factor = AcrossSolvers<LuFactor>::kernel();
 constinit const Kernel linalg_solve = AcrossSolvers<Solve>::kernel();
 constinit const Kernel linalg_det = AcrossSolvers<Det>::kernel();
 constinit const Kernel linalg_slogdet = AcrossSolvers<Slogdet>::kernel();

@@ -1,7 +1,7 @@
 #include "ops/linalg/triangular.h"
 
+#include "ops/linalg/across.h"
 #include "ops/linalg/linalg.h"
-#include "ops/linalg/room.h"
 #include "ops/linalg/vectors.h"
 
 namespace ckeras::CKERAS_ISA {
@@ -47,11 +47,20 @@ struct SolveTriangular {
     substitute(call.ints[0] ? Triangle::Lower : Triangle::Upper, call.in[0].as<const T>() + index * n * n, n, n, x, k,
                k);
   }
+
+  int64_t vectors() const noexcept { return n * (n + k); }
+  void run_across(const Call& call, int64_t first, T* memory) const noexcept {
+    const Across<T> a{memory, n}, x{memory + n * n * VecOf<T>::kLanes, k};
+    spread_lanes(call.in[0].as<const T>() + first * n * n, n * n, a.data);
+    spread_lanes(call.in[1].as<const T>() + first * n * k, n * k, x.data);
+    call.ints[0] ? substitute_across<Triangle::Lower>(a, x) : substitute_across<Triangle::Upper>(a, x);
+    gather_lanes(x.data, n * k, call.out[0].as<T>() + first * n * k);
+  }
 };
 
 }  // namespace
 
 extern const Kernel linalg_solve_triangular;
-constinit const Kernel linalg_solve_triangular = Solvers<SolveTriangular>::kernel();
+constinit const Kernel linalg_solve_triangular = AcrossSolvers<SolveTriangular>::kernel();
 
 }  // namespace ckeras::CKERAS_ISA
