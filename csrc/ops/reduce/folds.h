@@ -63,7 +63,7 @@ struct Floats {
   // A chunk of columns: n rows of `stride` elements, `width` columns, the `first` or further ones, into `result`; n a
   // multiple of four but in the last call.
   static CKERAS_MEMBER void columns(const Element* p, int64_t n, int64_t stride, int64_t width, T* result, bool first) {
-    constexpr int64_t kLanes = V::kLanes, kNarrow = 8 * kLanes, kFewRows = 16;
+    constexpr int64_t kLanes = V::kLanes, kNarrow = 4 * kLanes, kFewRows = 16;
     const int64_t whole = width - width % kLanes;
     int64_t j = 0;
     if (width > kNarrow && n > kFewRows) {
@@ -76,21 +76,8 @@ struct Floats {
         }
       }
     }
-    for (; j + 2 * kLanes <= width; j += 2 * kLanes) {
-      const Element* q = p + j;
-      V a = first ? V(F::start()) : V::load(result + j), b = first ? V(F::start()) : V::load(result + j + kLanes);
-      int64_t i = 0;
-      for (; i + 4 <= n; i += 4, q += 4 * stride) {
-        a = F::fold(a, four(q, stride));
-        b = F::fold(b, four(q + kLanes, stride));
-      }
-      for (; i < n; ++i, q += stride) {
-        a = F::fold(a, S::load(q));
-        b = F::fold(b, S::load(q + kLanes));
-      }
-      a.store(result + j);
-      b.store(result + j + kLanes);
-    }
+    for (; j + 4 * kLanes <= width; j += 4 * kLanes) beside<4>(p + j, n, stride, result + j, first);
+    for (; j + 2 * kLanes <= width; j += 2 * kLanes) beside<2>(p + j, n, stride, result + j, first);
     for (; j < width; j += kLanes) {
       const Element* q = p + j;
       const int64_t k = width - j;
@@ -103,6 +90,25 @@ struct Floats {
       for (; i < n; ++i, q += stride) a = F::fold(a, S::load(q, k));
       a.store(result + j, k);
     }
+  }
+  // Vectors of columns that lie side by side, each row of them read at once.
+  template <int kVectors>
+  static CKERAS_MEMBER void beside(const Element* p, int64_t n, int64_t stride, T* result, bool first) {
+    constexpr int64_t kLanes = V::kLanes;
+    V a[kVectors];
+    CKERAS_UNROLL
+    for (int v = 0; v < kVectors; ++v) a[v] = first ? V(F::start()) : V::load(result + v * kLanes);
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4, p += 4 * stride) {
+      CKERAS_UNROLL
+      for (int v = 0; v < kVectors; ++v) a[v] = F::fold(a[v], four(p + v * kLanes, stride));
+    }
+    for (; i < n; ++i, p += stride) {
+      CKERAS_UNROLL
+      for (int v = 0; v < kVectors; ++v) a[v] = F::fold(a[v], S::load(p + v * kLanes));
+    }
+    CKERAS_UNROLL
+    for (int v = 0; v < kVectors; ++v) a[v].store(result + v * kLanes);
   }
   static CKERAS_MEMBER V four(const Element* q, int64_t stride) {
     return F::fold(F::fold(S::load(q), S::load(q + stride)), F::fold(S::load(q + 2 * stride), S::load(q + 3 * stride)));
