@@ -1,6 +1,5 @@
-// dft: the discrete Fourier transform over the last dimension, without scaling. Four or more float32 rows of up to
-// kDftLaneSize numbers are computed in float32, their turns rounded once from float64; all else in float64
-// (docs/decisions/0015).
+// dft: the discrete Fourier transform over the last dimension, without scaling, in the dtype of its numbers: the turns
+// of float32 are rounded once from float64 (docs/decisions/0015).
 //
 //   in   re, im [..., n] f32 f64
 //   out  re, im [..., n]: out[k] = sum of in[j] exp(sign 2 pi i j k / n)
@@ -11,15 +10,16 @@
 //   in   x [..., n] f32 f64
 //   out  re, im [..., n / 2 + 1]
 //
-// Powers of two, and where rows lie side by side 2^a 3^b 5^c, by small radices (J. W. Cooley and J. W. Tukey, 1965), a
-// single row as a matrix (row.h); other sizes n as a convolution of a power of two m >= 2n - 1 (L. I. Bluestein, 1970).
-// The sums have one order, that of the size.
+// Sizes 2^a 3^b 5^c 7^d by small radices (J. W. Cooley and J. W. Tukey, 1965): short rows side by side (lanes.h),
+// longer ones each as a matrix (matrix.h); other sizes n as a convolution of a power of two m >= 2n - 1 (L. I.
+// Bluestein, 1970). The sums have one order, that of the size.
 #pragma once
 #include "runtime/kernel.h"
 
 namespace ckeras {
 
-inline constexpr int64_t kDftLaneSize = 1 << 14;  // up to here several rows are transformed at a time
+inline constexpr int64_t kDftRowSize = 256;       // from here on rows of 2^a 3^b 5^c 7^d numbers go one by one
+inline constexpr int64_t kDftLaneSize = 1 << 14;  // up to here rows of other sizes go several at a time
 
 CKERAS_INLINE bool is_power_of_2(int64_t n) { return n > 0 && (n & (n - 1)) == 0; }
 // The size of the transforms that are made.

@@ -9,14 +9,16 @@ namespace ckeras::CKERAS_ISA {
 namespace {
 
 // How a call is computed: by its shapes and dtype alone.
+template <class T>
 struct Plan {
-  int64_t rows, n, m;    // transforms, their size, that of the transforms below them
+  static constexpr int64_t kWide = VecOf<T>::kLanes;
+
+  int64_t rows, n;       // transforms, their size
   bool half;             // pairs of an even row of real numbers are the complex ones
-  bool lanes;            // several rows at a time
-  int64_t size, wide;    // bytes of a number of the work; lanes
+  bool lanes;            // several rows at a time, a row a lane
+  bool many;             // else: threads have rows of their own, and do not share each
   int64_t count, slots;  // pieces of work; how many have memory at a time
-  int64_t table, slot;   // numbers: the tables, one slot
-  int fine_bits = 0;     // of the turns of halves of a single row
+  int64_t table, slot;   // numbers: the tables but those of halves, one slot
 
   explicit Plan(const Call& call) {
     const View& x = call.in[0];
@@ -24,59 +26,50 @@ struct Plan {
     rows = n > 0 ? x.size() / n : 0;
     half = call.n_in == 1 && n % 2 == 0;
     if (half) n /= 2;
-    lanes = rows >= 4 && lane_size(n) <= kDftLaneSize;
-    m = lanes ? lane_size(n) : dft_size(n);
-    size = lanes && x.dtype == DType::F32 ? 4 : 8;
-    wide = 64 / size;
-    count = ceil_div(rows, wide);
-    slot = lanes ? 4 * wide * (m + 1) : 2 * m;
-    slots = lanes ? least(count, at_least_one(least(32, (int64_t{1} << 25) / (slot * size)))) : 1;
-    while (int64_t{1} << 2 * fine_bits < n) ++fine_bits;
-    const int64_t turns_of_halves = lanes ? n + 1 : fine() + coarse();
-    table = round_up((lanes ? lane_table(n) : Transform::numbers(n)) + (half ? 2 * turns_of_halves : 0), wide);
+    lanes = rows >= 4 && (is_smooth(n) ? n < kDftRowSize : lane_size(n) <= kDftLaneSize);
+    many = rows > 1 && dft_size(n) <= kDftLaneSize;
+    count = lanes ? ceil_div(rows, kWide) : rows;
+    table = round_up(lanes ? lane_table(n) : RowTransform<T>::tables(n, many), kWide);
+    slot = lanes ? 4 * kWide * (lane_size(n) + 1) : RowTransform<T>::work(n, many) + (half ? 2 * mirrored() : 0);
+    slot = round_up(slot, kWide);
+    slots = lanes || many ? least(count, least(32, at_least_one((int64_t{1} << 25) / (slot * kSize)))) : 1;
   }
-  int64_t bytes() const { return rows > 0 ? (table + slots * slot) * size : 0; }
-  int64_t fine() const { return int64_t{1} << fine_bits; }
-  int64_t coarse() const { return (n >> fine_bits) + 1; }
-  // exp(-pi i k / n), k <= n, at the end of the tables.
-  template <class T>
-  Complexes<T> halves(T* memory) const {
-    const Complexes<T> found{memory + lane_table(n), memory + lane_table(n) + n + 1};
-    if (half) turns(found, n + 1, n, [](int64_t k) __attribute__((always_inline)) { return k; });
-    return found;
+  int64_t bytes() const { return rows > 0 ? (table + turns_of_halves() + slots * slot) * kSize : 0; }
+  T* slots_in(T* memory) const { return memory + table + turns_of_halves(); }
+  // Turns exp(-pi i k / n), k <= n.
+  int64_t turns_of_halves() const {
+    if (!half) return 0;
+    return lanes ? round_up(2 * (n + 1), kWide) : MatrixTurns<T>::numbers(2, groups(), many);
   }
-  FineTurns fine_halves(double* memory) const {
-    double* const at = memory + Transform::numbers(n);
-    double* const rest = at + 2 * coarse();
-    const FineTurns found{{at, at + coarse()}, {rest, rest + fine()}, fine_bits};
-    if (!half) return found;
-    const int bits = fine_bits;
-    turns(found.coarse, coarse(), n, [bits](int64_t k) __attribute__((always_inline)) { return k << bits; });
-    turns(found.rest, fine(), n, [](int64_t k) __attribute__((always_inline)) { return k; });
-    return found;
-  }
+  int64_t groups() const { return n / kWide + 1; }  // vectors of n + 1 numbers
+  // Numbers of a part of a transform that is read from both of its ends: there is room before and after.
+  int64_t mirrored() const { return (groups() + 2) * kWide; }
+
+ private:
+  static constexpr int64_t kSize = sizeof(T);
 };
 
 template <class T>
 struct Parts {
-  T *re, *im;    // im may be null in operands: all 0
-  int64_t step;  // between neighbours
-  int64_t row;   // between rows
+  T *re, *im;   // im may be null in operands: all 0, or, where half, behind each real number
+  int64_t row;  // between rows
 };
 
-// Number k of the transform of 2n real numbers from that of n pairs z: z[k], z[n - k], exp(-pi i k / n).
+// Numbers k and n - k of the transform of 2n real numbers from that of n pairs z: z[k], z[n - k], exp(-pi i k / n).
 template <class V>
-CKERAS_INLINE void unfold(V a_re, V a_im, V b_re, V b_im, V w_re, V w_im, V* re, V* im) {
+CKERAS_INLINE void unfold(V a_re, V a_im, V b_re, V b_im, V w_re, V w_im, V* re, V* im, V* other_re, V* other_im) {
   const V half(0.5);
   const V even_re = half * (a_re + b_re), even_im = half * (a_im - b_im);
   const V odd_re = half * (a_im + b_im), odd_im = half * (b_re - a_re);
   *re = fma(w_re, odd_re, fma(-w_im, odd_im, even_re));
   *im = fma(w_re, odd_im, fma(w_im, odd_re, even_im));
+  *other_re = fnma(w_re, odd_re, fma(w_im, odd_im, even_re));
+  *other_im = fma(w_re, odd_im, fma(w_im, odd_re, -even_im));
 }
 
 // The rows from `first` on as places of a LaneTransform; places after the last may get something too.
 template <class T>
-CKERAS_INLINE void read_places(const Plan& plan, Parts<const T> from, int64_t first, int64_t lanes, T sign, T* x) {
+CKERAS_INLINE void read_places(const Plan<T>& plan, Parts<const T> from, int64_t first, int64_t lanes, T sign, T* x) {
   using V = VecOf<T>;
   constexpr int64_t kPlace = LaneTransform<T>::kPlace;
   const T* const at = from.re + first * from.row;
@@ -100,7 +93,7 @@ CKERAS_INLINE void read_places(const Plan& plan, Parts<const T> from, int64_t fi
 }
 
 template <class T>
-CKERAS_INLINE void write_places(const Plan& plan, const T* z, Complexes<T> halves, int64_t first, int64_t lanes,
+CKERAS_INLINE void write_places(const Plan<T>& plan, const T* z, Complexes<T> halves, int64_t first, int64_t lanes,
                                 int64_t results, T sign, Parts<T> to) {
   using V = VecOf<T>;
   constexpr int64_t kPlace = LaneTransform<T>::kPlace;
@@ -108,8 +101,8 @@ CKERAS_INLINE void write_places(const Plan& plan, const T* z, Complexes<T> halve
     if (!plan.half) return Lanes<T>::load(z + k * kPlace);
     const Lanes<T> a = Lanes<T>::load(z + (k == plan.n ? 0 : k) * kPlace);
     const Lanes<T> b = Lanes<T>::load(z + (k == 0 ? 0 : plan.n - k) * kPlace), w = all(halves, k);
-    Lanes<T> v;
-    unfold(a.re, a.im, b.re, b.im, w.re, w.im, &v.re, &v.im);
+    Lanes<T> v, other;
+    unfold(a.re, a.im, b.re, b.im, w.re, w.im, &v.re, &v.im, &other.re, &other.im);
     if (k == 0 || k == plan.n) v.im = V(0);
     return v;
   };
@@ -128,102 +121,168 @@ CKERAS_INLINE void write_places(const Plan& plan, const T* z, Complexes<T> halve
 
 // `to` has as many numbers as the call's rows of results.
 template <class T>
-void lane_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t results, T sign, T* memory) {
+void lane_rows(const Plan<T>& plan, Parts<const T> from, Parts<T> to, int64_t results, T sign, T* memory) {
   const LaneTransform<T> one(plan.n, memory);
-  T* const slots = memory + plan.table;
+  T* const slots = plan.slots_in(memory);
   one.fill(slots, slots + plan.slot / 2);
-  const Complexes<T> halves = plan.halves(memory);
+  const Complexes<T> halves{memory + plan.table, memory + plan.table + plan.n + 1};
+  const int64_t n = plan.n;
+  if (plan.half) turns(halves, n + 1, n, [](int64_t k) __attribute__((always_inline)) { return k; });
   parallel_for(plan.slots, 1, [&](int64_t begin, int64_t end) {
     for (int64_t slot = begin; slot < end; ++slot) {
       T* const x = slots + slot * plan.slot;
       T* const y = x + plan.slot / 2;
       for (int64_t group = slot; group < plan.count; group += plan.slots) {
-        const int64_t first = group * plan.wide, lanes = least(plan.wide, plan.rows - first);
+        const int64_t first = group * plan.kWide, lanes = least(plan.kWide, plan.rows - first);
         read_places(plan, from, first, lanes, sign, x);
         T* z = one.run(x, y);
-        if (from.im == nullptr) VecOf<T>(0).store(z + plan.wide);  // a sum of zeros
+        if (!plan.half && from.im == nullptr) VecOf<T>(0).store(z + plan.kWide);  // a sum of zeros
         write_places(plan, z, halves, first, lanes, results, sign, to);
       }
     }
   });
 }
 
-// to[i] = factor * from[i * step], step 1 or 2.
+// Rows one by one.
 template <class T>
-void widen(const T* from, int64_t step, int64_t n, double factor, double* to) {
-  if (step == 1) {
-    CKERAS_INDEPENDENT
-    for (int64_t i = 0; i < n; ++i) to[i] = factor * static_cast<double>(from[i]);
-  } else {
-    CKERAS_INDEPENDENT
-    for (int64_t i = 0; i < n; ++i) to[i] = factor * static_cast<double>(from[2 * i]);
-  }
-}
-template <class T>
-void narrow(const double* from, int64_t n, double factor, T* to) {
-  CKERAS_INDEPENDENT
-  for (int64_t i = 0; i < n; ++i) to[i] = static_cast<T>(factor * from[i]);
-}
+class Rows {
+ public:
+  using V = VecOf<T>;
+  static constexpr int64_t kLanes = V::kLanes;
 
-// Row after row, each shared by threads.
-template <class T>
-void single_rows(const Plan& plan, Parts<const T> from, Parts<T> to, int64_t results, double sign, double* memory) {
-  constexpr int64_t kPiece = 1 << 13;
-  const Transform one(plan.n, memory);
-  one.fill();
-  const Complexes<double> z{memory + plan.table, memory + plan.table + plan.m};
-  const FineTurns halves = plan.fine_halves(memory);
-  for (int64_t row = 0; row < plan.rows; ++row) {
-    const T *re = from.re + row * from.row, *im = from.im != nullptr ? from.im + row * from.row : nullptr;
-    parallel_for(plan.n, kPiece, [&](int64_t begin, int64_t end) {
-      widen(re + begin * from.step, from.step, end - begin, 1, z.re + begin);
-      if (im != nullptr) {
-        widen(im + begin * from.step, from.step, end - begin, sign, z.im + begin);
-      } else {
-        for (int64_t i = begin; i < end; ++i) z.im[i] = 0;
-      }
-    });
-    one.run(z);
-    T *const to_re = to.re + row * to.row, *const to_im = to.im + row * to.row;
-    parallel_for(results, kPiece, [&](int64_t begin, int64_t end) {
-      if (!plan.half) {
-        narrow(z.re + begin, end - begin, 1, to_re + begin);
-        narrow(z.im + begin, end - begin, sign, to_im + begin);
-        if (im == nullptr && begin == 0) to_im[0] = 0;
-        return;
-      }
-      for (int64_t k = begin; k < end; ++k) {
-        const int64_t at = k == plan.n ? 0 : k, other = k == 0 ? 0 : plan.n - k;
-        double w_re, w_im, x, y;
-        halves.at(k, &w_re, &w_im);
-        unfold(z.re[at], sign * z.im[at], z.re[other], z.im[other], w_re, w_im, &x, &y);
-        to_re[k] = static_cast<T>(x);
-        to_im[k] = static_cast<T>(k == 0 || k == plan.n ? 0 : y);
+  Rows(const Plan<T>& plan, Parts<const T> from, Parts<T> to, int64_t results, T sign, T* memory)
+      : plan_(plan),
+        from_(from),
+        to_(to),
+        results_(results),
+        sign_(sign),
+        one_(plan.n, plan.many, memory),
+        halves_(2, plan.groups(), 2 * plan.n, plan.many, memory + plan.table),
+        slots_(plan.slots_in(memory)) {}
+
+  void run() const {
+    one_.fill(slots_);
+    if (plan_.half) halves_.fill();
+    const int64_t share = ceil_div(plan_.rows, plan_.slots);
+    const int64_t grain = at_least_one(kPiece / (plan_.n * share));
+    parallel_for(plan_.slots, plan_.many ? grain : 1, [&](int64_t begin, int64_t end) {
+      for (int64_t slot = begin; slot < end; ++slot) {
+        const int64_t last = least(plan_.rows, (slot + 1) * share);
+        for (int64_t row = slot * share; row < last; ++row) transform(row, slots_ + slot * plan_.slot);
       }
     });
   }
-}
+
+ private:
+  static constexpr int64_t kPiece = 1 << 13;  // numbers of a piece of parallel work, at least
+
+  void transform(int64_t row, T* memory) const {
+    const T *re = from_.re + row * from_.row, *im = from_.im != nullptr ? from_.im + row * from_.row : nullptr;
+    T *const to_re = to_.re + row * to_.row, *const to_im = to_.im + row * to_.row;
+    if (plan_.half) return transform_pairs(re, to_re, to_im, memory);
+    const V sign(sign_);
+    const int64_t results = results_;
+    const auto write = [=](int64_t k, Lanes<T> v, int64_t count) __attribute__((always_inline)) {
+      count = least(count, results - k);
+      store_some(to_re + k, v.re, count);
+      store_some(to_im + k, sign * v.im, count);
+    };
+    if (im == nullptr) {
+      const auto read = [=](int64_t i, int64_t count)
+                            __attribute__((always_inline)) { return Lanes<T>{load_some<V>(re + i, count), V(0)}; };
+      one_.run(memory, read, write);
+      to_im[0] = 0;  // a sum of zeros
+      return;
+    }
+    const auto read = [=](int64_t i, int64_t count) __attribute__((always_inline)) {
+      return Lanes<T>{load_some<V>(re + i, count), sign * load_some<V>(im + i, count)};
+    };
+    one_.run(memory, read, write);
+  }
+  void transform_pairs(const T* x, T* to_re, T* to_im, T* memory) const {
+    T* const z_re = memory + plan_.slot - 2 * plan_.mirrored() + kLanes;
+    T* const z_im = z_re + plan_.mirrored();
+    const int64_t ahead = from_.row;
+    const auto read = [=](int64_t i, int64_t count) __attribute__((always_inline)) {
+      Lanes<T> v;
+      if (count >= kLanes) {
+        __builtin_prefetch(x + ahead + 2 * i);
+        __builtin_prefetch(x + ahead + 2 * i + kLanes);
+        split_pairs(x + 2 * i, &v.re, &v.im);
+      } else {
+        T pairs[2 * kLanes] = {};
+        for (int64_t k = 0; k < 2 * count; ++k) pairs[k] = x[2 * i + k];
+        split_pairs(pairs, &v.re, &v.im);
+      }
+      return v;
+    };
+    one_.run(memory, read, [=](int64_t k, Lanes<T> v, int64_t count) __attribute__((always_inline)) {
+      store_some(z_re + k, v.re, count);
+      store_some(z_im + k, v.im, count);
+    });
+    const int64_t n = plan_.n;
+    z_re[n] = z_re[0];
+    z_im[n] = z_im[0];
+    for (int64_t i = 1; i < kLanes; ++i) z_re[-i] = z_im[-i] = z_re[n + i] = z_im[n + i] = 0;
+    // Vectors from both ends, whose numbers mirror each other, then those in the middle one by one.
+    const int64_t mirrored = (n + 1) / (2 * kLanes);
+    const auto unfold_groups = [=, this](int64_t begin, int64_t end) {
+      for (int64_t g = begin; g < end; ++g) {
+        const int64_t k = g * kLanes, last = n - k - (kLanes - 1), count = n + 1 - mirrored * kLanes - k;
+        if (count <= 0) return;
+        const Lanes<T> a = Lanes<T>{V::load(z_re + k), V::load(z_im + k)};
+        const Lanes<T> b = {reversed(V::load(z_re + last)), reversed(V::load(z_im + last))};
+        const Lanes<T> w = halves_.at(1, g);
+        V re, im, mirrored_re, mirrored_im;
+        unfold(a.re, a.im, b.re, b.im, w.re, w.im, &re, &im, &mirrored_re, &mirrored_im);
+        store_some(to_re + k, re, count);
+        store_some(to_im + k, im, count);
+        if (g >= mirrored) continue;
+        reversed(mirrored_re).store(to_re + last);
+        reversed(mirrored_im).store(to_im + last);
+      }
+    };
+    if (plan_.many) {
+      unfold_groups(0, plan_.groups());
+    } else {
+      parallel_for(plan_.groups(), kPiece / kLanes, unfold_groups);
+    }
+    to_im[0] = to_im[n] = 0;  // sums of zeros
+  }
+
+  const Plan<T> plan_;
+  const Parts<const T> from_;
+  const Parts<T> to_;
+  int64_t results_;
+  T sign_;
+  RowTransform<T> one_;
+  MatrixTurns<T> halves_;
+  T* slots_;
+};
 
 template <class T>
 void transform(const Call& call) {
-  const Plan plan(call);
+  const Plan<T> plan(call);
   if (plan.rows == 0) return;
   const View &x = call.in[0], &y = call.out[0];
   const int64_t results = y.shape[y.rank - 1];
   const T* re = x.as<const T>();
-  const T* im = call.n_in == 2 ? call.in[1].as<const T>() : plan.half ? re + 1 : nullptr;
-  const Parts<const T> from{re, im, plan.half ? 2 : 1, x.shape[x.rank - 1]};
-  const Parts<T> to{y.as<T>(), call.out[1].as<T>(), 1, results};
-  const double sign = call.n_ints > 0 && call.ints[0] > 0 ? -1 : 1;  // backward: the conjugate's conjugate
-  if (plan.lanes) return lane_rows(plan, from, to, results, static_cast<T>(sign), static_cast<T*>(call.workspace));
-  single_rows(plan, from, to, results, sign, static_cast<double*>(call.workspace));
+  const T* im = call.n_in == 2 ? call.in[1].as<const T>() : nullptr;
+  const Parts<const T> from{re, im, x.shape[x.rank - 1]};
+  const Parts<T> to{y.as<T>(), call.out[1].as<T>(), results};
+  const T sign = call.n_ints > 0 && call.ints[0] > 0 ? -1 : 1;  // backward: the conjugate's conjugate
+  T* const memory = static_cast<T*>(call.workspace);
+  if (plan.lanes) return lane_rows(plan, from, to, results, sign, memory);
+  Rows<T>(plan, from, to, results, sign, memory).run();
 }
 
 void dft(const Call& call) noexcept {
   if (call.in[0].dtype == DType::F64) return transform<double>(call);
   transform<float>(call);
 }
-int64_t dft_workspace(const Call& call) noexcept { return Plan(call).bytes(); }
+int64_t dft_workspace(const Call& call) noexcept {
+  return call.in[0].dtype == DType::F64 ? Plan<double>(call).bytes() : Plan<float>(call).bytes();
+}
 
 }  // namespace
 

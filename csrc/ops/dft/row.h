@@ -1,205 +1,97 @@
-// The transform of one row, in place, in float64. Only for .isa.cpp files.
-//
-// A size m = A B, both powers of two, as a matrix [A, B] (D. H. Bailey, 1990): its columns are transformed, as many at
-// once as there are lanes; number (k, j) is turned by exp(-2 pi i k j / m); its rows are transformed, and their results
-// written as columns. Both halves are shared by threads.
+// The transform of one row of any size. Only for .isa.cpp files.
 #pragma once
-#include "cpu/parallel.h"
-#include "ops/dft/tiles.h"
+#include "ops/dft/matrix.h"
+#include "ops/dft/pairs.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-// Turns by any k of two tables: of the multiples of 2^bits, and of what is left.
-struct FineTurns {
-  Complexes<double> coarse, rest;
-  int bits;
-
-  CKERAS_MEMBER void at(int64_t k, double* re, double* im) const {
-    const int64_t a = k >> bits, b = k & ((int64_t{1} << bits) - 1);
-    *re = fma(-coarse.im[a], rest.im[b], coarse.re[a] * rest.re[b]);
-    *im = fma(coarse.re[a], rest.im[b], coarse.im[a] * rest.re[b]);
-  }
-};
-CKERAS_INLINE int bits_of(int64_t power_of_2) { return __builtin_ctzll(static_cast<uint64_t>(power_of_2)); }
-
-class MatrixTransform {
+// Forward. Sizes with other factors than 2, 3, 5 and 7 after Bluestein.
+template <class T>
+class RowTransform {
  public:
-  using L = Lanes<double>;
-  static constexpr int64_t kLanes = V8::kLanes, kPlace = 2 * kLanes, kLeast = kLanes * kLanes;
-  static constexpr int64_t kMostSlots = 16;  // groups of columns or rows that have memory together
+  using V = VecOf<T>;
+  static constexpr int64_t kLanes = V::kLanes;
 
-  static CKERAS_MEMBER int64_t columns_of(int64_t m) {
-    int64_t columns = kLanes;
-    while (columns * columns * 4 <= m) columns *= 2;
-    return columns;
+  // Numbers of memory: the tables; of a row.
+  static CKERAS_MEMBER int64_t tables(int64_t n, bool many) {
+    const int64_t m = lane_size(n);
+    return MatrixTransform<T>::tables(m, many) + (n == m ? 0 : 2 * (padded(n) + padded(m)));
   }
-  // Numbers of memory: the tables, the matrix, the slots.
-  static CKERAS_MEMBER int64_t numbers(int64_t m) {
-    if (m < kLeast) return lane_table(m) + 2 * kPlace * m;
-    const int64_t columns = columns_of(m), rows = m / columns;
-    return lane_table(rows) + lane_table(columns) + 2 * columns + 2 * m + slots(rows) * 2 * kPlace * rows;
+  static CKERAS_MEMBER int64_t work(int64_t n, bool many) {
+    const int64_t m = lane_size(n);
+    return MatrixTransform<T>::work(m, many) + (n == m ? 0 : 2 * padded(m));
   }
 
-  MatrixTransform(int64_t m, double* memory)
-      : m_(m),
-        columns_(m < kLeast ? 1 : columns_of(m)),
-        rows_(m / columns_),
-        of_column_(rows_, memory),
-        of_row_(columns_, memory + lane_table(rows_)) {
-    double* at = memory + lane_table(rows_);
-    if (m < kLeast) {
-      slots_ = at;
-      return;
-    }
-    at += lane_table(columns_);
-    turns_ = {{memory, memory + rows_}, {at, at + columns_}, bits_of(columns_)};
-    at += 2 * columns_;
-    matrix_ = {at, at + m};
-    slots_ = at + 2 * m;
+  RowTransform(int64_t n, bool many, T* memory)
+      : n_(n), m_(lane_size(n)), matrix_(m_, many, memory), at_work_(MatrixTransform<T>::work(m_, many)) {
+    T* const at = memory + MatrixTransform<T>::tables(m_, many);
+    chirp_ = {at, at + padded(n)};
+    filter_ = {at + 2 * padded(n), at + 2 * padded(n) + padded(m_)};
   }
-
-  void fill() const {
-    of_column_.fill(slots_, slots_);
-    if (m_ < kLeast) return;
-    of_row_.fill(slots_, slots_);
-    const int64_t m = m_;
-    turns(turns_.rest, columns_, m, [](int64_t k) __attribute__((always_inline)) { return 2 * k; });
-  }
-
-  void run(Complexes<double> z) const {
-    if (m_ < kLeast) {
-      for (int64_t i = 0; i < m_; ++i) L{V8(z.re[i]), V8(z.im[i])}.store(slots_ + i * kPlace);
-      const double* found = of_column_.run(slots_, slots_ + m_ * kPlace);
-      for (int64_t i = 0; i < m_; ++i) {
-        z.re[i] = found[i * kPlace];
-        z.im[i] = found[i * kPlace + kLanes];
-      }
-      return;
-    }
-    each_group(columns_, [&](int64_t j, double* x, double* y) { column_group(z, j, x, y); });
-    each_group(rows_, [&](int64_t k, double* x, double* y) { row_group(z, k, x, y); });
-  }
-
- private:
-  static constexpr int64_t kPiece = 1 << 12;  // numbers of a piece of parallel work, at least
-  static constexpr int64_t kTurned = 64;      // rows whose turns are products of one and a table's
-
-  static CKERAS_MEMBER int64_t slots(int64_t rows) { return least(kMostSlots, rows / kLanes); }
-
-  // body(first of kLanes columns or rows, two buffers) for all of them.
-  template <class Body>
-  void each_group(int64_t count, const Body& body) const {
-    const int64_t groups = count / kLanes, some = least(kMostSlots, groups);
-    const int64_t grain = at_least_one(least(some, kPiece * some / m_));
-    parallel_for(some, grain, [&](int64_t begin, int64_t end) {
-      for (int64_t slot = begin; slot < end; ++slot) {
-        double* const x = slots_ + slot * 2 * kPlace * rows_;
-        for (int64_t group = slot; group < groups; group += some) body(group * kLanes, x, x + kPlace * rows_);
-      }
-    });
-  }
-  L turns_at(int64_t j, int64_t k) const {
-    double re[kLanes], im[kLanes];
-    for (int64_t lane = 0; lane < kLanes; ++lane) turns_.at((j + lane) * k, &re[lane], &im[lane]);
-    return {V8::load(re), V8::load(im)};
-  }
-  void column_group(Complexes<double> z, int64_t j, double* x, double* y) const {
-    for (int64_t i = 0; i < rows_; ++i) {
-      const int64_t at = i * columns_ + j;
-      L{V8::load(z.re + at), V8::load(z.im + at)}.store(x + i * kPlace);
-    }
-    const double* found = of_column_.run(x, y);
-    double table[kTurned * kPlace];
-    const int64_t some = least(kTurned, rows_);
-    for (int64_t b = 0; b < some; ++b) turns_at(j, b).store(table + b * kPlace);
-    for (int64_t k = 0; k < rows_; k += some) {
-      const L base = turns_at(j, k);
-      for (int64_t b = 0; b < some; ++b) {
-        const L v = L::load(found + (k + b) * kPlace) * (base * L::load(table + b * kPlace));
-        v.re.store(matrix_.re + (k + b) * columns_ + j);
-        v.im.store(matrix_.im + (k + b) * columns_ + j);
-      }
-    }
-  }
-  void row_group(Complexes<double> z, int64_t k, double* x, double* y) const {
-    Column<double> re[kStretch], im[kStretch];
-    for (int64_t j0 = 0; j0 < columns_; j0 += kStretch) {
-      const int64_t n = least(kStretch, columns_ - j0), at = k * columns_ + j0;
-      read_tile<double>(matrix_.re + at, columns_, kLanes, n, re);
-      read_tile<double>(matrix_.im + at, columns_, kLanes, n, im);
-      for (int64_t i = 0; i < n; ++i) L{V8::load(re[i]), V8::load(im[i])}.store(x + (j0 + i) * kPlace);
-    }
-    const double* found = of_row_.run(x, y);
-    for (int64_t i = 0; i < columns_; ++i) {
-      const L v = L::load(found + i * kPlace);
-      v.re.store(z.re + i * rows_ + k);
-      v.im.store(z.im + i * rows_ + k);
-    }
-  }
-
-  int64_t m_, columns_, rows_;
-  LaneTransform<double> of_column_, of_row_;
-  FineTurns turns_;
-  Complexes<double> matrix_;
-  double* slots_;
-};
-
-// a *= b
-void multiply(Complexes<double> a, Complexes<double> b, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) {
-    const double re = a.re[i] * b.re[i] - a.im[i] * b.im[i];
-    a.im[i] = a.re[i] * b.im[i] + a.im[i] * b.re[i];
-    a.re[i] = re;
-  }
-}
-
-// Any size, forward, in place in `x` of m places.
-class Transform {
- public:
-  static CKERAS_MEMBER int64_t numbers(int64_t n) {
-    const int64_t m = dft_size(n);
-    return MatrixTransform::numbers(m) + (n == m ? 0 : 2 * (m + n));
-  }
-
-  Transform(int64_t n, double* memory) : n_(n), m_(dft_size(n)), matrix_(m_, memory) {
-    double* const at = memory + MatrixTransform::numbers(m_);
-    chirp_ = {at, at + n};
-    filter_ = {at + 2 * n, at + 2 * n + m_};
-  }
-  void fill() const {
-    matrix_.fill();
+  void fill(T* memory) const {
+    matrix_.fill(memory);
     if (n_ == m_) return;
-    const int64_t n = n_;
+    const int64_t n = n_, m = m_;
     turns(chirp_, n, n, [n](int64_t k) __attribute__((always_inline)) { return square_modulo(k, 2 * n); });
-    for (int64_t i = 0; i < m_; ++i) filter_.re[i] = filter_.im[i] = 0;
+    for (int64_t i = 0; i < m; ++i) filter_.re[i] = filter_.im[i] = 0;
     for (int64_t i = 0; i < n; ++i) {
-      const int64_t mirrored = (m_ - i) % m_;
+      const int64_t mirrored = (m - i) % m;
       filter_.re[i] = filter_.re[mirrored] = chirp_.re[i];
       filter_.im[i] = filter_.im[mirrored] = -chirp_.im[i];
     }
-    matrix_.run(filter_);
+    transform(memory, filter_);
   }
-  void run(Complexes<double> x) const {
-    if (n_ == m_) return matrix_.run(x);
-    multiply(x, chirp_, n_);
-    for (int64_t i = n_; i < m_; ++i) x.re[i] = x.im[i] = 0;
-    matrix_.run(x);
-    multiply(x, filter_, m_);
-    for (int64_t i = 0; i < m_; ++i) x.im[i] = -x.im[i];  // the inverse by the conjugate
-    matrix_.run(x);
-    const double scale = 1 / static_cast<double>(m_);
-    for (int64_t i = 0; i < n_; ++i) {
-      x.re[i] *= scale;
-      x.im[i] *= -scale;
+
+  // As MatrixTransform::run.
+  template <class Read, class Write>
+  void run(T* memory, const Read read, const Write write) const {
+    if (n_ == m_) return matrix_.run(memory, read, write);
+    const int64_t n = n_;
+    const Complexes<T> z = convolved(memory), chirp = chirp_;
+    for (int64_t i = 0; i < n; i += kLanes) {
+      put(z, i, read(i, n - i) * some(chirp, i, n - i), n - i);
     }
-    multiply(x, chirp_, n_);
+    convolve(memory);
+    const V scale(1 / static_cast<T>(m_));
+    for (int64_t k = 0; k < n; k += kLanes) {
+      const Lanes<T> v = some(z, k, n - k);
+      write(k, Lanes<T>{v.re * scale, V(0) - v.im * scale} * some(chirp, k, n - k), n - k);
+    }
   }
 
  private:
+  static CKERAS_MEMBER int64_t padded(int64_t n) { return round_up(n, kLanes); }
+  static CKERAS_MEMBER Lanes<T> some(Complexes<T> z, int64_t i, int64_t count) {
+    return {load_some<V>(z.re + i, count), load_some<V>(z.im + i, count)};
+  }
+  static CKERAS_MEMBER void put(Complexes<T> z, int64_t i, Lanes<T> v, int64_t count) {
+    store_some(z.re + i, v.re, count);
+    store_some(z.im + i, v.im, count);
+  }
+  // The m numbers of the convolution.
+  CKERAS_MEMBER Complexes<T> convolved(T* memory) const { return {memory + at_work_, memory + at_work_ + padded(m_)}; }
+  void transform(T* memory, Complexes<T> z) const {
+    matrix_.run(
+        memory, [z](int64_t i, int64_t count) __attribute__((always_inline)) { return some(z, i, count); },
+        [z](int64_t k, Lanes<T> v, int64_t count) __attribute__((always_inline)) { put(z, k, v, count); });
+  }
+  // With the filter, of n numbers and zeros; the results are conjugates, m times as large.
+  void convolve(T* memory) const {
+    const Complexes<T> z = convolved(memory);
+    for (int64_t i = n_; i < m_; ++i) z.re[i] = z.im[i] = 0;
+    transform(memory, z);
+    for (int64_t i = 0; i < m_; i += kLanes) {  // the inverse by the conjugate
+      const Lanes<T> v = some(z, i, m_ - i) * some(filter_, i, m_ - i);
+      put(z, i, {v.re, V(0) - v.im}, m_ - i);
+    }
+    transform(memory, z);
+  }
+
   int64_t n_, m_;
-  MatrixTransform matrix_;
-  Complexes<double> chirp_, filter_;
+  MatrixTransform<T> matrix_;
+  int64_t at_work_;
+  Complexes<T> chirp_, filter_;
 };
 
 }  // namespace

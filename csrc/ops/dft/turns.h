@@ -21,11 +21,9 @@ CKERAS_INLINE void put_turns(float* to, V8 v, int64_t n) { to_single(W16(v, V8(0
 template <class T, class Number>
 void turns(Complexes<T> to, int64_t n, int64_t half, const Number& number) {
   for (int64_t k = 0; k < n; k += 8) {
-    double angle[8] = {};
-    for (int64_t j = 0; j < 8 && k + j < n; ++j) {
-      angle[j] = kPi * (static_cast<double>(number(k + j)) / static_cast<double>(half));
-    }
-    const V8 a = V8::load(angle);
+    double numbers[8] = {};
+    for (int64_t j = 0; j < 8 && k + j < n; ++j) numbers[j] = static_cast<double>(number(k + j));
+    const V8 a = V8(kPi) * (V8::load(numbers) / V8(static_cast<double>(half)));
     put_turns(to.re + k, cos(a), n - k);
     put_turns(to.im + k, V8(0) - sin(a), n - k);
   }

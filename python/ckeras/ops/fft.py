@@ -1,7 +1,7 @@
 """Discrete Fourier transforms of pairs (real, imaginary), and what signals need of them: short-time transforms.
 
 J. W. Cooley and J. W. Tukey, "An algorithm for the machine calculation of complex Fourier series", 1965; sizes with
-prime factors beyond 5 after L. I. Bluestein, 1970. Several float32 rows are computed in float32, one in float64.
+prime factors beyond 7 after L. I. Bluestein, 1970. float32 is computed in float32.
 """
 
 import numpy as np
