@@ -538,3 +538,59 @@ def test_a_loss_of_layers_alone_is_logged():
     m = keras.Sequential([keras.Input((8,)), layers.Dense(2, use_bias=False, kernel_regularizer="l2")])
     m.compile("sgd")
     assert m.fit(data(8)[0], verbose=0).history["loss"][0] > 0
+
+
+@pytest.mark.parametrize("target", [(8,), (8, 1)])
+def test_a_function_of_loss_sees_targets_of_the_rank_of_the_outputs(target):
+    seen = []
+
+    def half_square(y_true, y_pred):
+        seen.append((y_true.shape, y_pred.shape))
+        return keras.ops.mean(keras.ops.square(y_true - y_pred)) / 2
+
+    m = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+    m.compile("sgd", half_square)
+    x, y = data(8, 3)[0], np.arange(8, dtype="float32").reshape(target)
+    got = m.evaluate(x, y, verbose=0)
+    assert set(seen) == {((8, 1), (8, 1))}
+    np.testing.assert_allclose(got, np.mean((y.reshape(8, 1) - m.predict(x, verbose=0)) ** 2) / 2, rtol=1e-5)
+
+
+def test_layers_hear_of_training_from_a_call_that_takes_it():
+    heard = []
+
+    class Listens(layers.Layer):
+        def call(self, x, training=None):
+            heard.append(training)
+            return x
+
+    class Without(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.ear, self.head = Listens(), layers.Dense(1)
+
+        def call(self, x):
+            return self.head(self.ear(x))
+
+    class With(Without):
+        def call(self, x, training=False):
+            return super().call(x)
+
+    x = np.ones((4, 2), "float32")
+    for kind, expected in ((Without, (None, None, None)), (With, (True, False, False))):
+        m = kind()
+        m.compile("sgd", "mse", run_eagerly=True)
+        m(x)
+        for call, value in zip((m.train_on_batch, m.test_on_batch, m.predict_on_batch), expected):
+            heard.clear()
+            call(*((x,) if call == m.predict_on_batch else (x, x[:, :1])))
+            assert set(heard) == {value}
+
+
+def test_logs_name_functions_in_snake_case():
+    def PSNRdB(y_true, y_pred):
+        return keras.ops.mean(y_pred, axis=-1)
+
+    m = model(metrics=[PSNRdB, lambda y_true, y_pred: y_pred])
+    x, y = data(8)
+    assert sorted(m.evaluate(x, y, verbose=0, return_dict=True)) == ["lambda", "loss", "psn_rd_b"]

@@ -261,3 +261,23 @@ def test_scores_shapes_of_symbolic_calls():
     model = keras.Model([q, v], [out, scores])
     assert model.predict([X, V], verbose=0)[1].shape == (2, 4, 5, 7)
     np.testing.assert_allclose(ops.sum(model([X, V])[1], -1).numpy(), np.ones((2, 4, 5)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("layer", [layers.MultiHeadAttention(2, 3), layers.GroupQueryAttention(3, 2, 1)])
+def test_a_query_that_sees_no_key_has_scores_of_zero(layer):
+    seen = np.ones((2, 5, 7), bool)
+    seen[0, 1] = False
+    _, scores = layer(X, V, attention_mask=seen, return_attention_scores=True)
+    total = scores.numpy().sum(-1)
+    assert not total[0, :, 1].any()
+    np.testing.assert_allclose(total[1], 1, rtol=1e-6)
+
+
+def test_a_softmax_gives_masked_entries_nothing():
+    x = np.float32([[1, 2, 3], [1, 2, 3]])
+    mask = np.array([[True, False, True], [False, False, False]])
+    for given in (mask, mask.astype("float32"), mask * 0.7):
+        for axis in (-1, (1,), (0, 1)):
+            out = layers.Softmax(axis)(x, mask=given).numpy()
+            assert not out[1].any() and out[0, 1] == 0
+            np.testing.assert_allclose(out[0, 2] / out[0, 0], np.exp(2), rtol=1e-5)

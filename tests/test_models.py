@@ -260,3 +260,38 @@ def test_a_frozen_layer_of_a_nested_model_stays_frozen():
     assert [layer.trainable for layer in again.layers[1].layers] == [False, True]
     again.trainable = False
     assert not keras.Model.from_config(again.get_config()).trainable_weights
+
+
+@pytest.mark.parametrize("layer", [layers.Dense(2), layers.EinsumDense("ab,bc->ac", 2), layers.Conv1D(2, 1)])
+def test_an_activation_may_be_taken_away_later(layer):
+    layer.activation = keras.activations.get("relu")
+    x = rand(*((3, 4, 2) if isinstance(layer, layers.Conv1D) else (3, 2)))
+    bent = layer(x).numpy()
+    layer.activation = None
+    np.testing.assert_array_equal(np.maximum(layer(x), 0), bent)
+    assert layer(x).numpy().min() < 0
+
+
+def test_a_summary_names_layers_built_for_several_shapes():
+    class Attends(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.attention = layers.MultiHeadAttention(2, 4)
+
+        def call(self, x):
+            return self.attention(x, x)
+
+    model, lines = Attends(), []
+    model(rand(2, 3, 8))
+    model.summary(print_fn=lines.append)
+    assert "(2, 3, 8)" in "".join(lines)
+
+
+def test_clones_share_the_functions_of_lambda_layers():
+    def halve(x):
+        return ops.divide(x, 2)
+
+    for function in (lambda x: ops.divide(x, 2), halve):
+        model = keras.Sequential([keras.Input((3,)), layers.Lambda(function)])
+        x = rand(2, 3)
+        np.testing.assert_array_equal(models.clone_model(model)(x), x / 2)

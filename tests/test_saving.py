@@ -268,3 +268,22 @@ def test_missing_files_and_folders(tmp_path):
     (tmp_path / "d.keras").mkdir()
     with pytest.raises(FileError, match="folder"):
         keras.models.load_model(tmp_path / "d.keras")
+
+
+def test_own_variables_may_be_stored_in_any_order(tmp_path):
+    class Named(layers.Dense):
+        def save_own_variables(self, store):
+            store["10"], store["weight"], store["9"] = np.arange(3.0), self.kernel.numpy(), np.ones(2)
+            store["bias"] = self.bias.numpy()
+
+        def load_own_variables(self, store):
+            self.found = list(store.keys()), np.asarray(store["10"])
+            self.kernel.assign(np.asarray(store["weight"]))
+            self.bias.assign(np.asarray(store["bias"]))
+
+    model = keras.Sequential([keras.Input((2,)), Named(3)])
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras", custom_objects={"Named": Named})
+    assert again.layers[0].found[0] == ["9", "10", "bias", "weight"]
+    np.testing.assert_array_equal(again.layers[0].found[1], np.arange(3.0))
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])

@@ -109,13 +109,15 @@ class Softmax(Layer):
 
     def call(self, inputs, mask=None):
         if mask is not None:
+            mask = ops.convert_to_tensor(mask)
+            mask = mask if mask.dtype == "bool" else ops.greater(mask, 0.5)
             low = -3e4 if inputs.dtype == "float16" else -1e9
-            inputs = ops.add(inputs, ops.multiply(ops.subtract(1.0, ops.cast(mask, inputs.dtype)), low))
-        if isinstance(self.axis, (tuple, list)):
-            if len(self.axis) > 1:
-                return ops.exp(ops.subtract(inputs, ops.logsumexp(inputs, axis=tuple(self.axis), keepdims=True)))
-            return ops.softmax(inputs, axis=self.axis[0])
-        return ops.softmax(inputs, axis=self.axis)
+            inputs = ops.where(mask, inputs, ops.full_like(inputs, low))
+        if isinstance(self.axis, (tuple, list)) and len(self.axis) > 1:
+            out = ops.exp(ops.subtract(inputs, ops.logsumexp(inputs, axis=tuple(self.axis), keepdims=True)))
+        else:
+            out = ops.softmax(inputs, axis=self.axis[0] if isinstance(self.axis, (tuple, list)) else self.axis)
+        return out if mask is None else ops.where(mask, out, ops.zeros_like(out))  # also where all are masked
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)

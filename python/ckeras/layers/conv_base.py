@@ -50,7 +50,7 @@ class ConvolutionLayer(SpatialLayer):
         if self.bias is not None:
             shape = (-1,) + (1,) * self.rank
             x = ops.add(x, self.bias if self._channels_last else ops.reshape(self.bias, shape))
-        return x if self.activation is activations.linear else self.activation(x)
+        return x if self.activation in (None, activations.linear) else self.activation(x)
 
     def _output_channels(self, channels):
         return self.filters

@@ -1,7 +1,8 @@
 """Losses as classes: each wraps a function of `functions.py` with its options."""
 
+from ckeras._core import nest
 from ckeras.losses import functions, overlap
-from ckeras.losses.loss import Loss
+from ckeras.losses.loss import Loss, same_rank
 from ckeras.saving import registry
 
 
@@ -14,6 +15,8 @@ class LossFunctionWrapper(Loss):
         self._fn_kwargs = kwargs
 
     def call(self, y_true, y_pred):
+        if not nest.is_nested(y_true) and not nest.is_nested(y_pred):  # targets [batch] of outputs [batch, 1]
+            y_true, y_pred = same_rank(y_true, y_pred)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
     def get_config(self):

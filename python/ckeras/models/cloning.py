@@ -2,6 +2,7 @@
 
 from ckeras._core import nest
 from ckeras.layers.input_layer import InputLayer
+from ckeras.layers.lambda_layer import Lambda
 from ckeras.layers.layer import Layer
 from ckeras.models.functional import Functional
 from ckeras.models.model import Model
@@ -45,7 +46,11 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
 def _clone_layer(layer):
     # The config comes from an object of this program: its lambdas are not a file's.
     with registry.SafeModeScope(False):
-        return type(layer).from_config(layer.get_config())
+        config = layer.get_config()
+        if isinstance(layer, Lambda):  # functions of this program, which byte code would part from their globals
+            own = {"function": layer.function, "output_shape": layer._output_shape, "mask": layer.mask}
+            config.update({key: value for key, value in own.items() if callable(value)})
+        return type(layer).from_config(config)
 
 
 def _clone_functional(model, input_tensors, one, call_function):

@@ -119,8 +119,8 @@ def _output_shape(op):
         and op._build_shapes is not None
         and type(op).compute_output_shape is not (Layer.compute_output_shape)
     ):
-        shape = next(iter(op._build_shapes.values()))
-        return str(op.compute_output_shape(shape))
+        shapes = op._build_shapes
+        return str(op.compute_output_shape(*shapes.values()) if len(shapes) == 1 else op.compute_output_shape(**shapes))
     return "?"
 
 

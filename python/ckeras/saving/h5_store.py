@@ -43,17 +43,32 @@ class Writer:
         return self._buffer.getvalue()
 
 
+def _order(key):
+    """What the variables of an object are sorted by: numbers first, by size."""
+    return (not key.isdigit(), int(key) if key.isdigit() else 0, key)
+
+
+def _add_to_checksum(crc, key, value):
+    return zlib.crc32(value.tobytes(), zlib.crc32(key.encode(), crc))
+
+
 class _WriteEntry:
     def __init__(self, group):
         self._group = group
         self._crc = 0
+        self._last = None
 
     def __setitem__(self, key, value):
         value, mark = data_and_mark(value)
         dataset = self._group.create_dataset(key, data=value)
         if mark:
             dataset.attrs["dtype"] = mark
-        self._crc = zlib.crc32(value.tobytes(), zlib.crc32(key.encode(), self._crc))
+        if self._last is None or _order(key) > _order(self._last):
+            self._crc, self._last = _add_to_checksum(self._crc, key, value), key
+        else:  # readers see the keys in order, whichever came first
+            self._crc = 0
+            for name in sorted(self._group, key=_order):
+                self._crc = _add_to_checksum(self._crc, name, self._group[name][()])
         self._group.attrs[CHECKSUM] = np.uint32(self._crc)
 
     def keys(self):
@@ -247,9 +262,7 @@ class Entry:
         self._group = group
         self._path = path
         self._left = limit
-        self._names = sorted(
-            reader._keys(group, path), key=lambda k: (not k.isdigit(), int(k) if k.isdigit() else 0, k)
-        )
+        self._names = sorted(reader._keys(group, path), key=_order)
 
     def keys(self):
         return self._names
@@ -288,8 +301,7 @@ class Entry:
             return
         crc = 0
         for key in self._names:
-            data = self[key]._read()
-            crc = zlib.crc32(data.tobytes(), zlib.crc32(key.encode(), crc))
+            crc = _add_to_checksum(crc, key, self[key]._read())
         if crc != expected:
             raise FileError(f"[{reader.where}] {self._path!r}: the data does not fit its checksum; the file is damaged")
 

@@ -1,9 +1,12 @@
 """What `compile(loss=, metrics=)` means once the outputs are known: one loss and a list of metrics per output."""
 
+import re
+
 from ckeras import losses as losses_module
 from ckeras import metrics as metrics_module
 from ckeras import ops
 from ckeras._core import nest
+from ckeras._core.symbolic import snake_case
 from ckeras.losses.loss import Loss
 from ckeras.metrics.metric import Mean, MeanMetricWrapper, Metric
 
@@ -13,10 +16,10 @@ _CROSSENTROPY = ("crossentropy", "ce")
 
 def object_name(obj):
     """The name that logs show for a loss, a metric or a function."""
-    name = getattr(obj, "name", None) or getattr(obj, "__name__", None)
+    name = getattr(obj, "name", None)
     if name is None:
-        name = type(obj).__name__
-    return "lambda" if name == "<lambda>" else name
+        name = snake_case(re.sub(r"\W+", "", getattr(obj, "__name__", None) or type(obj).__name__))
+    return name
 
 
 def output_paths(y_pred, output_names=None):

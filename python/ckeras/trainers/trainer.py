@@ -262,7 +262,7 @@ class Trainer(StateTree, StepFunctions):
         """One update on a batch `x`, `(x, y)` or `(x, y, sample_weight)`; returns logs, a dict of scalars."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         with GradientTape() as tape:
-            y_pred = self(x, training=True)
+            y_pred = self._forward(x, True)
             loss = self._loss_of(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
             scaled = self.optimizer.scale_loss(loss)
         self._track_loss(loss, x)
@@ -274,7 +274,7 @@ class Trainer(StateTree, StepFunctions):
     def test_step(self, data):
         """As `train_step` without an update."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
-        y_pred = self(x, training=False)
+        y_pred = self._forward(x, False)
         loss = self._loss_of(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
         self._track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
@@ -282,7 +282,11 @@ class Trainer(StateTree, StepFunctions):
     def predict_step(self, data):
         """The model's output on a batch."""
         x, _, _ = unpack_x_y_sample_weight(data)
-        return self(x, training=False)
+        return self._forward(x, False)
+
+    def _forward(self, x, training):
+        """As in Keras, a `call` that does not take `training` leaves its layers without it."""
+        return self(x, training=training) if self._call_has_training_arg else self(x)
 
     def _track_loss(self, loss, x):
         tracker = self._trainer.loss_tracker

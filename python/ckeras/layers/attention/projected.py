@@ -200,11 +200,12 @@ class Projected(Layer):
 
 
 def masked_softmax(scores, mask, axis):
-    """Softmax over `axis`; where `mask` is false the scores count for nothing, unless all of a row are."""
-    if mask is not None:
-        far = -3e4 if scores.dtype == "float16" else -1e9
-        scores = ops.where(mask, scores, ops.full_like(scores, far))
-    return ops.softmax(scores, axis=axis)
+    """Softmax over `axis`; 0 where `mask` is false, also in a row where all of it is."""
+    if mask is None:
+        return ops.softmax(scores, axis=axis)
+    far = -3e4 if scores.dtype == "float16" else -1e9
+    shares = ops.softmax(ops.where(mask, scores, ops.full_like(scores, far)), axis=axis)
+    return ops.where(mask, shares, ops.zeros_like(shares))
 
 
 def _copy(initializer):
