@@ -84,3 +84,11 @@ def test_a_product_of_transposed_rows_has_the_bits_of_one_of_rows(m, k, n):
     transposed = ckeras.function(lambda x, y: ops.matmul(ops.transpose(x), y))(columns, b)
     rows = ops.matmul(np.ascontiguousarray(columns.T), b)
     assert np.asarray(transposed).tobytes() == np.asarray(rows).tobytes()
+
+
+# The first three are cut along their length, the others by columns.
+@pytest.mark.parametrize("k, n", [(1030, 300), (2048, 150), (4100, 1000), (300, 40), (600, 1100)])
+def test_one_row_has_the_bits_of_several(k, n):
+    rng = np.random.default_rng(1)
+    rows, b = rng.standard_normal((9, k), "float32"), rng.standard_normal((k, n), "float32")
+    assert np.asarray(ops.matmul(rows[:1], b)).tobytes() == np.asarray(ops.matmul(rows, b))[:1].tobytes()

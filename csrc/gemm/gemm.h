@@ -40,6 +40,7 @@ struct GemmPlan {
   bool fused;           // a piece packs its own strip of A
   bool near;            // a piece packs its own panels of B, one block at a time
   bool one_row;         // M = 1 and B readable: by gemm/row.h
+  bool by_length;       // pieces of work are then K blocks and not columns
   int64_t rows, width;  // of a row panel, a column panel
   int64_t strip;        // row panels in a strip
   int64_t stretch;      // column panels in a stretch
@@ -69,7 +70,7 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   const int64_t row_panels = ceil_div(m, kPanelRows);
   plan.rows = ceil_div(m, row_panels);
   plan.width = panel_width(n, tile_vectors(static_cast<int>(plan.rows)), kLanes);
-  plan.direct_a = a_readable && n <= kReadColumns;
+  plan.direct_a = a_readable && (n <= kReadColumns || (m == 1 && b_readable));
   const int64_t row_bytes = n * static_cast<int64_t>(sizeof(P));
   const bool crowded = row_bytes % kCrowdedB == 0, far = row_bytes > kCrowdedB && row_bytes * k > kFarBytes;
   plan.direct = b_readable && m <= (crowded ? 2 * kPanelRows : far ? kReadFarRows : kReadRows);
@@ -82,6 +83,7 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   const int64_t packed_strip = plan.strip * kPanelStride * plan.k_part;
   plan.m_part = plan.direct_a ? m : least(m, most(1, room / packed_strip) * plan.strip * plan.rows);
 
+  plan.by_length = plan.one_row && n <= kRowStretch && plan.k_part >= 2 * kKBlock && k * n >= kRowWork;
   // Strips of four in a small product, so that there are some; then as many stretches as there should be pieces.
   // But one strip where the panels of B are enough pieces: then each is packed where it is needed.
   const int64_t part_panels = ceil_div(plan.m_part, plan.rows), panels = ceil_div(plan.n_part, plan.width);
@@ -98,6 +100,7 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   if (!plan.direct_a) plan.a_bytes = round_up(part_panels * kPanelStride * plan.k_part * sizeof(P), 64);
   const int64_t packed_panels = plan.one_row || plan.near ? 0 : !plan.direct ? panels : n % kLanes == 0 ? 0 : 1;
   plan.b_bytes = round_up(packed_panels * plan.width * plan.k_part * sizeof(P), 64);
+  if (plan.by_length) plan.b_bytes = ceil_div(plan.k_part, kKBlock) * round_up(n * sizeof(P), 64);
   return plan;
 }
 
@@ -296,7 +299,30 @@ struct Gemm {
     });
   }
 
+  // B is read from end to end. The sums of its K blocks lie in packed_b.
+  void multiply_row_by_length() {
+    using Vector = VecOf<T>;
+    const int64_t blocks = ceil_div(k1 - k0, kKBlock), stride = round_up(plan.n, kLine);
+    T *const sums = packed_b, *const row = c.row(0);
+    parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t block = begin; block < end; ++block) {
+        const int64_t k = k0 + block * kKBlock;
+        const Left l = left(0, k);
+        multiply_row(least(kKBlock, k1 - k), l.data, l.k_step, b.at(0, k), b.stride, sums + block * stride, plan.n,
+                     true);
+      }
+    });
+    for (int64_t j = 0; j < plan.n; j += kLanes) {
+      Vector v = Vector::load(sums + j, plan.n - j);
+      if (k0 > 0) v = Vector::load(row + j, plan.n - j) + v;
+      for (int64_t block = 1; block < blocks; ++block) v = v + Vector::load(sums + block * stride + j, plan.n - j);
+      v.store(row + j, plan.n - j);
+    }
+    if (k1 == plan.k && !ending.nothing()) end_block(ending.at(0, 0), &row, 1, plan.n);
+  }
+
   void multiply_one_row() {
+    if (plan.by_length) return multiply_row_by_length();
     const int64_t stretch = row_stretch(plan.n), grain = most(1, kRowWork / (stretch * (k1 - k0)));
     parallel_for(ceil_div(plan.n, stretch), grain, [this, stretch](int64_t begin, int64_t end) {
       for (int64_t j = begin * stretch; j < least(plan.n, end * stretch); j += stretch) {
