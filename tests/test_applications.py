@@ -17,7 +17,11 @@ NETWORKS = [
     ("MobileNetV3Small", 2_554_968, 32),
     ("MobileNetV3Large", 5_507_432, 32),
     ("EfficientNetB0", 5_330_571, 32),
+    ("ConvNeXtTiny", 28_589_128, 32),
+    ("EfficientNetV2B0", 7_200_312, 32),
+    ("InceptionResNetV2", 55_873_736, 75),
     ("InceptionV3", 23_851_784, 75),
+    ("NASNetMobile", 5_326_716, 32),
     ("ResNet50", 25_636_712, 32),
     ("ResNet50V2", 25_613_800, 32),
     ("VGG16", 138_357_544, 32),
@@ -25,17 +29,22 @@ NETWORKS = [
     ("Xception", 22_910_480, 71),
 ]
 FAMILIES = [
+    "convnext",
     "densenet",
+    "efficientnet",
+    "efficientnet_v2",
+    "inception_resnet_v2",
     "inception_v3",
     "mobilenet",
     "mobilenet_v2",
+    "nasnet",
     "resnet",
     "resnet50",
     "resnet_v2",
     "vgg16",
     "vgg19",
+    "xception",
 ]
-FAMILIES += ["xception"]
 
 
 @pytest.mark.parametrize(("name", "parameters", "least"), NETWORKS)
@@ -80,6 +89,40 @@ def test_sizes_may_be_unknown_without_a_top():
     model = applications.ResNet50(weights=None, include_top=False)
     assert model.input_shape == (None, None, None, 3)
     assert model.output_shape == (None, None, None, 2048)
+
+
+@pytest.mark.parametrize("name", ["ConvNeXtTiny", "EfficientNetV2B0"])
+def test_preprocessing_can_be_left_out(name):
+    build, options = getattr(applications, name), {"weights": None, "include_top": False, "input_shape": (32, 32, 3)}
+    kinds = [
+        {type(layer).__name__ for layer in build(**options, include_preprocessing=p).layers} for p in (True, False)
+    ]
+    assert kinds[0] - kinds[1] == {"Normalization"} | ({"Rescaling"} if "Efficient" in name else set())
+
+
+def test_families_that_need_channels_last():
+    ckeras.config.set_image_data_format("channels_first")
+    try:
+        for build in (applications.ConvNeXtTiny, applications.NASNetMobile):
+            with pytest.raises(ValueError, match="channels last"):
+                build(weights=None)
+    finally:
+        ckeras.config.set_image_data_format("channels_last")
+
+
+def test_own_layers_of_networks_are_found_by_name():
+    """As a fresh process would: nothing of applications needs to be imported to load a model."""
+    for layer in (
+        applications.convnext.LayerScale(0.5, 3),
+        applications.inception_resnet_v2.CustomScaleLayer(0.25),
+    ):
+        config = ckeras.saving.serialize_keras_object(layer)
+        assert config["module"] == f"keras.src.applications.{type(layer).__module__.rpartition('.')[2]}"
+        for registered in (None, config["class_name"]):  # ours, and Keras's
+            again = ckeras.saving.deserialize_keras_object({**config, "registered_name": registered})
+            assert type(again) is type(layer) and again.get_config() == layer.get_config()
+        with pytest.raises(ValueError, match="not a part of a model"):
+            ckeras.saving.deserialize_keras_object({**config, "class_name": "preprocess_input"})
 
 
 def test_channels_first(monkeypatch):

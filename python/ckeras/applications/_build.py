@@ -155,14 +155,31 @@ def public(build, function, kind, parameters, size=224, least=32):
             kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
         )
 
+    return described(network, build, function, parameters, size, least)
+
+
+PREPROCESSING = "\n    `include_preprocessing`: whether the network scales pixels from 0 to 255 itself."
+
+
+def described(network, build, function, parameters, size=224, least=32, more=""):
+    """A network under its public name, with what all have to say."""
     network.__name__ = network.__qualname__ = function
     network.__module__ = build.__module__
     network.__doc__ = f"""{function}: images `(n, {size}, {size}, 3)` to `(n, classes)`; {parameters:,} parameters.
 
     `weights`: None (initial), "imagenet" (downloaded) or a path. `include_top=False` ends after the convolutions, or
     after `pooling` ("avg", "max"), for images of {least} x {least} and more. `input_tensor`: symbolic images to start
-    from. `classes` and `classifier_activation` are of the top. Raises `ValueError` for arguments that do not fit.
+    from. `classes` and `classifier_activation` are of the top.{more} Raises `ValueError` for arguments that do not fit.
 
     >>> model = ckeras.applications.{function}(weights=None)
     """
     return network
+
+
+def channels_last(where):
+    """Raises `ValueError` for the families that were made for images with channels last alone."""
+    if image_data_format() != "channels_last":
+        raise ValueError(
+            f"[{where}] images must have their channels last; "
+            "call ckeras.config.set_image_data_format('channels_last') first"
+        )

@@ -41,13 +41,13 @@ _NETWORKS = {
 }
 _DROPPED = 0.2  # Probability that the last block is left out while training; smaller before it.
 _DEVIATIONS = (0.229, 0.224, 0.225)
-_KERNEL = {
+KERNEL = {
     "kernel_initializer": {
         "class_name": "VarianceScaling",
         "config": {"scale": 2.0, "mode": "fan_out", "distribution": "truncated_normal"},
     }
 }
-_TOP = {
+TOP = {
     "kernel_initializer": {
         "class_name": "VarianceScaling",
         "config": {"scale": 1.0 / 3.0, "mode": "fan_out", "distribution": "uniform"},
@@ -55,29 +55,37 @@ _TOP = {
 }
 
 
+def excited(s, x, reduced, name):
+    """Each channel scaled by what a small network makes of the averages of all."""
+    wide = x.shape[s.axis]
+    y = layers.GlobalAveragePooling2D(name=f"{name}se_squeeze")(x)
+    y = layers.Reshape((1, 1, wide) if s.axis == 3 else (wide, 1, 1), name=f"{name}se_reshape")(y)
+    y = s.conv(y, max(1, reduced), use_bias=True, activation="silu", name=f"{name}se_reduce", **KERNEL)
+    y = s.conv(y, wide, use_bias=True, activation="sigmoid", name=f"{name}se_expand", **KERNEL)
+    return layers.Multiply(name=f"{name}se_excite")([x, y])
+
+
+def drop_and_add(x, before, dropped, name):
+    """A block's end: it is left out of whole examples while training."""
+    if dropped > 0:
+        x = layers.Dropout(dropped, noise_shape=(None, 1, 1, 1), name=f"{name}drop")(x)
+    return layers.Add(name=f"{name}add")([x, before])
+
+
 def _block(s, x, kernel, filters, expansion, stride, dropped, name):
     """Inverted residual with squeeze and excitation."""
     before, channels = x, x.shape[s.axis]
     if expansion != 1:
-        x = s.conv(x, channels * expansion, name=f"{name}expand_conv", **_KERNEL)
+        x = s.conv(x, channels * expansion, name=f"{name}expand_conv", **KERNEL)
         x = s.silu(s.norm(x, f"{name}expand_bn"), f"{name}expand_activation")
     if stride == 2:
         x = s.pad(x, kernel, f"{name}dwconv_pad")
     padding = "same" if stride == 1 else "valid"
-    x = s.depthwise(x, kernel, stride, padding, f"{name}dwconv", depthwise_initializer=_KERNEL["kernel_initializer"])
+    x = s.depthwise(x, kernel, stride, padding, f"{name}dwconv", depthwise_initializer=KERNEL["kernel_initializer"])
     x = s.silu(s.norm(x, f"{name}bn"), f"{name}activation")
-    wide = channels * expansion
-    y = layers.GlobalAveragePooling2D(name=f"{name}se_squeeze")(x)
-    y = layers.Reshape((1, 1, wide) if s.axis == 3 else (wide, 1, 1), name=f"{name}se_reshape")(y)
-    y = s.conv(y, max(1, channels // 4), use_bias=True, activation="silu", name=f"{name}se_reduce", **_KERNEL)
-    y = s.conv(y, wide, use_bias=True, activation="sigmoid", name=f"{name}se_expand", **_KERNEL)
-    x = layers.Multiply(name=f"{name}se_excite")([x, y])
-    x = s.norm(s.conv(x, filters, name=f"{name}project_conv", **_KERNEL), f"{name}project_bn")
-    if stride == 1 and channels == filters:
-        if dropped > 0:
-            x = layers.Dropout(dropped, noise_shape=(None, 1, 1, 1), name=f"{name}drop")(x)
-        x = layers.Add(name=f"{name}add")([x, before])
-    return x
+    x = excited(s, x, channels // 4, name)
+    x = s.norm(s.conv(x, filters, name=f"{name}project_conv", **KERNEL), f"{name}project_bn")
+    return drop_and_add(x, before, dropped, name) if stride == 1 and channels == filters else x
 
 
 def efficientnet(kind, include_top, weights, input_tensor, input_shape, pooling, classes, activation, name):
@@ -92,7 +100,7 @@ def efficientnet(kind, include_top, weights, input_tensor, input_shape, pooling,
         # The published weights expect a division by the root of the deviations; they hold only the deviations.
         x = layers.Rescaling([1.0 / math.sqrt(d) for d in _DEVIATIONS])(x)
     x = s.pad(x, 3, "stem_conv_pad")
-    x = s.conv(x, near_multiple(32 * width), 3, 2, "valid", name="stem_conv", **_KERNEL)
+    x = s.conv(x, near_multiple(32 * width), 3, 2, "valid", name="stem_conv", **KERNEL)
     x = s.silu(s.norm(x, "stem_bn"), "stem_activation")
     groups = [(k, math.ceil(depth * count), near_multiple(f * width), e, st) for k, count, f, e, st in _GROUPS]
     total, number = sum(group[1] for group in groups), 0
@@ -103,9 +111,9 @@ def efficientnet(kind, include_top, weights, input_tensor, input_shape, pooling,
                 s, x, kernel, filters, expansion, 1 if j else stride, _DROPPED * number / total, f"block{i}{letter}_"
             )
             number += 1
-    x = s.conv(x, near_multiple(1280 * width), name="top_conv", **_KERNEL)
+    x = s.conv(x, near_multiple(1280 * width), name="top_conv", **KERNEL)
     x = s.silu(s.norm(x, "top_bn"), "top_activation")
-    x = classified(x, classes, activation, dropout, **_TOP) if include_top else pooled(x, pooling)
+    x = classified(x, classes, activation, dropout, **TOP) if include_top else pooled(x, pooling)
     url = f"{_BASE}{kind}{'' if include_top else '_notop'}.h5"
     return model_of(inputs, x, name, weights, (url, hashes[not include_top]))
 

@@ -36,7 +36,10 @@ _PUBLIC_MODULES = {
     "dtype_policies.policy": "keras",
     "random": "keras.random",
     "utils": "keras.utils",
+    "applications.convnext": "keras.src.applications.convnext",
+    "applications.inception_resnet_v2": "keras.src.applications.inception_resnet_v2",
 }
+_UNPUBLISHED = ("keras.src.backend.torch.optimizers.", "keras.src.applications.")
 # Classes that live elsewhere than the package that publishes them.
 _ELSEWHERE = {"SeedGenerator": "random"}
 _FUNCTION_PACKAGES = ("activations", "losses", "metrics")
@@ -359,8 +362,8 @@ def find_class(config):
         found = get_registered_object(name)
     if found is not None:
         return found
-    # Keras on PyTorch registers optimizers of its own, which are those of Keras.
-    known = name == "Functional" or (module or "").startswith("keras.src.backend.torch.optimizers.")
+    # Classes that Keras does not publish are stored under their own names; its optimizers on PyTorch are Keras's.
+    known = name == "Functional" or (module or "").startswith(_UNPUBLISHED)
     if registered is None or (registered == name and known):
         found = _builtin_class(module, name)
         if found is not None:
