@@ -112,3 +112,50 @@ def test_what_was_turned_is_read_as_it_was():
     other = (0, 2, 1, 3)  # not the way of layouts: stays
     program = compile(lambda x, w: f(ops.transpose(x, other), w), ((2, 20, 16, 18), x.dtype), (w.shape, w.dtype))
     same(program.run([ops.transpose(x, other), w]), f(x, w))
+
+
+FIRST = {"data_format": "channels_first"}
+
+
+def network(x, w0, b0, w1, b1):
+    b0, b1 = [ops.reshape(b, (b.shape[0], 1, 1)) for b in (b0, b1)]
+    y = ops.max_pool(ops.relu(ops.conv(x, w0, padding="same", **FIRST) + b0), 2, **FIRST)
+    return ops.max_pool(ops.relu(ops.conv(y, w1, padding="same", **FIRST) + b1), 2, **FIRST)
+
+
+def test_networks_lie_as_their_kernels_want_them():
+    args = rand(3, 3, 16, 20), rand(3, 3, 3, 16), rand(16), rand(3, 3, 16, 24), rand(24)
+    avals = [(a.shape, a.dtype) for a in args]
+    program = compile(network, *avals)
+    assert str(program).count("transpose(") == 2 and "fused" not in str(program), program  # at the ends
+    same(program.run(list(args)), network(*args))
+    program = compile(lambda *a: gradients(network, *a), *avals)
+    # x and its gradient, y and its gradient, and a sum over each layer's gradient, which lies as it did for the tape
+    assert str(program).count("transpose(") <= 6, program
+    for got, want in zip(program.run(list(args)), gradients(network, *args), strict=True):
+        same(got, want)
+
+
+CONSTANT = np.arange(16, dtype="float32").reshape(16, 1, 1)
+STEPS = {
+    "numbers": lambda y, b: ops.tanh(y * 2.0) + 1.0,
+    "a constant a channel": lambda y, b: y * CONSTANT,
+    "a cast": lambda y, b: ops.cast(y > 0.5, "float32"),
+    "two of them": lambda y, b: ops.maximum(y, ops.exp(-y)),
+    "one a row": lambda y, b: y + b[:9],  # along the columns: stays
+    "one an image": lambda y, b: y + ops.reshape(b[:2], (2, 1, 1, 1)),  # stays
+    "all channels of one place": lambda y, b: y + ops.reshape(b, (1, 16, 1, 1)) * ops.ones((2, 16, 9, 9)),  # stays
+    "read otherwise": lambda y, b: (y + ops.reshape(b, (16, 1, 1))) * ops.max(y, (2, 3), keepdims=True),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_steps_between_transposes(name):
+    def f(x, w, b):
+        y = STEPS[name](ops.conv(x, w, strides=2, **FIRST), b)
+        return ops.average_pool(y, 2, **FIRST), ops.sum(y, (0, 2, 3))
+
+    args = rand(2, 5, 19, 19), rand(3, 3, 5, 16), rand(16)
+    program = compile(f, *[(a.shape, a.dtype) for a in args])
+    for got, want in zip(program.run(list(args)), f(*args), strict=True):
+        same(got, want)

@@ -3,6 +3,7 @@
 from ckeras._core.passes.clip import read_clipped
 from ckeras._core.passes.epilogue import absorb_epilogues
 from ckeras._core.passes.fuse import fuse
+from ckeras._core.passes.layout import join_layouts
 from ckeras._core.passes.order import read_sums_late
 from ckeras._core.passes.simplify import simplify
 from ckeras._core.passes.updates import absorb_casts
@@ -11,5 +12,9 @@ from ckeras._core.passes.updates import absorb_casts
 def optimize(equations, values):
     """The equations that `values` need, simplified and fused, and the values in terms of them."""
     equations, values = simplify(equations, values)
+    for _ in range(2):  # the second time with what the first transposed
+        joined = join_layouts(equations)
+        if len(joined) != len(equations):
+            equations, values = simplify(joined, values)
     equations = absorb_casts(absorb_epilogues(read_clipped(equations), values), values)
     return fuse(read_sums_late(equations), values), values
