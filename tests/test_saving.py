@@ -287,3 +287,31 @@ def test_own_variables_may_be_stored_in_any_order(tmp_path):
     assert again.layers[0].found[0] == ["9", "10", "bias", "weight"]
     np.testing.assert_array_equal(again.layers[0].found[1], np.arange(3.0))
     np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
+class TwoOptimizers(keras.Model):
+    """Compiled as generative networks are: with arguments of its own."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = layers.Dense(2)
+
+    def compile(self, first_optimizer, second_optimizer, **kwargs):
+        super().compile(**kwargs)
+        self.optimizers = (first_optimizer, second_optimizer)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def test_a_model_with_a_compile_of_its_own_is_loaded_without_it(tmp_path):
+    model = TwoOptimizers()
+    model.compile(keras.optimizers.SGD(), keras.optimizers.Adam())
+    x = np.ones((2, 3), "float32")
+    expected = model(x)
+    model.save(tmp_path / "m.keras")
+    with pytest.warns(UserWarning, match=r"TwoOptimizers was loaded without being compiled"):
+        again = keras.models.load_model(tmp_path / "m.keras", custom_objects={"TwoOptimizers": TwoOptimizers})
+    assert not again.compiled
+    np.testing.assert_array_equal(again(x), expected)
+    again.compile(keras.optimizers.SGD(), keras.optimizers.Adam())

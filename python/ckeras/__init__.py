@@ -15,6 +15,7 @@ _MODULES = (
     "config",
     "constraints",
     "datasets",
+    "distillation",
     "dtype_policies",
     "initializers",
     "kernels",

@@ -36,6 +36,7 @@ _PUBLIC_MODULES = {
     "dtype_policies.policy": "keras",
     "random": "keras.random",
     "utils": "keras.utils",
+    "distillation": "keras.distillation",
     "applications.convnext": "keras.src.applications.convnext",
     "applications.inception_resnet_v2": "keras.src.applications.inception_resnet_v2",
 }

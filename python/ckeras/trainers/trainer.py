@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import warnings
 
 import numpy as np
 
@@ -182,7 +183,20 @@ class Trainer(StateTree, StepFunctions):
         return registry.serialize_keras_object(self._trainer.config) if self.compiled else None
 
     def compile_from_config(self, config):
-        """Compiles as the model was compiled that `config` comes from, and makes the optimizer's variables."""
+        """Compiles as the model was compiled that `config` comes from, and makes the optimizer's variables.
+
+        A class with a `compile` of its own is left uncompiled with a `UserWarning`, unless it defines this too.
+        """
+        if type(self).compile is not Trainer.compile:
+            warnings.warn(
+                f"{type(self).__name__} was loaded without being compiled, since its compile() is its own: call it, or "
+                "define get_compile_config() and compile_from_config(config) beside it",
+                stacklevel=2,
+            )
+            return
+        self._compile_from(config)
+
+    def _compile_from(self, config):
         config = {k: registry.deserialize_keras_object(v) for k, v in config.items()}
         self.compile(**config)
         if self.built and self.optimizer is not None and not self.optimizer.built:
