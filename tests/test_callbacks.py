@@ -157,3 +157,49 @@ def test_a_terminal_gets_one_line_that_moves(monkeypatch):
     text = out.getvalue()
     assert text.count("\n") == 1 and text.count("\r") == 2
     assert "1/2" in text and "loss: 0.3750" in text
+
+
+def test_every_hook_is_given_logs():
+    heard = []
+
+    class Strict(keras.callbacks.Callback):
+        def on_train_begin(self, logs):
+            heard.append(logs)
+
+        def on_epoch_begin(self, epoch, logs):
+            heard.append(logs)
+
+        def on_test_begin(self, logs):
+            heard.append(logs)
+
+        def on_predict_begin(self, logs):
+            heard.append(logs)
+
+    m = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    m.compile("sgd", "mse")
+    x = np.ones((4, 2), "float32")
+    m.fit(x, x[:, :1], validation_data=(x, x[:, :1]), verbose=0, callbacks=[Strict()])
+    m.predict(x, verbose=0, callbacks=[Strict()])
+    assert heard == [{}, {}, {}, {}]
+    keras.callbacks.CallbackList([Strict()]).on_epoch_begin(3)
+    assert len(heard) == 5
+
+
+def test_which_way_a_metric_goes_comes_from_the_metric():
+    def closeness(y_true, y_pred):
+        return keras.ops.mean(y_pred - y_true, -1)
+
+    named = [keras.metrics.AUC(name="under"), keras.metrics.MeanSquaredError(name="far"), "mae", closeness]
+    x, y = np.ones((8, 2), "float32"), np.float32([[0], [1]] * 4)
+
+    def best_of(monitor, mode="auto"):
+        m = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation="sigmoid")])
+        m.compile("sgd", "mse", metrics=named)
+        stop = keras.callbacks.EarlyStopping(monitor, mode=mode)
+        m.fit(x, y, verbose=0, validation_data=(x, y), callbacks=[stop])
+        return stop._upwards
+
+    assert [best_of(name) for name in ("under", "val_under", "far", "val_mae", "loss")] == [True, True] + [False] * 3
+    assert best_of("closeness", "max")
+    with pytest.raises(ValueError, match="'closeness' should rise or fall"):
+        best_of("closeness")

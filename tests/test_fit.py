@@ -594,3 +594,35 @@ def test_logs_name_functions_in_snake_case():
     m = model(metrics=[PSNRdB, lambda y_true, y_pred: y_pred])
     x, y = data(8)
     assert sorted(m.evaluate(x, y, verbose=0, return_dict=True)) == ["lambda", "loss", "psn_rd_b"]
+
+
+def test_metrics_of_several_results_are_logged_by_their_names():
+    class Extremes(keras.metrics.Metric):
+        def __init__(self, name="extremes"):
+            super().__init__(name=name)
+            self.most = self.add_weight(name="most", initializer="zeros")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.most.assign(keras.ops.maximum(self.most, keras.ops.max(y_pred)))
+
+        def result(self):
+            return {"most": self.most, "twice": self.most * 2}
+
+    m = model(metrics=[Extremes(), "accuracy"])
+    x, y = data(8)
+    logs = m.fit(x, y, verbose=0).history
+    assert sorted(logs) == ["accuracy", "loss", "most", "twice"]
+    np.testing.assert_allclose(logs["twice"][0], 2 * logs["most"][0])
+    assert sorted(m.evaluate(x, y, verbose=0, return_dict=True)) == sorted(logs)
+
+
+@pytest.mark.parametrize("order", ["pd", "dp"])
+def test_losses_of_a_dict_of_outputs_are_listed_as_given(order):
+    inputs = keras.Input((3,))
+    outputs = {"p": layers.Dense(1)(inputs), "d": layers.Dense(2)(inputs)}
+    m = keras.Model(inputs, outputs)
+    m.compile("sgd", dict.fromkeys(order, "mse"))
+    y = {"p": np.ones((4, 1), "float32"), "d": np.zeros((4, 2), "float32")}
+    listed = m.evaluate(np.ones((4, 3), "float32"), y, verbose=0)
+    named = m.evaluate(np.ones((4, 3), "float32"), y, verbose=0, return_dict=True)
+    assert listed == [named[key] for key in ("loss", f"{order[0]}_loss", f"{order[1]}_loss")]

@@ -266,3 +266,23 @@ def test_what_a_subclass_of_muon_redefines_is_used(part):
     assert called
     for ours, theirs in zip(results[:2], results[2:]):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_an_optimizer_of_ones_own_finds_its_slots():
+    class Heavy(keras.optimizers.Optimizer):
+        def build(self, variables):
+            if not self.built:
+                super().build(variables)
+                self.speeds = [self.add_variable_from_reference(v, name="speed") for v in variables]
+
+        def update_step(self, gradient, variable, learning_rate):
+            speed = self.speeds[self._get_variable_index(variable)]
+            self.assign(speed, 0.5 * speed + gradient)
+            self.assign_sub(variable, learning_rate * speed)
+
+    variables = [keras.Variable(np.zeros(2, "float32")), keras.Variable(np.zeros(3, "float32"))]
+    optimizer = Heavy(learning_rate=0.1)
+    for _ in range(2):
+        optimizer.apply([keras.ops.ones(2), 2 * keras.ops.ones(3)], variables)
+    np.testing.assert_allclose(variables[0], np.full(2, -0.25), rtol=1e-6)
+    np.testing.assert_allclose(variables[1], np.full(3, -0.5), rtol=1e-6)

@@ -109,10 +109,15 @@ class CallbackList(Callback):
 
 
 def _caller(name):
-    def call(self, *args, **kwargs):
+    def counted(self, index, logs=None):
         for c in self.callbacks:
-            getattr(c, name)(*args, **kwargs)
+            getattr(c, name)(index, {} if logs is None else logs)
 
+    def plain(self, logs=None):
+        for c in self.callbacks:
+            getattr(c, name)({} if logs is None else logs)
+
+    call = counted if "_epoch_" in name or "_batch_" in name else plain
     call.__name__ = name
     call.__doc__ = getattr(Callback, name).__doc__
     return call

@@ -4,14 +4,45 @@ import warnings
 
 from ckeras.callbacks.callback import Callback
 
-_UP = ("acc", "accuracy", "auc", "precision", "recall", "fmeasure", "iou", "f1", "score", "r2")
+# Words in names of logs that no metric of `compile` stands for.
+_WORDS = ("acc", "accuracy", "auc", "precision", "recall", "fmeasure", "iou", "f1", "score", "r2")
+
+_UP = (
+    *("Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy", "TopKCategoricalAccuracy"),
+    *("SparseTopKCategoricalAccuracy", "Precision", "Recall", "PrecisionAtRecall", "RecallAtPrecision", "AUC"),
+    *("SensitivityAtSpecificity", "SpecificityAtSensitivity", "FBetaScore", "IoU", "R2Score", "CosineSimilarity"),
+    *("PearsonCorrelation", "ConcordanceCorrelation"),
+)
+_DOWN = (
+    *("Hinge", "SquaredHinge", "CategoricalHinge", "KLDivergence", "Poisson", "LogCoshError", "BinaryCrossentropy"),
+    *("CategoricalCrossentropy", "SparseCategoricalCrossentropy", "MeanSquaredError", "RootMeanSquaredError"),
+    *("MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredLogarithmicError"),
+)
+
+
+def _compiled(model):
+    """`(metric, name in logs)` of the metrics that the model was compiled with."""
+    rows = getattr(getattr(getattr(model, "_trainer", None), "compile_metrics", None), "rows", None)
+    return [(row[2], row[3]) for row in rows or ()]
+
+
+def _direction(metric):
+    """ "up", "down", or `None` for a metric of which nobody says what is better."""
+    if hasattr(metric, "_direction"):
+        return metric._direction
+    kinds = {kind.__name__ for kind in type(metric).__mro__}
+    if kinds.intersection(_UP):
+        return "up"
+    of_a_loss = getattr(getattr(metric, "_fn", None), "__module__", "").startswith("ckeras.losses")
+    return "down" if of_a_loss or kinds.intersection(_DOWN) else None
 
 
 class MonitorCallback(Callback):
     """Base of callbacks that compare `monitor` with its best value so far.
 
-    `mode`: "min", "max", or "auto", which goes up for accuracies and the like and down for all else. A change smaller
-    than `min_delta` is no improvement. Raises `ValueError` for another mode.
+    `mode`: "min", "max", or "auto", which knows of losses and of the metrics of `compile` which way they go. A change
+    smaller than `min_delta` is no improvement. Raises `ValueError` for another mode, and in `fit` for "auto" where the
+    way is not known.
     """
 
     def __init__(self, monitor="val_loss", mode="auto", best=None, min_delta=0.0):
@@ -28,8 +59,19 @@ class MonitorCallback(Callback):
         if self.mode != "auto":
             return self.mode == "max"
         name = self.monitor.removeprefix("val_")
-        return any(name == word or name.endswith("_" + word) or name.startswith(word + "_") for word in _UP) or (
-            name.endswith("accuracy")
+        if name == "loss" or name.endswith("_loss"):
+            return False
+        for metric, label in _compiled(self.model):
+            found = _direction(metric) if name in (label, metric.name) else None
+            if found is not None:
+                return found == "up"
+        if name.endswith("accuracy") or any(
+            name == word or name.endswith("_" + word) or name.startswith(word + "_") for word in _WORDS
+        ):
+            return True
+        raise ValueError(
+            f"[{type(self).__name__}] whether {self.monitor!r} should rise or fall is not known: pass mode='max' or "
+            "mode='min'"
         )
 
     def _improves(self, value, reference):

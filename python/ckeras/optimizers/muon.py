@@ -69,18 +69,18 @@ class Muon(RuleOptimizer):
         """One pass over the matrices and one over what Adam moves, which have one dtype."""
         groups = {False: [], True: []}
         for g, v in zip(grads, variables):
-            groups[self._velocities[self._index(v)] is not None].append((g, v))
+            groups[self._velocities[self._get_variable_index(v)] is not None].append((g, v))
         if groups[True]:
             self._adam_update(*zip(*groups[True]), learning_rate)
         if groups[False] and any(getattr(type(self), n) is not getattr(Muon, n) for n in _PARTS):
             for g, v in groups[False]:
                 rate = ops.cast(learning_rate, v.dtype)
-                self._muon_step(g, v, rate, self._momentums[self._index(v)])
+                self._muon_step(g, v, rate, self._momentums[self._get_variable_index(v)])
         elif groups[False]:
             self._muon_update(*zip(*groups[False]), learning_rate)
 
     def _slots_of(self, variable):
-        i = self._index(variable)
+        i = self._get_variable_index(variable)
         return [column[i] for column in (self._momentums, self._velocities) if column[i] is not None]
 
     def _muon_update(self, grads, variables, learning_rate):
@@ -135,4 +135,8 @@ class Muon(RuleOptimizer):
         return self.transpose_last_axis(x) if tall else x
 
     def _decay_of(self, variable):
-        return self.adam_weight_decay if self._velocities[self._index(variable)] is not None else self.weight_decay
+        return (
+            self.adam_weight_decay
+            if self._velocities[self._get_variable_index(variable)] is not None
+            else self.weight_decay
+        )

@@ -160,7 +160,8 @@ class Optimizer:
                 column.append(self.add_variable_from_reference(v, name=label, initializer=maker))
         return slots[0] if isinstance(name, str) else slots
 
-    def _index(self, variable):
+    def _get_variable_index(self, variable):
+        """The place of a variable among those of `build`, and of its slots."""
         i = self._indices.get(id(variable))
         if i is None:
             raise ValueError(
@@ -229,7 +230,7 @@ class Optimizer:
             raise ValueError(f"[{self.name}] expected one gradient per variable: got {len(grads)} for {len(variables)}")
         grads, variables = self._with_gradients(grads, variables)
         for v in variables:
-            self._index(v)
+            self._get_variable_index(v)
         if self.loss_scale_factor is not None:
             grads = [ops.divide(g, self.loss_scale_factor) for g in grads]
         if self.gradient_accumulation_steps:
@@ -320,7 +321,7 @@ class Optimizer:
         """Adds to the accumulators; where a round is full, keeps the update made with their mean."""
         n = self.gradient_accumulation_steps
         full = ops.equal(ops.mod(ops.add(self._iterations, 1), n), 0)
-        slots = [self._accumulators[self._index(v)] for v in variables]
+        slots = [self._accumulators[self._get_variable_index(v)] for v in variables]
         sums = [ops.add(a, g) for a, g in zip(slots, grads)]
         fixed = {id(v) for v in (*self._accumulators, self._iterations, self._learning_rate)}
         touched = [v for v in (*variables, *self._variables) if id(v) not in fixed]
@@ -343,7 +344,7 @@ class Optimizer:
         """Puts the averages into the variables at the end of training, with `use_ema`."""
         if self.use_ema:
             for v in var_list:
-                v.assign(self._average[self._index(v)].value)
+                v.assign(self._average[self._get_variable_index(v)].value)
 
     def scale_loss(self, loss):
         """The loss times `loss_scale_factor`."""

@@ -41,7 +41,7 @@ class RuleOptimizer(Optimizer):
         self._run_update(primitive, scalars, grads, variables, self._slots_of, attributes)
 
     def _slots_of(self, variable):
-        i = self._index(variable)
+        i = self._get_variable_index(variable)
         return [column[i] for column in self._slots.values()]
 
     def update_step(self, gradient, variable, learning_rate):

@@ -121,6 +121,9 @@ class CompileLoss:
         if len(paths) == 1 and isinstance(weights, (list, tuple)) and len(weights) == 1:
             weights = weights[0]
         check_keys("loss_weights", weights, paths)
+        if isinstance(loss, dict) and isinstance(y_pred, dict):  # losses are logged in the order they were given in
+            place = {key: i for i, key in enumerate(loss)}
+            paths.sort(key=lambda row: place.get(row[0][0], len(place)))
         rows = []
         for path, name in paths:
             fn = get_loss(pick(loss, path, name))
@@ -291,7 +294,11 @@ class CompileMetrics:
                 metric.update_state(target, prediction)
 
     def result(self):
-        return {row[3]: row[2].result() for row in self.rows or ()}
+        found = {}
+        for _, _, metric, label, _ in self.rows or ():
+            result = metric.result()
+            found.update(result if isinstance(result, dict) else {label: result})
+        return found
 
     def reset_state(self):
         for row in self.rows or ():
