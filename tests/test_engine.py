@@ -378,8 +378,8 @@ def test_wrong_numbers_of_operands_and_attributes_are_errors(op, row):
     "name, inputs, ints, floats",
     [
         ("matmul", 2, 4, 0),
-        ("conv", 2, 6, 0),
-        ("conv_grad_filter", 2, 6, 0),
+        ("conv", 2, 7, 0),
+        ("conv_grad_filter", 2, 7, 0),
         ("max_pool", 1, 4, 0),
         ("reduce_sum", 1, 3, 0),
         ("argmax", 1, 1, 0),
