@@ -91,6 +91,16 @@ struct Floats {
       a.store(result + j, k);
     }
   }
+  // (0 with 1), loaded in their order in memory, which fetches from DRAM need: the compiler may not mix them.
+  template <int kVectors>
+  static CKERAS_MEMBER void two_rows(const Element* p, int64_t stride, V* to) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    CKERAS_UNROLL
+    for (int v = 0; v < kVectors; ++v) to[v] = S::load(p + v * V::kLanes);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    CKERAS_UNROLL
+    for (int v = 0; v < kVectors; ++v) to[v] = F::fold(to[v], S::load(p + stride + v * V::kLanes));
+  }
   // Vectors of columns that lie side by side, each row of them read at once.
   template <int kVectors>
   static CKERAS_MEMBER void beside(const Element* p, int64_t n, int64_t stride, T* result, bool first) {
@@ -100,8 +110,11 @@ struct Floats {
     for (int v = 0; v < kVectors; ++v) a[v] = first ? V(F::start()) : V::load(result + v * kLanes);
     int64_t i = 0;
     for (; i + 4 <= n; i += 4, p += 4 * stride) {
+      V first_two[kVectors], last_two[kVectors];
+      two_rows<kVectors>(p, stride, first_two);
+      two_rows<kVectors>(p + 2 * stride, stride, last_two);
       CKERAS_UNROLL
-      for (int v = 0; v < kVectors; ++v) a[v] = F::fold(a[v], four(p + v * kLanes, stride));
+      for (int v = 0; v < kVectors; ++v) a[v] = F::fold(a[v], F::fold(first_two[v], last_two[v]));
     }
     for (; i < n; ++i, p += stride) {
       CKERAS_UNROLL
