@@ -39,7 +39,7 @@ CKERAS_INLINE void end_stream() {
 }
 
 // Smaller results are read from the cache, as cpu/stream.h has it; so are those that fit it with what they are made of.
-inline constexpr int64_t kStreamBytes = int64_t{8} << 20, kStreamBytesInAll = int64_t{16} << 20;
+inline constexpr int64_t kStreamBytes = int64_t{8} << 20, kStreamBytesInAll = int64_t{12} << 20;
 
 // Whether `elements` results, rows of `row` of them, go past the caches: many, and in whole lines. They are made of
 // `read` elements.
