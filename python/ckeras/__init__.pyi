@@ -21,6 +21,7 @@ from ckeras import callbacks as callbacks
 from ckeras import config as config
 from ckeras import constraints as constraints
 from ckeras import datasets as datasets
+from ckeras import distillation as distillation
 from ckeras.dtype_policies import DTypePolicy as DTypePolicy
 from ckeras.dtype_policies import FloatDTypePolicy as FloatDTypePolicy
 from ckeras import dtype_policies as dtype_policies
@@ -54,4 +55,4 @@ from ckeras import utils as utils
 from ckeras import wrappers as wrappers
 __version__: str
 def version() -> str: ...
-__all__ = ['DTypePolicy', 'FloatDTypePolicy', 'Function', 'GradientTape', 'Initializer', 'Input', 'InputSpec', 'KerasTensor', 'Layer', 'Loss', 'Metric', 'Model', 'Operation', 'Optimizer', 'Regularizer', 'RematScope', 'Sequential', 'StatelessScope', 'SymbolicScope', 'Variable', '__version__', 'activations', 'applications', 'backend', 'callbacks', 'config', 'constraints', 'custom_gradient', 'datasets', 'device', 'dtype_policies', 'function', 'grad', 'initializers', 'kernels', 'layers', 'legacy', 'losses', 'metrics', 'mixed_precision', 'models', 'name_scope', 'ops', 'optimizers', 'preprocessing', 'random', 'regularizers', 'remat', 'saving', 'stop_gradient', 'tree', 'utils', 'value_and_grad', 'version', 'wrappers']
+__all__ = ['DTypePolicy', 'FloatDTypePolicy', 'Function', 'GradientTape', 'Initializer', 'Input', 'InputSpec', 'KerasTensor', 'Layer', 'Loss', 'Metric', 'Model', 'Operation', 'Optimizer', 'Regularizer', 'RematScope', 'Sequential', 'StatelessScope', 'SymbolicScope', 'Variable', '__version__', 'activations', 'applications', 'backend', 'callbacks', 'config', 'constraints', 'custom_gradient', 'datasets', 'device', 'distillation', 'dtype_policies', 'function', 'grad', 'initializers', 'kernels', 'layers', 'legacy', 'losses', 'metrics', 'mixed_precision', 'models', 'name_scope', 'ops', 'optimizers', 'preprocessing', 'random', 'regularizers', 'remat', 'saving', 'stop_gradient', 'tree', 'utils', 'value_and_grad', 'version', 'wrappers']
