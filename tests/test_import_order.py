@@ -22,7 +22,7 @@ ROOMS = [
     ["callbacks"],
     ["trainers"],
     ["models"],
-    ["kernels", "applications", "datasets", "legacy", "wrappers", "device"],
+    ["kernels", "applications", "datasets", "distillation", "legacy", "wrappers", "device"],
     [""],
 ]
 # Loaded when first used, because heavy packages hang on it: rich, multiprocessing.
