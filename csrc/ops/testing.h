@@ -128,13 +128,14 @@ inline std::string describe(const char* op, const std::vector<const Array*>& in,
 // wherever docs/determinism.md promises them.
 inline void check_kernel(const char* op, const std::vector<const Array*>& in, const std::vector<Out>& outs,
                          const Attributes& attributes, Tolerance tolerance) {
-  const Outcome expected = run(cpu::Isa::Reference, op, in, outs, attributes);
+  const Outcome expected = kCompares ? run(cpu::Isa::Reference, op, in, outs, attributes) : Outcome{};
   std::vector<Outcome> kept;
   for (cpu::Isa isa : cpu::supported_isas()) {
     if (isa == cpu::Isa::Reference) continue;
-    for (int threads : {1, 2, 3}) {
+    for (int threads : kThreads) {
       cpu::set_num_threads(threads);
       Outcome got = run(isa, op, in, outs, attributes);
+      if (!kCompares) continue;
       bool right = got.fault.code == expected.fault.code && got.fault.value == expected.fault.value &&
                    got.fault.limit == expected.fault.limit;
       for (size_t o = 0; o < outs.size(); ++o) {

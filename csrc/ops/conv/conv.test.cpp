@@ -149,7 +149,9 @@ int main() {
   for (const Case& t : cases)
     for (DType dtype : {DType::F32, DType::F64, DType::BF16, DType::F16}) {
       check_case(t, dtype, turn % 3 != 0, turn % 4, 0);
-      check_case(t, dtype, turn % 3 == 0, turn % 4, turn / 4 % 3 + 1);
+      // Layouts meet each path in float32, and in one of the others by turns.
+      if (turn % 4 == 0 || turn % 4 == turn / 4 % 3 + 1)
+        check_case(t, dtype, turn % 3 == 0, turn % 4, turn / 4 % 3 + 1);
       ++turn;
     }
   const Case ways[] = {
