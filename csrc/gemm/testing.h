@@ -101,13 +101,16 @@ inline double epsilon(DType dtype) {
 }
 
 // Instrumented code looks for races or bad memory, not for values, which the plain build compares: references, the
-// slowest part there, are left out, and most numbers of threads.
+// slowest part there, are left out. Most numbers of threads are left out there and where an emulator runs the tests.
 #if defined(__SANITIZE_THREAD__)
 inline constexpr bool kCompares = false;
 inline constexpr int kThreads[] = {3};
 #elif defined(__SANITIZE_ADDRESS__)
 inline constexpr bool kCompares = false;
 inline constexpr int kThreads[] = {1, 3};
+#elif defined(CKERAS_CROSS_COMPILED)
+inline constexpr bool kCompares = true;
+inline constexpr int kThreads[] = {3};
 #else
 inline constexpr bool kCompares = true;
 inline constexpr int kThreads[] = {1, 2, 3};
