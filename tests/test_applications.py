@@ -227,3 +227,16 @@ def test_decode_predictions(tmp_path, monkeypatch):
     assert second[0][1] == "thing_999"
     with pytest.raises(ValueError, match=r"shape \(n, 1000\), got \(2, 10\)"):
         imagenet_utils.decode_predictions(np.zeros((2, 10)))
+
+
+def test_arguments_that_a_network_does_not_take():
+    with pytest.raises(TypeError, match=r"\[ResNet50\] .*'weight'.*it takes include_top, weights, input_tensor"):
+        applications.ResNet50(weight=None)
+    with pytest.raises(TypeError, match=r"\[NASNetMobile\] .*positional"):
+        applications.NASNetMobile(*range(12))
+
+
+def test_order_of_arguments():
+    assert applications.NASNetMobile((32, 32, 3), False, None).input_shape == (None, 32, 32, 3)
+    plain = applications.MobileNetV3Small((32, 32, 3), 1.0, True, False, None, include_preprocessing=False)
+    assert not any(isinstance(layer, layers.Rescaling) for layer in plain.layers)

@@ -1,5 +1,6 @@
 """What all applications share: their input, their top, their weights, and layers in the order that they repeat."""
 
+import inspect
 import os
 
 from ckeras import layers, utils
@@ -8,6 +9,18 @@ from ckeras._core.symbolic import KerasTensor
 from ckeras.models import Model
 
 BASE = "https://storage.googleapis.com/tensorflow/keras-applications/"
+KERNELS = "_weights_tf_dim_ordering_tf_kernels"  # in the names of the older files
+# What the networks of most families take, in this order, and the defaults.
+COMMON = {
+    "include_top": True,
+    "weights": "imagenet",
+    "input_tensor": None,
+    "input_shape": None,
+    "pooling": None,
+    "classes": 1000,
+    "classifier_activation": "softmax",
+}
+PREPROCESSING = "\n    `include_preprocessing`: whether the network scales pixels from 0 to 255 itself."
 
 
 class Stack:
@@ -123,6 +136,11 @@ def classified(x, classes, activation, dropout=0.0, **options):
     return layers.Dense(classes, activation=activation, name="predictions", **options)(x)
 
 
+def published(path, hashes, include_top, without_top="_notop", base=BASE):
+    """Where a network's trained weights are, and their hash; `hashes`: of the files with and without the top."""
+    return f"{base}{path}{'' if include_top else without_top}.h5", hashes[not include_top]
+
+
 def model_of(inputs, outputs, name, weights, files=None):
     """The model from what `inputs` start from, with weights from a file or downloaded. `files`: url, MD5 hash of the
     file for 'imagenet'."""
@@ -138,38 +156,33 @@ def model_of(inputs, outputs, name, weights, files=None):
     return model
 
 
-def public(build, function, kind, parameters, size=224, least=32):
-    """The network `kind` of a family under its public name and with the signature that most families share."""
+def public(build, function, kind, parameters, size=224, least=32, *, takes=COMMON, name=None, more=""):
+    """The network `kind` of a family as a public function. `build` takes `kind` and, by keyword, what the function
+    takes: `takes` and its defaults, then `name`. `more`: what its docstring says beside what all have to say."""
+    options = {**takes, "name": name or kind}
+    signature = inspect.Signature(
+        [
+            inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=value)
+            for key, value in options.items()
+        ]
+    )
 
-    def network(
-        include_top=True,
-        weights="imagenet",
-        input_tensor=None,
-        input_shape=None,
-        pooling=None,
-        classes=1000,
-        classifier_activation="softmax",
-        name=kind,
-    ):
-        return build(
-            kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
-        )
+    def network(*args, **kwargs):
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TypeError(f"[{function}] {error}; it takes {', '.join(options)}") from None
+        return build(kind, **{**options, **given})
 
-    return described(network, build, function, parameters, size, least)
-
-
-PREPROCESSING = "\n    `include_preprocessing`: whether the network scales pixels from 0 to 255 itself."
-
-
-def described(network, build, function, parameters, size=224, least=32, more=""):
-    """A network under its public name, with what all have to say."""
     network.__name__ = network.__qualname__ = function
     network.__module__ = build.__module__
+    network.__signature__ = signature
     network.__doc__ = f"""{function}: images `(n, {size}, {size}, 3)` to `(n, classes)`; {parameters:,} parameters.
 
     `weights`: None (initial), "imagenet" (downloaded) or a path. `include_top=False` ends after the convolutions, or
     after `pooling` ("avg", "max"), for images of {least} x {least} and more. `input_tensor`: symbolic images to start
-    from. `classes` and `classifier_activation` are of the top.{more} Raises `ValueError` for arguments that do not fit.
+    from. `classes` and `classifier_activation` are of the top.{more}
+    Raises `ValueError` for arguments that do not fit.
 
     >>> model = ckeras.applications.{function}(weights=None)
     """

@@ -2,7 +2,18 @@
 Residual Networks", 2016 (the second version)."""
 
 from ckeras import layers
-from ckeras.applications._build import BASE, Stack, check, classified, image_shape, input_of, model_of, pooled, public
+from ckeras.applications._build import (
+    KERNELS,
+    Stack,
+    check,
+    classified,
+    image_shape,
+    input_of,
+    model_of,
+    pooled,
+    public,
+    published,
+)
 from ckeras.applications.imagenet_utils import preprocessor
 
 # Residual blocks of the four stages.
@@ -47,7 +58,7 @@ def _block_v2(s, x, filters, stride, first, name):
     return layers.Add(name=f"{name}_out")([short, x])
 
 
-def resnet(kind, include_top, weights, input_tensor, input_shape, pooling, classes, activation, name):
+def resnet(kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name):
     check(kind, weights, include_top, classes)
     shape = image_shape(kind, input_shape, 224, 32, weights, include_top)
     second = kind.endswith("v2")
@@ -68,10 +79,8 @@ def resnet(kind, include_top, weights, input_tensor, input_shape, pooling, class
             x = block(s, x, 64 << stage, 2 if shrinks else 1, i == 0, f"conv{stage + 2}_block{i + 1}")
     if second:
         x = s.relu(s.norm(x, "post_bn"), "post_relu")
-    x = classified(x, classes, activation) if include_top else pooled(x, pooling)
-    end = "" if include_top else "_notop"
-    url = f"{BASE}resnet/{kind}_weights_tf_dim_ordering_tf_kernels{end}.h5"
-    return model_of(inputs, x, name, weights, (url, _HASHES[kind][not include_top]))
+    x = classified(x, classes, classifier_activation) if include_top else pooled(x, pooling)
+    return model_of(inputs, x, name, weights, published(f"resnet/{kind}{KERNELS}", _HASHES[kind], include_top))
 
 
 ResNet50 = public(resnet, "ResNet50", "resnet50", 25_636_712)

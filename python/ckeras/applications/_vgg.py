@@ -1,7 +1,7 @@
 """VGG16 and VGG19 (Simonyan, Zisserman: "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2015)."""
 
 from ckeras import layers
-from ckeras.applications._build import BASE, check, image_shape, input_of, model_of, pooled, public
+from ckeras.applications._build import KERNELS, check, image_shape, input_of, model_of, pooled, public, published
 from ckeras.applications.imagenet_utils import preprocessor
 
 # Filters of each block's convolutions.
@@ -16,7 +16,7 @@ _HASHES = {
 }
 
 
-def vgg(kind, include_top, weights, input_tensor, input_shape, pooling, classes, activation, name):
+def vgg(kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name):
     check(kind, weights, include_top, classes)
     shape = image_shape(kind, input_shape, 224, 32, weights, include_top)
     x = inputs = input_of(input_tensor, shape)
@@ -28,12 +28,10 @@ def vgg(kind, include_top, weights, input_tensor, input_shape, pooling, classes,
         x = layers.Flatten(name="flatten")(x)
         x = layers.Dense(4096, activation="relu", name="fc1")(x)
         x = layers.Dense(4096, activation="relu", name="fc2")(x)
-        x = layers.Dense(classes, activation=activation, name="predictions")(x)
+        x = layers.Dense(classes, activation=classifier_activation, name="predictions")(x)
     else:
         x = pooled(x, pooling, named=False)
-    end = "" if include_top else "_notop"
-    url = f"{BASE}{kind}/{kind}_weights_tf_dim_ordering_tf_kernels{end}.h5"
-    return model_of(inputs, x, name, weights, (url, _HASHES[kind][not include_top]))
+    return model_of(inputs, x, name, weights, published(f"{kind}/{kind}{KERNELS}", _HASHES[kind], include_top))
 
 
 VGG16 = public(vgg, "VGG16", "vgg16", 138_357_544)

@@ -2,15 +2,16 @@
 
 from ckeras import initializers, layers
 from ckeras.applications._build import (
-    BASE,
+    COMMON,
     PREPROCESSING,
     channels_last,
     check,
-    described,
     image_shape,
     input_of,
     model_of,
     pooled,
+    public,
+    published,
 )
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
@@ -101,8 +102,20 @@ def _entry(stage, filters, name):
     return Sequential(parts, name=f"{name}_downsampling_block_{i}")
 
 
+_TAKES = {"include_top": True, "include_preprocessing": True, **COMMON}
+
+
 def convnext(
-    kind, include_top, include_preprocessing, weights, input_tensor, input_shape, pooling, classes, activation, name
+    kind,
+    include_top,
+    include_preprocessing,
+    weights,
+    input_tensor,
+    input_shape,
+    pooling,
+    classes,
+    classifier_activation,
+    name,
 ):
     channels_last(kind)
     check(kind, weights, include_top, classes)
@@ -121,45 +134,16 @@ def convnext(
             x = _block(x, filters, f"{name}_stage_{stage}_block_{j}")
     if include_top:
         x = _norm(f"{name}_head_layernorm")(layers.GlobalAveragePooling2D(name=f"{name}_head_gap")(x))
-        x = layers.Dense(classes, activation=activation, name=f"{name}_head_dense")(x)
+        x = layers.Dense(classes, activation=classifier_activation, name=f"{name}_head_dense")(x)
     else:
         x = _norm()(pooled(x, pooling, named=False))
-    url = f"{BASE}convnext/{kind}{'' if include_top else '_notop'}.h5"
-    return model_of(inputs, x, name, weights, (url, hashes[not include_top]))
+    return model_of(inputs, x, name, weights, published(f"convnext/{kind}", hashes, include_top))
 
 
-def _public(function, kind, parameters):
-    def network(
-        include_top=True,
-        include_preprocessing=True,
-        weights="imagenet",
-        input_tensor=None,
-        input_shape=None,
-        pooling=None,
-        classes=1000,
-        classifier_activation="softmax",
-        name=kind,
-    ):
-        return convnext(
-            kind,
-            include_top,
-            include_preprocessing,
-            weights,
-            input_tensor,
-            input_shape,
-            pooling,
-            classes,
-            classifier_activation,
-            name,
-        )
-
-    return described(network, convnext, function, parameters, more=PREPROCESSING)
-
-
-ConvNeXtTiny = _public("ConvNeXtTiny", "convnext_tiny", 28_589_128)
-ConvNeXtSmall = _public("ConvNeXtSmall", "convnext_small", 50_223_688)
-ConvNeXtBase = _public("ConvNeXtBase", "convnext_base", 88_591_464)
-ConvNeXtLarge = _public("ConvNeXtLarge", "convnext_large", 197_767_336)
-ConvNeXtXLarge = _public("ConvNeXtXLarge", "convnext_xlarge", 350_196_968)
+ConvNeXtTiny = public(convnext, "ConvNeXtTiny", "convnext_tiny", 28_589_128, takes=_TAKES, more=PREPROCESSING)
+ConvNeXtSmall = public(convnext, "ConvNeXtSmall", "convnext_small", 50_223_688, takes=_TAKES, more=PREPROCESSING)
+ConvNeXtBase = public(convnext, "ConvNeXtBase", "convnext_base", 88_591_464, takes=_TAKES, more=PREPROCESSING)
+ConvNeXtLarge = public(convnext, "ConvNeXtLarge", "convnext_large", 197_767_336, takes=_TAKES, more=PREPROCESSING)
+ConvNeXtXLarge = public(convnext, "ConvNeXtXLarge", "convnext_xlarge", 350_196_968, takes=_TAKES, more=PREPROCESSING)
 
 preprocess_input = preprocessor(None)

@@ -1,7 +1,18 @@
 """DenseNet (Huang et al., "Densely Connected Convolutional Networks", 2017)."""
 
 from ckeras import layers
-from ckeras.applications._build import BASE, Stack, check, classified, image_shape, input_of, model_of, pooled, public
+from ckeras.applications._build import (
+    KERNELS,
+    Stack,
+    check,
+    classified,
+    image_shape,
+    input_of,
+    model_of,
+    pooled,
+    public,
+    published,
+)
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
 
@@ -30,7 +41,7 @@ def _halve(s, x, name):
     return layers.AveragePooling2D(2, strides=2, name=f"{name}_pool")(x)
 
 
-def densenet(kind, include_top, weights, input_tensor, input_shape, pooling, classes, activation, name):
+def densenet(kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name):
     check(kind, weights, include_top, classes)
     shape = image_shape(kind, input_shape, 224, 32, weights, include_top)
     blocks, *hashes = _NETWORKS[kind]
@@ -46,10 +57,8 @@ def densenet(kind, include_top, weights, input_tensor, input_shape, pooling, cla
         if i < 5:
             x = _halve(s, x, f"pool{i}")
     x = s.relu(s.norm(x, "bn"), "relu")
-    x = classified(x, classes, activation) if include_top else pooled(x, pooling)
-    end = "" if include_top else "_notop"
-    url = f"{BASE}densenet/{kind}_weights_tf_dim_ordering_tf_kernels{end}.h5"
-    return model_of(inputs, x, name, weights, (url, hashes[not include_top]))
+    x = classified(x, classes, classifier_activation) if include_top else pooled(x, pooling)
+    return model_of(inputs, x, name, weights, published(f"densenet/{kind}{KERNELS}", hashes, include_top))
 
 
 DenseNet121 = public(densenet, "DenseNet121", "densenet121", 8_062_504)

@@ -13,6 +13,7 @@ from ckeras.applications._build import (
     near_multiple,
     pooled,
     public,
+    published,
 )
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
@@ -88,7 +89,7 @@ def _block(s, x, kernel, filters, expansion, stride, dropped, name):
     return drop_and_add(x, before, dropped, name) if stride == 1 and channels == filters else x
 
 
-def efficientnet(kind, include_top, weights, input_tensor, input_shape, pooling, classes, activation, name):
+def efficientnet(kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name):
     check(kind, weights, include_top, classes)
     width, depth, size, dropout, *hashes = _NETWORKS[kind]
     shape = image_shape(kind, input_shape, size, 32, weights, include_top)
@@ -113,9 +114,8 @@ def efficientnet(kind, include_top, weights, input_tensor, input_shape, pooling,
             number += 1
     x = s.conv(x, near_multiple(1280 * width), name="top_conv", **KERNEL)
     x = s.silu(s.norm(x, "top_bn"), "top_activation")
-    x = classified(x, classes, activation, dropout, **TOP) if include_top else pooled(x, pooling)
-    url = f"{_BASE}{kind}{'' if include_top else '_notop'}.h5"
-    return model_of(inputs, x, name, weights, (url, hashes[not include_top]))
+    x = classified(x, classes, classifier_activation, dropout, **TOP) if include_top else pooled(x, pooling)
+    return model_of(inputs, x, name, weights, published(kind, hashes, include_top, base=_BASE))
 
 
 EfficientNetB0 = public(efficientnet, "EfficientNetB0", "efficientnetb0", 5_330_571, 224)

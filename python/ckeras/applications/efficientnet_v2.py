@@ -4,16 +4,17 @@ import math
 
 from ckeras import layers
 from ckeras.applications._build import (
-    BASE,
+    COMMON,
     PREPROCESSING,
     Stack,
     check,
     classified,
-    described,
     image_shape,
     input_of,
     model_of,
     pooled,
+    public,
+    published,
 )
 from ckeras.applications.efficientnet import KERNEL, TOP, drop_and_add, excited
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
@@ -77,8 +78,20 @@ def _scaled(s, x, kind):
     return layers.Rescaling(1.0 / 128.0, offset=-1)(x)
 
 
+_TAKES = {**COMMON, "include_preprocessing": True}
+
+
 def efficientnet_v2(
-    kind, include_top, weights, input_tensor, input_shape, pooling, classes, activation, include_preprocessing, name
+    kind,
+    include_top,
+    weights,
+    input_tensor,
+    input_shape,
+    pooling,
+    classes,
+    classifier_activation,
+    include_preprocessing,
+    name,
 ):
     check(kind, weights, include_top, classes)
     letter, width, depth, size, *hashes = _NETWORKS[kind]
@@ -97,45 +110,30 @@ def efficientnet_v2(
             number += 1
     x = s.conv(x, _filters(1280, width), name="top_conv", **KERNEL)
     x = s.silu(s.norm(x, "top_bn"), "top_activation")
-    x = classified(x, classes, activation, 0.2, **TOP) if include_top else pooled(x, pooling)
-    url = f"{BASE}efficientnet_v2/{kind}{'' if include_top else '_notop'}.h5"
-    return model_of(inputs, x, name, weights, (url, hashes[not include_top]))
+    x = classified(x, classes, classifier_activation, 0.2, **TOP) if include_top else pooled(x, pooling)
+    return model_of(inputs, x, name, weights, published(f"efficientnet_v2/{kind}", hashes, include_top))
 
 
-def _public(function, kind, parameters, size):
-    def network(
-        include_top=True,
-        weights="imagenet",
-        input_tensor=None,
-        input_shape=None,
-        pooling=None,
-        classes=1000,
-        classifier_activation="softmax",
-        include_preprocessing=True,
-        name=kind,
-    ):
-        return efficientnet_v2(
-            kind,
-            include_top,
-            weights,
-            input_tensor,
-            input_shape,
-            pooling,
-            classes,
-            classifier_activation,
-            include_preprocessing,
-            name,
-        )
-
-    return described(network, efficientnet_v2, function, parameters, size, more=PREPROCESSING)
-
-
-EfficientNetV2B0 = _public("EfficientNetV2B0", "efficientnetv2-b0", 7_200_312, 224)
-EfficientNetV2B1 = _public("EfficientNetV2B1", "efficientnetv2-b1", 8_212_124, 240)
-EfficientNetV2B2 = _public("EfficientNetV2B2", "efficientnetv2-b2", 10_178_374, 260)
-EfficientNetV2B3 = _public("EfficientNetV2B3", "efficientnetv2-b3", 14_467_622, 300)
-EfficientNetV2S = _public("EfficientNetV2S", "efficientnetv2-s", 21_612_360, 384)
-EfficientNetV2M = _public("EfficientNetV2M", "efficientnetv2-m", 54_431_388, 480)
-EfficientNetV2L = _public("EfficientNetV2L", "efficientnetv2-l", 119_027_848, 480)
+EfficientNetV2B0 = public(
+    efficientnet_v2, "EfficientNetV2B0", "efficientnetv2-b0", 7_200_312, 224, takes=_TAKES, more=PREPROCESSING
+)
+EfficientNetV2B1 = public(
+    efficientnet_v2, "EfficientNetV2B1", "efficientnetv2-b1", 8_212_124, 240, takes=_TAKES, more=PREPROCESSING
+)
+EfficientNetV2B2 = public(
+    efficientnet_v2, "EfficientNetV2B2", "efficientnetv2-b2", 10_178_374, 260, takes=_TAKES, more=PREPROCESSING
+)
+EfficientNetV2B3 = public(
+    efficientnet_v2, "EfficientNetV2B3", "efficientnetv2-b3", 14_467_622, 300, takes=_TAKES, more=PREPROCESSING
+)
+EfficientNetV2S = public(
+    efficientnet_v2, "EfficientNetV2S", "efficientnetv2-s", 21_612_360, 384, takes=_TAKES, more=PREPROCESSING
+)
+EfficientNetV2M = public(
+    efficientnet_v2, "EfficientNetV2M", "efficientnetv2-m", 54_431_388, 480, takes=_TAKES, more=PREPROCESSING
+)
+EfficientNetV2L = public(
+    efficientnet_v2, "EfficientNetV2L", "efficientnetv2-l", 119_027_848, 480, takes=_TAKES, more=PREPROCESSING
+)
 
 preprocess_input = preprocessor(None)

@@ -1,7 +1,17 @@
 """Inception-ResNet (Szegedy et al., "Inception-v4, Inception-ResNet and the Impact of Residual Connections", 2017)."""
 
-from ckeras import layers
-from ckeras.applications._build import BASE, Stack, check, classified, image_shape, input_of, model_of, pooled, public
+from ckeras.applications._build import (
+    KERNELS,
+    check,
+    classified,
+    image_shape,
+    input_of,
+    model_of,
+    pooled,
+    public,
+    published,
+)
+from ckeras.applications._inception import Inception
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
 from ckeras.layers.layer import Layer
@@ -32,22 +42,7 @@ class CustomScaleLayer(Layer):
         return {**super().get_config(), "scale": self.scale}
 
 
-class _Inception(Stack):
-    def chain(self, x, *steps, name=None):
-        """Convolution, normalization and ReLU for each step (filters, kernel, [stride, padding])."""
-        of = (lambda what: f"{name}{what}") if name else lambda what: None
-        for filters, kernel, *rest in steps:
-            stride, padding = rest or (1, "same")
-            x = self.conv(x, filters, kernel, stride, padding, name=name)
-            x = self.relu(self.norm(x, of("_bn"), scale=False), of("_ac"))
-        return x
-
-    def join(self, branches, name):
-        return layers.Concatenate(axis=self.axis, name=name)(branches)
-
-    def shrink(self, x):
-        return layers.MaxPooling2D(3, strides=2)(x)
-
+class _Residual(Inception):
     def residual(self, x, branches, scale, name, last=False):
         y = self.join([self.chain(x, *steps) for steps in branches], f"{name}_mixed")
         y = self.conv(y, x.shape[self.axis], use_bias=True, name=f"{name}_conv")
@@ -63,16 +58,14 @@ class _Inception(Stack):
         return x
 
 
-def inception_resnet(kind, include_top, weights, input_tensor, input_shape, pooling, classes, activation, name):
+def inception_resnet(
+    kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
+):
     check(kind, weights, include_top, classes)
     shape = image_shape(kind, input_shape, 299, 75, weights, include_top)
-    s = _Inception()
+    s = _Residual()
     inputs = input_of(input_tensor, shape)
-    x = s.shrink(s.chain(inputs, (32, 3, 2, "valid"), (32, 3, 1, "valid"), (64, 3)))
-    x = s.shrink(s.chain(x, (80, 1, 1, "valid"), (192, 3, 1, "valid")))
-    branches = [s.chain(x, (96, 1)), s.chain(x, (48, 1), (64, 5)), s.chain(x, (64, 1), (96, 3), (96, 3))]
-    branches.append(s.chain(layers.AveragePooling2D(3, strides=1, padding="same")(x), (64, 1)))
-    x = s.residuals(s.join(branches, "mixed_5b"), "block35")
+    x = s.residuals(s.first(s.stem(inputs), 96, 64, "mixed_5b"), "block35")
     branches = [s.chain(x, (384, 3, 2, "valid")), s.chain(x, (256, 1), (256, 3), (384, 3, 2, "valid")), s.shrink(x)]
     x = s.residuals(s.join(branches, "mixed_6a"), "block17")
     branches = [
@@ -83,10 +76,10 @@ def inception_resnet(kind, include_top, weights, input_tensor, input_shape, pool
     ]
     x = s.residuals(s.join(branches, "mixed_7a"), "block8")
     x = s.chain(x, (1536, 1), name="conv_7b")
-    x = classified(x, classes, activation) if include_top else pooled(x, pooling, named=False)
-    end = "" if include_top else "_notop"
-    url = f"{BASE}inception_resnet_v2/inception_resnet_v2_weights_tf_dim_ordering_tf_kernels{end}.h5"
-    return model_of(inputs, x, name, weights, (url, _HASHES[not include_top]))
+    x = classified(x, classes, classifier_activation) if include_top else pooled(x, pooling, named=False)
+    return model_of(
+        inputs, x, name, weights, published(f"inception_resnet_v2/inception_resnet_v2{KERNELS}", _HASHES, include_top)
+    )
 
 
 InceptionResNetV2 = public(inception_resnet, "InceptionResNetV2", "inception_resnet_v2", 55_873_736, 299, 75)

@@ -1,29 +1,21 @@
 """InceptionV3 (Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2016)."""
 
-from ckeras import layers
-from ckeras.applications._build import BASE, Stack, check, classified, image_shape, input_of, model_of, pooled, public
+from ckeras.applications._build import (
+    KERNELS,
+    check,
+    classified,
+    image_shape,
+    input_of,
+    model_of,
+    pooled,
+    public,
+    published,
+)
+from ckeras.applications._inception import Inception
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
 
 _HASHES = ("9a0d58056eeedaa3f26cb7ebd46da564", "bcbd6486424b2319ff4ef7d526e38f63")
-
-
-class _Inception(Stack):
-    def chain(self, x, *steps):
-        """Convolution, normalization and ReLU for each step (filters, kernel, [stride, padding])."""
-        for filters, kernel, *rest in steps:
-            stride, padding = rest or (1, "same")
-            x = self.relu(self.norm(self.conv(x, filters, kernel, stride, padding), scale=False))
-        return x
-
-    def join(self, branches, name=None):
-        return layers.Concatenate(axis=self.axis, name=name)(branches)
-
-    def mean(self, x, filters):
-        return self.chain(layers.AveragePooling2D(3, strides=1, padding="same")(x), (filters, 1))
-
-    def shrink(self, x):
-        return layers.MaxPooling2D(3, strides=2)(x)
 
 
 def _fork(s, x, filters, name=None):
@@ -31,21 +23,14 @@ def _fork(s, x, filters, name=None):
     return s.join([s.chain(x, (filters, (1, 3))), s.chain(x, (filters, (3, 1)))], name)
 
 
-def inception(kind, include_top, weights, input_tensor, input_shape, pooling, classes, activation, name):
+def inception(kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name):
     check(kind, weights, include_top, classes)
     shape = image_shape(kind, input_shape, 299, 75, weights, include_top)
-    s = _Inception()
+    s = Inception()
     inputs = input_of(input_tensor, shape)
-    x = s.shrink(s.chain(inputs, (32, 3, 2, "valid"), (32, 3, 1, "valid"), (64, 3)))
-    x = s.shrink(s.chain(x, (80, 1, 1, "valid"), (192, 3, 1, "valid")))
+    x = s.stem(inputs)
     for i, filters in enumerate((32, 64, 64)):
-        branches = [
-            s.chain(x, (64, 1)),
-            s.chain(x, (48, 1), (64, 5)),
-            s.chain(x, (64, 1), (96, 3), (96, 3)),
-            s.mean(x, filters),
-        ]
-        x = s.join(branches, f"mixed{i}")
+        x = s.first(x, 64, filters, f"mixed{i}")
     branches = [s.chain(x, (384, 3, 2, "valid")), s.chain(x, (64, 1), (96, 3), (96, 3, 2, "valid")), s.shrink(x)]
     x = s.join(branches, "mixed3")
     for i, n in enumerate((128, 160, 160, 192), start=4):
@@ -70,10 +55,8 @@ def inception(kind, include_top, weights, input_tensor, input_shape, pooling, cl
             s.mean(x, 192),
         ]
         x = s.join(branches, f"mixed{9 + i}")
-    x = classified(x, classes, activation) if include_top else pooled(x, pooling, named=False)
-    end = "" if include_top else "_notop"
-    url = f"{BASE}inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels{end}.h5"
-    return model_of(inputs, x, name, weights, (url, _HASHES[not include_top]))
+    x = classified(x, classes, classifier_activation) if include_top else pooled(x, pooling, named=False)
+    return model_of(inputs, x, name, weights, published(f"inception_v3/inception_v3{KERNELS}", _HASHES, include_top))
 
 
 InceptionV3 = public(inception, "InceptionV3", "inception_v3", 23_851_784, 299, 75)

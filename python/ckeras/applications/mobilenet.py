@@ -2,13 +2,13 @@
 
 from ckeras import layers
 from ckeras.applications._build import (
-    BASE,
     Stack,
     check,
     image_shape,
     input_of,
     model_of,
     pooled,
+    published,
     trained_size,
 )
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
@@ -73,9 +73,8 @@ def MobileNet(
         x = layers.Activation(classifier_activation, name="predictions")(x)
     else:
         x = pooled(x, pooling, named=False)
-    end = "" if include_top else "_no_top"
-    url = f"{BASE}mobilenet/mobilenet_{_ALPHAS.get(alpha)}_{size}_tf{end}.h5"
-    return model_of(inputs, x, name or f"mobilenet_{alpha:0.2f}_{size}", weights, (url, None))
+    files = published(f"mobilenet/mobilenet_{_ALPHAS.get(alpha)}_{size}_tf", (None, None), include_top, "_no_top")
+    return model_of(inputs, x, name or f"mobilenet_{alpha:0.2f}_{size}", weights, files)
 
 
 preprocess_input = preprocessor("tf")

@@ -2,7 +2,7 @@
 
 from ckeras import layers
 from ckeras.applications._build import (
-    BASE,
+    KERNELS,
     Stack,
     check,
     image_shape,
@@ -10,6 +10,7 @@ from ckeras.applications._build import (
     model_of,
     near_multiple,
     pooled,
+    published,
     trained_size,
 )
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
@@ -75,11 +76,9 @@ def MobileNetV2(
         x = layers.Dense(classes, activation=classifier_activation, name="predictions")(x)
     else:
         x = pooled(x, pooling, named=False)
-    end = "" if include_top else "_no_top"
-    file = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{float(alpha)}_{size}{end}.h5"
-    return model_of(
-        inputs, x, name or f"mobilenetv2_{alpha:0.2f}_{size}", weights, (f"{BASE}mobilenet_v2/{file}", None)
-    )
+    path = f"mobilenet_v2/mobilenet_v2{KERNELS}_{float(alpha)}_{size}"
+    files = published(path, (None, None), include_top, "_no_top")
+    return model_of(inputs, x, name or f"mobilenetv2_{alpha:0.2f}_{size}", weights, files)
 
 
 preprocess_input = preprocessor("tf")

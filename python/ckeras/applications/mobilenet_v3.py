@@ -2,7 +2,7 @@
 
 from ckeras import layers
 from ckeras.applications._build import (
-    BASE,
+    PREPROCESSING,
     Stack,
     check,
     image_shape,
@@ -10,6 +10,8 @@ from ckeras.applications._build import (
     model_of,
     near_multiple,
     pooled,
+    public,
+    published,
 )
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
@@ -89,7 +91,26 @@ def _block(s, x, expansion, filters, kernel, stride, weigh, hard, name):
     return layers.Add(name=f"{name}_add")([before, x]) if stride == 1 and channels == filters else x
 
 
-def _network(
+# What both take, in this order, and the defaults.
+_TAKES = {
+    "input_shape": None,
+    "alpha": 1.0,
+    "minimalistic": False,
+    "include_top": True,
+    "weights": "imagenet",
+    "input_tensor": None,
+    "classes": 1000,
+    "pooling": None,
+    "dropout_rate": 0.2,
+    "classifier_activation": "softmax",
+    "include_preprocessing": True,
+}
+_MORE = f"""
+    `alpha` scales the channels; `minimalistic=True` leaves out 5x5 kernels, hard SiLU and channel weights.
+    `dropout_rate` is the top's.{PREPROCESSING}"""
+
+
+def mobilenet_v3(
     kind,
     input_shape,
     alpha,
@@ -100,8 +121,8 @@ def _network(
     classes,
     pooling,
     dropout_rate,
-    activation,
-    preprocess,
+    classifier_activation,
+    include_preprocessing,
     name,
 ):
     check(name, weights, include_top, classes)
@@ -114,7 +135,7 @@ def _network(
         )
     s = Stack(momentum=0.999)
     inputs = x = input_of(input_tensor, shape)
-    if preprocess:
+    if include_preprocessing:
         x = layers.Rescaling(scale=1.0 / 127.5, offset=-1.0)(x)
     rich = not minimalistic
     x = s.conv(x, 16, 3, 2, name="conv")
@@ -133,59 +154,20 @@ def _network(
             x = layers.Dropout(dropout_rate)(x)
         x = s.conv(x, classes, use_bias=True, name="logits")
         x = layers.Flatten()(x)
-        x = layers.Activation(activation, name="predictions")(x)
+        x = layers.Activation(classifier_activation, name="predictions")(x)
     else:
         x = pooled(x, pooling)
-    end = "" if include_top else "_no_top_v2"
-    url = f"{BASE}mobilenet_v3/weights_mobilenet_v3_{file}_float{end}.h5"
-    return model_of(inputs, x, name, weights, (url, _HASHES[file][not include_top]) if file in _HASHES else None)
+    path = f"mobilenet_v3/weights_mobilenet_v3_{file}_float"
+    files = published(path, _HASHES[file], include_top, "_no_top_v2") if file in _HASHES else None
+    return model_of(inputs, x, name, weights, files)
 
 
-def _public(function, kind, parameters):
-    def network(
-        input_shape=None,
-        alpha=1.0,
-        minimalistic=False,
-        include_top=True,
-        weights="imagenet",
-        input_tensor=None,
-        classes=1000,
-        pooling=None,
-        dropout_rate=0.2,
-        classifier_activation="softmax",
-        include_preprocessing=True,
-        name=function,
-    ):
-        return _network(
-            kind,
-            input_shape,
-            alpha,
-            minimalistic,
-            include_top,
-            weights,
-            input_tensor,
-            classes,
-            pooling,
-            dropout_rate,
-            classifier_activation,
-            include_preprocessing,
-            name,
-        )
-
-    network.__name__ = network.__qualname__ = function
-    network.__doc__ = f"""{function}: images `(n, rows, columns, 3)` to `(n, classes)`; {parameters:,} parameters.
-
-    `alpha` scales the channels; `minimalistic=True` leaves out 5x5 kernels, hard SiLU and channel weights.
-    `include_preprocessing`: the model takes 0 to 255 and scales by itself. `weights`: None (initial), "imagenet"
-    (downloaded) or a path. `include_top=False` ends after the convolutions, or after `pooling` ("avg", "max").
-    `dropout_rate` is the top's. Raises `ValueError` for arguments that do not fit.
-
-    >>> model = ckeras.applications.{function}(weights=None, classes=10)
-    """
-    return network
+def _public(size, parameters):
+    function = f"MobileNetV3{size}"
+    return public(mobilenet_v3, function, size.lower(), parameters, takes=_TAKES, name=function, more=_MORE)
 
 
-MobileNetV3Small = _public("MobileNetV3Small", "small", 2_554_968)
-MobileNetV3Large = _public("MobileNetV3Large", "large", 5_507_432)
+MobileNetV3Small = _public("Small", 2_554_968)
+MobileNetV3Large = _public("Large", 5_507_432)
 
 preprocess_input = preprocessor(None)

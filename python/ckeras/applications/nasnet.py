@@ -2,15 +2,16 @@
 
 from ckeras import layers
 from ckeras.applications._build import (
-    BASE,
+    COMMON,
     Stack,
     channels_last,
     check,
-    described,
     image_shape,
     input_of,
     model_of,
     pooled,
+    public,
+    published,
 )
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
@@ -125,7 +126,10 @@ class _Cells(Stack):
         return layers.Concatenate(name=f"reduction_concat_{block}")([two, three, four, five]), x
 
 
-def nasnet(kind, include_top, weights, input_tensor, input_shape, pooling, classes, activation, name):
+_TAKES = {"input_shape": None, **COMMON}
+
+
+def nasnet(kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name):
     channels_last(kind)
     check(kind, weights, include_top, classes)
     last, count, stem, skips, size, file, hashes = _NETWORKS[kind]
@@ -145,32 +149,13 @@ def nasnet(kind, include_top, weights, input_tensor, input_shape, pooling, class
     x = s.relu(x)
     if include_top:
         x = layers.GlobalAveragePooling2D()(x)
-        x = layers.Dense(classes, activation=activation, name="predictions")(x)
+        x = layers.Dense(classes, activation=classifier_activation, name="predictions")(x)
     else:
         x = pooled(x, pooling, named=False)
-    url = f"{BASE}nasnet/{file}{'' if include_top else '-no-top'}.h5"
-    return model_of(inputs, x, name, weights, (url, hashes[not include_top]))
+    return model_of(inputs, x, name, weights, published(f"nasnet/{file}", hashes, include_top, "-no-top"))
 
 
-def _public(function, kind, parameters, size):
-    def network(
-        input_shape=None,
-        include_top=True,
-        weights="imagenet",
-        input_tensor=None,
-        pooling=None,
-        classes=1000,
-        classifier_activation="softmax",
-        name=kind,
-    ):
-        return nasnet(
-            kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
-        )
-
-    return described(network, nasnet, function, parameters, size)
-
-
-NASNetMobile = _public("NASNetMobile", "nasnet_mobile", 5_326_716, 224)
-NASNetLarge = _public("NASNetLarge", "nasnet_large", 88_949_818, 331)
+NASNetMobile = public(nasnet, "NASNetMobile", "nasnet_mobile", 5_326_716, 224, takes=_TAKES)
+NASNetLarge = public(nasnet, "NASNetLarge", "nasnet_large", 88_949_818, 331, takes=_TAKES)
 
 preprocess_input = preprocessor("tf")

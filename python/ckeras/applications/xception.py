@@ -1,7 +1,18 @@
 """Xception (Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", 2017)."""
 
 from ckeras import layers
-from ckeras.applications._build import BASE, Stack, check, classified, image_shape, input_of, model_of, pooled, public
+from ckeras.applications._build import (
+    KERNELS,
+    Stack,
+    check,
+    classified,
+    image_shape,
+    input_of,
+    model_of,
+    pooled,
+    public,
+    published,
+)
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
 
@@ -24,7 +35,7 @@ def _shrinking(s, x, widths, name, activates_first=True):
     return layers.Add()([x, beside])
 
 
-def xception(kind, include_top, weights, input_tensor, input_shape, pooling, classes, activation, name):
+def xception(kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name):
     check(kind, weights, include_top, classes)
     shape = image_shape(kind, input_shape, 299, 71, weights, include_top)
     s = Stack()
@@ -44,10 +55,8 @@ def xception(kind, include_top, weights, input_tensor, input_shape, pooling, cla
     x = _shrinking(s, x, (728, 1024), "block13")
     for j, filters in enumerate((1536, 2048), start=1):
         x = s.relu(_separable(s, x, filters, f"block14_sepconv{j}"), f"block14_sepconv{j}_act")
-    x = classified(x, classes, activation) if include_top else pooled(x, pooling, named=False)
-    end = "" if include_top else "_notop"
-    url = f"{BASE}xception/xception_weights_tf_dim_ordering_tf_kernels{end}.h5"
-    return model_of(inputs, x, name, weights, (url, _HASHES[not include_top]))
+    x = classified(x, classes, classifier_activation) if include_top else pooled(x, pooling, named=False)
+    return model_of(inputs, x, name, weights, published(f"xception/xception{KERNELS}", _HASHES, include_top))
 
 
 Xception = public(xception, "Xception", "xception", 22_910_480, 299, 71)
