@@ -7,7 +7,9 @@
 //        output's shape, and say where on its line along the axis each element of the output lies
 // gather_grad (floats)
 //   in   indices; g, shaped as gather's output
-//   out  zeros of x's shape plus g at the indices, added in index order; halves are summed in float32
+//   out  zeros of x's shape plus g at the indices, added in index order or, on a CPU for few rows and many indices, in
+//        that order in each of up to 8 equal runs of the indices, whose sums are added in rising order; halves are
+//        summed in float32
 //   ints axis, along
 //
 // Negative indices count from the end. One outside [-n, n) is a fault: the first of them is reported and nothing is

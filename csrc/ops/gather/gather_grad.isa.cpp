@@ -7,23 +7,32 @@ namespace {
 
 #define CKERAS_LAMBDA __attribute__((always_inline))
 
-constexpr int64_t kPiece = 1 << 15;  // elements a piece of parallel work reads, about
-constexpr int64_t kScan = 512;       // indices that are looked at together
-constexpr int64_t kAhead = 8;        // rows between fetching and reading
-constexpr int64_t kFetched = 512;    // bytes of a row that are fetched
-constexpr int64_t kNarrow = 8;       // fewer columns are added one by one
-constexpr int64_t kTile = 256;       // columns of a piece
-constexpr int64_t kRanges = 16;      // most ranges of rows, and pieces of the indices that are sorted into them
+constexpr int64_t kPiece = 1 << 15;     // elements a piece of parallel work reads, about
+constexpr int64_t kScan = 512;          // indices that are looked at together
+constexpr int64_t kAhead = 8;           // rows between fetching and reading
+constexpr int64_t kFetched = 512;       // bytes of a row that are fetched
+constexpr int64_t kNarrow = 8;          // fewer columns are added one by one
+constexpr int64_t kTile = 256;          // columns of a piece
+constexpr int64_t kRanges = 16;         // most ranges of rows, and pieces of the indices that are sorted into them
+constexpr int64_t kParts = 8;           // most runs of indices with sums of their own
+constexpr int64_t kOften = 8;           // indices of such a run for each row of the result, at least
+constexpr int64_t kPartSize = 1 << 17;  // most sums of a run: half a second-level cache
 
 // Work is cut by outer index, by columns and, when that gives few pieces, by ranges of 2^shift rows of the result: each
-// element is summed by one thread, in index order.
+// element is summed by one thread, in index order. A small result of many indices is summed by parts instead, runs of
+// indices, which read g in its order in memory, and then part by part.
 struct Cut {
-  int64_t tiles, ranges, shift;
+  int64_t tiles, ranges, shift, parts;
 };
 Cut make_cut(const GatherShape& s) {
-  Cut cut = {ceil_div(s.inner, kTile), 1, 0};
+  Cut cut = {ceil_div(s.inner, kTile), 1, 0, 1};
   const int64_t wanted = s.outer * s.count * s.inner / kPiece / at_least_one(s.outer * cut.tiles);
-  const int64_t ranges = s.along ? 1 : least(least(at_least_one(wanted), kRanges), at_least_one(s.size));
+  if (s.outer == 1 && cut.tiles == 1 && !s.along && s.size * s.inner <= kPartSize) {
+    const int64_t most_parts = least(least(wanted, kParts), s.count / (kOften * at_least_one(s.size)));
+    while (2 * cut.parts <= most_parts) cut.parts *= 2;
+  }
+  const int64_t ranges =
+      s.along || cut.parts > 1 ? 1 : least(least(at_least_one(wanted), kRanges), at_least_one(s.size));
   while (ranges << cut.shift < s.size) ++cut.shift;
   cut.ranges = ceil_div(at_least_one(s.size), int64_t{1} << cut.shift);
   return cut;
@@ -116,13 +125,13 @@ void add_found(const Found* found, int64_t n, int64_t inner, int64_t width, cons
   }
 }
 
-// All indices, for which there is one range.
+// The indices from begin to end, where there is one range.
 template <class S>
-void add_all(const View& indices, const GatherShape& s, int64_t width, const typename S::Element* g,
-             typename S::T* sum) {
+void add_run(const View& indices, int64_t begin, int64_t end, const GatherShape& s, int64_t width,
+             const typename S::Element* g, typename S::T* sum) {
   Found found[kScan];
-  for (int64_t begin = 0; begin < s.count; begin += kScan) {
-    const int64_t n = least(kScan, s.count - begin);
+  for (; begin < end; begin += kScan) {
+    const int64_t n = least(kScan, end - begin);
     for (int64_t j = 0; j < n; ++j) {
       const int64_t row = index_at(indices, begin + j);
       found[j] = {begin + j, row + (row < 0 ? s.size : 0)};
@@ -144,6 +153,32 @@ void add_along(const View& indices, const GatherShape& s, int64_t first, int64_t
   }
 }
 
+// Sums of each part, then those of all parts in rising order.
+template <class S>
+void add_parts(const Call& call, const GatherShape& s, int64_t parts) {
+  using T = typename S::T;
+  using V = typename S::V;
+  using E = typename S::Element;
+  T* const sums = static_cast<T*>(call.workspace);
+  const int64_t size = s.size * s.inner, stride = round_up(size, V::kLanes);
+  const E* const g = call.in[1].as<const E>();
+  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part) {
+      T* const sum = sums + part * stride;
+      for (int64_t i = 0; i < size; i += V::kLanes) V(0).store(sum + i);
+      add_run<S>(call.in[0], s.count * part / parts, s.count * (part + 1) / parts, s, s.inner, g, sum);
+    }
+  });
+  E* const out = call.out[0].as<E>();
+  parallel_for(ceil_div(size, V::kLanes), at_least_one(kPiece / parts / V::kLanes), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin * V::kLanes; i < least(end * V::kLanes, size); i += V::kLanes) {
+      V sum = V::load(sums + i);
+      for (int64_t part = 1; part < parts; ++part) sum = sum + V::load(sums + part * stride + i);
+      S::store(out + i, sum, least(V::kLanes, size - i));
+    }
+  });
+}
+
 // Of the sums of halves.
 int64_t sums_bytes(const View& dx) {
   return is_half(dx.dtype) ? round_up(dx.size() * static_cast<int64_t>(sizeof(float)), 64) : 0;
@@ -159,6 +194,7 @@ void gather_grad(const Call& call) noexcept {
     using E = typename S::Element;
     using T = typename S::T;
     using V = typename S::V;
+    if (cut.parts > 1) return add_parts<S>(call, s, cut.parts);
     E* out = dx.as<E>();
     // Halves are summed in the workspace.
     T* sums = S::kHalf ? static_cast<T*>(call.workspace) : reinterpret_cast<T*>(out);
@@ -181,7 +217,7 @@ void gather_grad(const Call& call) noexcept {
         if (s.along) {
           add_along<S>(call.in[0], s, place, width, g, sums + base);
         } else if (cut.ranges == 1) {
-          add_all<S>(call.in[0], s, width, g, sums + base);
+          add_run<S>(call.in[0], 0, s.count, s, width, g, sums + base);
         } else {
           add_found<S>(sorted.of(range), sorted.count(range), s.inner, width, g, sums + base);
         }
@@ -201,7 +237,12 @@ void gather_grad(const Call& call) noexcept {
 
 int64_t workspace(const Call& call) noexcept {
   const GatherShape s = gather_shape(call.out[0], call.in[0], call.ints[0], call.ints[1] != 0);
-  return sums_bytes(call.out[0]) + Sorted::bytes(s, make_cut(s));
+  const Cut cut = make_cut(s);
+  if (cut.parts > 1) {
+    const auto bytes = static_cast<int64_t>(call.out[0].dtype == DType::F64 ? sizeof(double) : sizeof(float));
+    return cut.parts * round_up(s.size * s.inner, 16) * bytes;
+  }
+  return sums_bytes(call.out[0]) + Sorted::bytes(s, cut);
 }
 
 }  // namespace
