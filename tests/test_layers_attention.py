@@ -242,7 +242,7 @@ def test_norms_keep_their_options():
         (lambda: layers.EinsumDense("abc,cd->abd", 3)(X), ["output_shape", "2 dimensions"]),
         (lambda: layers.EinsumDense("abc,cd->abd", (4, 3))(X), ["label 'b'", "5", "4"]),
         (lambda: layers.EinsumDense("abc,cd->abd", (None, 3), bias_axes="e")(X), ["bias_axes", "'e'"]),
-        (lambda: layers.EinsumDense("ab,bc->ac", 3, lora_rank=2), ["lora_rank"]),
+        (lambda: layers.EinsumDense("ab,bc->ac", 3, lora_rank=-2), ["lora_rank", "-2"]),
     ],
 )
 def test_messages(make, words):

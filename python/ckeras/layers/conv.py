@@ -2,11 +2,14 @@
 
 from ckeras import ops
 from ckeras.layers.conv_base import ConvolutionLayer
+from ckeras.layers.lora import LowRank, adapted
 from ckeras.layers.spatial import given
 
 
-class Conv(ConvolutionLayer):
+class Conv(LowRank, ConvolutionLayer):
     """The body of `Conv1D`, `Conv2D` and `Conv3D`."""
+
+    kernel = adapted("kernel")
 
     def __init__(
         self,
@@ -26,12 +29,15 @@ class Conv(ConvolutionLayer):
         activity_regularizer=None,
         kernel_constraint=None,
         bias_constraint=None,
+        lora_rank=None,
+        lora_alpha=None,
         **kwargs,
     ):
         super().__init__(given(locals()), activity_regularizer, kwargs)
         if self.filters % self.groups:
             raise ValueError(f"[{type(self).__name__}] groups={groups} must divide filters={filters}")
-        self.kernel = None
+        self._keep_lora(lora_rank, lora_alpha)
+        self._kernel = None
 
     def build(self, input_shape):
         channels = self._channels(input_shape)
@@ -40,8 +46,9 @@ class Conv(ConvolutionLayer):
                 f"Layer '{self.name}': groups={self.groups} must divide the {channels} channels of input shape "
                 f"{input_shape}"
             )
-        self.kernel = self._add_kernel((*self.kernel_size, channels // self.groups, self.filters), "kernel", "kernel")
+        self._kernel = self._add_kernel((*self.kernel_size, channels // self.groups, self.filters), "kernel", "kernel")
         self._finish_build(input_shape, self.filters)
+        self._build_lora()
 
     def convolution_op(self, inputs, kernel):
         """The convolution alone; subclasses may override it."""

@@ -4,14 +4,16 @@ from ckeras import activations, constraints, initializers, ops, regularizers
 from ckeras.layers._arguments import positive
 from ckeras.layers.input_spec import InputSpec
 from ckeras.layers.layer import Layer
+from ckeras.layers.lora import LowRank, adapted
 
 
-class Dense(Layer):
+class Dense(LowRank, Layer):
     """`activation(inputs @ kernel + bias)` over the last axis.
 
-    Input `(batch, ..., d)`, output `(batch, ..., units)`. `lora_rank`, `lora_alpha` and `quantization_config` are not
-    supported yet and must be `None`. Raises `ValueError` for units that are no positive integer and for inputs of
-    rank below 2 or of another last dimension than the layer was built for.
+    Input `(batch, ..., d)`, output `(batch, ..., units)`. With `lora_rank` the kernel is frozen,
+    and two weights of that rank learn what is added to it: see `enable_lora`. `quantization_config` is not supported
+    yet and must be `None`. Raises `ValueError` for units that are no positive integer and for inputs of rank below 2 or
+    of another last dimension than the layer was built for.
 
     >>> ckeras.layers.Dense(4)(ckeras.ops.ones((2, 3))).shape
     (2, 4)
@@ -34,8 +36,8 @@ class Dense(Layer):
         quantization_config=None,
         **kwargs,
     ):
-        if lora_rank is not None or lora_alpha is not None or quantization_config is not None:
-            raise NotImplementedError("[Dense] lora_rank, lora_alpha and quantization_config are not supported yet")
+        if quantization_config is not None:
+            raise NotImplementedError("[Dense] quantization_config is not supported yet")
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive("Dense", "units", units)
         self.activation = activations.get(activation)
@@ -46,14 +48,17 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.kernel = None
+        self._keep_lora(lora_rank, lora_alpha)
+        self._kernel = None
         self.bias = None
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
+    kernel = adapted("kernel")
+
     def build(self, input_shape):
         width = input_shape[-1]
-        self.kernel = self.add_weight(
+        self._kernel = self.add_weight(
             shape=(width, self.units),
             initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer,
@@ -69,6 +74,7 @@ class Dense(Layer):
                 name="bias",
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: width})
+        self._build_lora()
 
     def call(self, inputs, training=None):
         x = ops.matmul(inputs, self.kernel)

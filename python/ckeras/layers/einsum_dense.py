@@ -5,18 +5,20 @@ import re
 from ckeras import activations, constraints, initializers, ops, regularizers
 from ckeras.layers.input_spec import InputSpec
 from ckeras.layers.layer import Layer
+from ckeras.layers.lora import LowRank, adapted
 
 _FORMS = "'ab,bc->ac', '...b,bc->...c' or 'ab...,bc->ac...'"
 
 
-class EinsumDense(Layer):
+class EinsumDense(LowRank, Layer):
     """`activation(einsum(equation, inputs, kernel) + bias)`.
 
     `equation` has two operands; an ellipsis stands first or last in the inputs' and the result's labels. `output_shape`
     is the result's shape without the batch (and without what an ellipsis stands for); `None` where it follows the
-    inputs. `bias_axes` are the labels of the result that the bias has, `None` for no bias. `lora_rank`, `lora_alpha`,
-    `gptq_unpacked_column_size` and `quantization_config` are not supported and raise `NotImplementedError`; a wrong
-    equation or a shape that does not fit it raises `ValueError`.
+    inputs. `bias_axes` are the labels of the result that the bias has, `None` for no bias. With `lora_rank` the kernel
+    is frozen, and two weights of that rank learn what is added to it: see `enable_lora`. `gptq_unpacked_column_size`
+    and `quantization_config` are not supported and raise `NotImplementedError`; a wrong equation or a shape that does
+    not fit it raises `ValueError`.
 
     >>> layer = ckeras.layers.EinsumDense("abc,cd->abd", output_shape=(None, 8), bias_axes="d")
     >>> layer(ckeras.ops.ones((2, 3, 4))).shape
@@ -42,8 +44,6 @@ class EinsumDense(Layer):
         **kwargs,
     ):
         for name, given in (
-            ("lora_rank", lora_rank),
-            ("lora_alpha", lora_alpha),
             ("gptq_unpacked_column_size", gptq_unpacked_column_size),
             ("quantization_config", quantization_config),
         ):
@@ -61,16 +61,12 @@ class EinsumDense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
+        self._keep_lora(lora_rank, lora_alpha)
         self.bias = None
         self._kernel = None
         self.supports_masking = True
 
-    @property
-    def kernel(self):
-        """The weight of the product; raises `AttributeError` before the layer is built."""
-        if self._kernel is None:
-            raise AttributeError(f"Layer '{self.name}' has no kernel before it is built: call it on a tensor first")
-        return self._kernel
+    kernel = adapted("kernel")
 
     def build(self, input_shape):
         sizes, _ = self._sizes(input_shape)
@@ -92,6 +88,7 @@ class EinsumDense(Layer):
                 name="bias",
             )
         self.input_spec = InputSpec(ndim=len(input_shape))
+        self._build_lora()
 
     def _fitted_initializer(self, weights, result):
         """The initializer, counting fans by which of the kernel's labels are summed over and which stay."""

@@ -6,13 +6,15 @@ from ckeras._core.errors import DataError
 from ckeras._core.symbolic import KerasTensor
 from ckeras.layers._arguments import positive
 from ckeras.layers.layer import Layer
+from ckeras.layers.lora import LowRank, adapted
 
 
-class Embedding(Layer):
+class Embedding(LowRank, Layer):
     """A vector of `output_dim` numbers for each of the integers 0 to `input_dim - 1`.
 
     Input `(batch, ...)` of integers, output `(batch, ..., output_dim)`. `mask_zero` masks the entries that are 0.
-    Integers out of range raise `ValueError`. `lora_rank`, `lora_alpha` and `quantization_config` are not supported yet.
+    Integers out of range raise `ValueError`. With `lora_rank` the embeddings are frozen, and two weights of that rank
+    learn what is added to them: see `enable_lora`. `quantization_config` is not supported yet.
 
     >>> ckeras.layers.Embedding(10, 4)(ckeras.ops.convert_to_tensor([[1, 2, 3]])).shape
     (1, 3, 4)
@@ -32,8 +34,8 @@ class Embedding(Layer):
         quantization_config=None,
         **kwargs,
     ):
-        if lora_rank is not None or lora_alpha is not None or quantization_config is not None:
-            raise NotImplementedError("[Embedding] lora_rank, lora_alpha and quantization_config are not supported yet")
+        if quantization_config is not None:
+            raise NotImplementedError("[Embedding] quantization_config is not supported yet")
         length = kwargs.pop("input_length", None)
         if length is not None and "input_shape" not in kwargs:
             kwargs["input_shape"] = (length,)
@@ -46,11 +48,15 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
-        self.embeddings = None
+        self._keep_lora(lora_rank, lora_alpha)
+        self._embeddings = None
         self._initial = weights
 
+    _adapts = "embeddings"
+    embeddings = adapted("embeddings")
+
     def build(self, input_shape=None):
-        self.embeddings = self.add_weight(
+        self._embeddings = self.add_weight(
             shape=(self.input_dim, self.output_dim),
             initializer=self.embeddings_initializer,
             regularizer=self.embeddings_regularizer,
@@ -59,7 +65,8 @@ class Embedding(Layer):
         )
         if self._initial is not None:
             initial = self._initial[0] if isinstance(self._initial, (list, tuple)) else self._initial
-            self.embeddings.assign(initial)
+            self._embeddings.assign(initial)
+        self._build_lora()
 
     def call(self, inputs):
         if inputs.dtype not in dtypes.INTS:

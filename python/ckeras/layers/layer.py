@@ -45,7 +45,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
     _call_spec = None
     _build_parameters = ("input_shape",)
     input_spec: object
-    _policy_changes = 0  # of any layer after it was made: traced steps of an earlier count are out of date
+    _changes = 0  # of any layer's policy or make after it was made: traced steps of an earlier count are out of date
 
     def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
         Operation.__init__(self, name)
@@ -98,7 +98,11 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
     @dtype_policy.setter
     def dtype_policy(self, value):
         self._set_policy(dtype_policies.get(value))
-        Layer._policy_changes += 1
+        self._note_change()
+
+    @staticmethod
+    def _note_change():
+        Layer._changes += 1
 
     @property
     def dtype(self):

@@ -79,12 +79,19 @@ class LayerSaving:
 
     def save_own_variables(self, store):
         """Puts the values of the layer's own weights into the mapping `store`."""
-        for i, v in enumerate(self._own_variables()):
-            store[str(i)] = v.numpy()
+        for i, v in enumerate(self._stored_variables()):
+            store[str(i)] = self._stored_value(v)
+
+    def _stored_variables(self):
+        """The variables that files hold of the layer itself, in order."""
+        return self._own_variables()
+
+    def _stored_value(self, v):
+        return v.numpy()
 
     def load_own_variables(self, store):
         """Reads what `save_own_variables` wrote. Raises `ValueError` naming layer and counts when they differ."""
-        own = self._own_variables()
+        own = self._stored_variables()
         if len(store.keys()) != len(own):
             if own and not store.keys() and not self.built:
                 detail = "the layer was never built, so it has no weights to load into"

@@ -14,6 +14,7 @@ _OBJECTS = {
     "regularizer": regularizers,
     "constraint": constraints,
 }
+_ELSEWHERE = ("self", "__class__", "kwargs", "name", "activity_regularizer", "lora_rank", "lora_alpha")
 _PER_DIMENSION = ("kernel_size", "strides", "dilation_rate", "pool_size", "output_size")
 
 
@@ -100,8 +101,8 @@ class SpatialLayer(Layer):
 
 
 def given(names):
-    """The arguments of a constructor, of its `locals()`: all but itself and what goes to the base class."""
-    return {k: v for k, v in names.items() if k not in ("self", "__class__", "kwargs", "name", "activity_regularizer")}
+    """The arguments of a constructor, of its `locals()`: all but itself and what others than `_keep` take care of."""
+    return {k: v for k, v in names.items() if k not in _ELSEWHERE}
 
 
 def _with_rank(init, rank):

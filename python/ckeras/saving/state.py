@@ -224,7 +224,7 @@ def _castable(stored, wanted):
 
 def own_variables(obj):
     """The variables that the object itself stores, in order."""
-    own = getattr(obj, "_own_variables", None)
+    own = getattr(obj, "_stored_variables", None)
     if callable(own):
         return own()
     return list(getattr(obj, "variables", ()))

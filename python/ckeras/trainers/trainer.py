@@ -317,12 +317,13 @@ class Trainer(StateTree, StepFunctions):
         """What a step of training or evaluation depends on besides the batch: another value is another program."""
         return (
             self._trainer.version,
+            self._changes,
             tuple([(id(layer), layer.trainable, layer.dtype_policy) for layer in self._flatten_layers()]),
         )
 
     def _runner(self, kind, structure):
         state = self._trainer
-        key = (kind, nest.skeleton(structure), self._policy_changes if kind == "predict" else self._fingerprint())
+        key = (kind, nest.skeleton(structure), self._changes if kind == "predict" else self._fingerprint())
         runner = state.runners.get(key)
         if runner is None:
             if len(state.runners) > 16:

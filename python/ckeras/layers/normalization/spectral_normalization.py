@@ -23,6 +23,11 @@ class SpectralNormalization(Wrapper):
     def build(self, input_shape):
         super().build(input_shape)
         self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})
+        if getattr(self.layer, "lora_enabled", False):
+            raise ValueError(
+                f"Layer '{self.name}' (SpectralNormalization): {type(self.layer).__name__} has LoRA enabled, so its "
+                "weight is frozen and cannot be normalised; make it without lora_rank"
+            )
         for name in ("kernel", "embeddings"):
             if getattr(self.layer, name, None) is not None:
                 self.kernel = getattr(self.layer, name)
