@@ -24,6 +24,19 @@ def test_nothing_optional_is_loaded():
     assert _python(code).strip() == "[]"
 
 
+def test_a_first_fit_loads_nothing_that_it_has_no_use_for():
+    code = f"""
+import sys, numpy
+seen = set(sys.modules)
+import ckeras as keras
+model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+model.compile("adam", "mse")
+model.fit(numpy.zeros((4, 2)), numpy.zeros((4, 1)), verbose=0)
+print([m for m in {(*LAZY, "difflib", "numpy.random")!r} if m in sys.modules and m not in seen])
+"""
+    assert _python(code).strip() == "[]"
+
+
 def _seconds(module):
     start = time.perf_counter()
     _python(f"import {module}")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ckeras
-from ckeras import ops, random
+from ckeras import _engine, ops, random
 
 DRAWS = {
     "beta": lambda seed: random.beta((3, 40), 2.0, 0.5, seed=seed),
@@ -118,3 +118,19 @@ BAD = [
 def test_the_message_names_the_function(op, call):
     with pytest.raises((ValueError, TypeError), match=rf"\[random\.{op}\]"):
         call()
+
+
+@pytest.mark.parametrize("key", [(0, 0), (7, 3), (2**32 - 1, 2**40)])
+def test_orders_are_those_of_numpys_generator(key):
+    ours, theirs = _engine.Shuffler(*key), np.random.Generator(np.random.Philox(key=list(key)))
+    for n in (0, 1, 2, 3, 7, 33, 2, 1000, 2**16, 2**16 + 1, 5):
+        order = ours.permutation(n).numpy()
+        assert order.dtype == "int64" and np.array_equal(order, theirs.permutation(n))
+
+
+def test_orders_of_impossible_numbers_are_refused():
+    with pytest.raises(ValueError, match="key1 must not be negative, got -1"):
+        _engine.Shuffler(0, -1)
+    for n in (-1, 2**32 + 1):
+        with pytest.raises(ValueError, match=f"n must be from 0 to 4294967296, got {n}"):
+            _engine.Shuffler(0, 0).permutation(n)

@@ -1,5 +1,7 @@
 """Traced functions give the bits of an eager run, keep variables, and say where Python asks for a value."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -196,6 +198,29 @@ def test_a_variable_made_inside_has_a_concrete_value():
 def test_asking_for_a_value_names_the_line_and_the_way_out(ask):
     with pytest.raises(ConcreteValueError, match=r"test_trace.py:\d+: .*run_eagerly=True"):
         function(ask)(convert([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+@pytest.mark.parametrize("error", [None, ZeroDivisionError])
+def test_garbage_is_left_alone_while_a_trace_is_made(was_on, error):
+    seen = []
+
+    def f(x):
+        seen.append(gc.isenabled())
+        if error:
+            raise error
+        return x * 2
+
+    try:
+        (gc.enable if was_on else gc.disable)()
+        if error:
+            with pytest.raises(error):
+                function(f)(convert([1.0]))
+        else:
+            function(f)(convert([1.0]))
+        assert seen == [False] and gc.isenabled() == was_on
+    finally:
+        gc.enable()
 
 
 def test_a_traced_value_does_not_outlive_its_trace():

@@ -13,6 +13,7 @@
 #include "bind/program.h"
 #include "bind/quick.h"
 #include "bind/run.h"
+#include "bind/shuffle.h"
 #include "bind/tape.h"
 #include "bind/tensor.h"
 #include "cpu/thread_pool.h"
@@ -69,6 +70,7 @@ PYBIND11_MODULE(_engine, module) {
   bind_quick(module);
   bind_program(module);
   bind_linalg(module);
+  bind_shuffle(module);
 
   module.def("op_table", op_table,
              "One dict a primitive, in the order of op ids: name, kind, arity (-1: not elementwise), dtypes (codes), "

@@ -5,6 +5,7 @@ Nothing is loaded here: each name below is imported when it is first used.
 
 import importlib
 
+from ckeras import _garbage
 from ckeras._version import __version__ as __version__
 
 _MODULES = (
@@ -77,14 +78,15 @@ def version():
 
 
 def __getattr__(name):
-    if name in _MODULES:
-        value = importlib.import_module(f"ckeras.{name}")
-    elif name in _NAMES:
-        if name == "Variable":
-            importlib.import_module("ckeras.initializers")  # a Variable may name its initializer
-        value = getattr(importlib.import_module(f"ckeras.{_NAMES[name]}"), name)
-    else:
-        raise AttributeError(f"module 'ckeras' has no attribute {name!r}")
+    with _garbage.put_off():
+        if name in _MODULES:
+            value = importlib.import_module(f"ckeras.{name}")
+        elif name in _NAMES:
+            if name == "Variable":
+                importlib.import_module("ckeras.initializers")  # a Variable may name its initializer
+            value = getattr(importlib.import_module(f"ckeras.{_NAMES[name]}"), name)
+        else:
+            raise AttributeError(f"module 'ckeras' has no attribute {name!r}")
     globals()[name] = value
     return value
 

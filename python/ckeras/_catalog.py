@@ -1,6 +1,5 @@
 """Catalog: the names of one kind of object (losses, optimizers...), and their get, serialize, deserialize."""
 
-import difflib
 import functools
 
 from ckeras._core.symbolic import snake_case
@@ -9,6 +8,8 @@ from ckeras.saving import registry
 
 def near_matches(name, names):
     """A sentence that suggests the closest of `names`, or lists them all when none is close."""
+    import difflib  # wanted by those who mistype alone
+
     close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.6)
     if close:
         return f"Did you mean {' or '.join(map(repr, close))}?"

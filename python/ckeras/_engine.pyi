@@ -67,6 +67,10 @@ class Program:
         self, data: Sequence[Array], order: Array | np.ndarray, batch: int, first: int, steps: int, seconds: float
     ) -> tuple[int, list[Array]]: ...
 
+class Shuffler:
+    def __init__(self, key0: int, key1: int) -> None: ...
+    def permutation(self, n: int) -> Array: ...
+
 def run(
     op_id: int,
     inputs: Sequence[Array],

@@ -2,6 +2,8 @@
 
 import importlib
 
+from ckeras import _garbage
+
 
 class Names:
     """The public names of a package, and where each is defined.
@@ -27,7 +29,8 @@ class Names:
         if name not in self.sources:
             raise AttributeError(f"module {self._namespace['__name__']!r} has no attribute {name!r}")
         module, own = self.sources[name]
-        found = importlib.import_module(module)
+        with _garbage.put_off():
+            found = importlib.import_module(module)
         found = found if own is None else getattr(found, own)
         self._namespace[name] = found
         return found

@@ -4,7 +4,7 @@ import weakref
 
 import numpy as np
 
-from ckeras import _engine
+from ckeras import _engine, _garbage
 from ckeras._core import control, nest
 from ckeras._core.errors import from_fault
 from ckeras._core.passes.optimize import optimize
@@ -18,8 +18,9 @@ def compile(fn, *avals):
 
     Variables that `fn` reads and assigns belong to the program: they are read and written when it runs.
     """
-    trace, inputs, result = trace_function(fn, avals)
-    return CompiledProgram(trace, inputs, result)
+    with _garbage.put_off():
+        trace, inputs, result = trace_function(fn, avals)
+        return CompiledProgram(trace, inputs, result)
 
 
 class CompiledProgram:

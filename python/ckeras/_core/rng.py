@@ -4,6 +4,7 @@ import random as _random
 
 import numpy as np
 
+from ckeras import _engine
 from ckeras._core import dtypes, scope
 from ckeras._core.errors import ArgumentError
 from ckeras._core.tensor import TensorBase, convert, from_numpy
@@ -75,6 +76,18 @@ def set_global_seed(seed):
     scope.set_global(_GLOBAL_SEED, int(seed))
     if generator is not None:
         generator.state.assign(_row(seed))
+
+
+class Shuffler:
+    """Orders of samples, from the global generator's next seed."""
+
+    def __init__(self):
+        seed = global_seed_generator().next().numpy()
+        self._engine = _engine.Shuffler(int(seed[0]), int(seed[1]))
+
+    def permutation(self, n):
+        """The next order of `n` samples, int64, read-only."""
+        return self._engine.permutation(n).numpy()
 
 
 def draw_seed(seed):

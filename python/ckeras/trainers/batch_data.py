@@ -4,8 +4,6 @@ import collections.abc
 import contextlib
 import itertools
 
-import numpy as np
-
 from ckeras._core import nest, rng
 from ckeras.trainers.data import NAMES, ArrayData, arrays, is_array_like, warn_short, with_class_weight
 from ckeras.utils.batches import unpack_x_y_sample_weight
@@ -119,8 +117,7 @@ class BatchData:
         if not self.shuffle:
             return iter(range(steps))
         if self._shuffler is None:
-            seed = rng.global_seed_generator().next().numpy()
-            self._shuffler = np.random.Generator(np.random.Philox(key=[int(seed[0]), int(seed[1])]))
+            self._shuffler = rng.Shuffler()
         return iter(self._shuffler.permutation(steps).tolist())
 
     def _close(self, wait=True):

@@ -213,8 +213,7 @@ class ArrayData:
                 self._identity = np.arange(self.n, dtype=np.int64)
             return self._identity
         if self._shuffler is None:
-            seed = rng.global_seed_generator().next().numpy()
-            self._shuffler = np.random.Generator(np.random.Philox(key=[int(seed[0]), int(seed[1])]))
+            self._shuffler = rng.Shuffler()
         found = self._next_order.result() if self._next_order is not None else self._shuffled()
         self._orders += 1
         more = self.n >= SHUFFLED_BESIDE and self._orders < self.passes
@@ -226,7 +225,7 @@ class ArrayData:
             whole = np.arange(self.full * self.batch_size, dtype=np.int64).reshape(self.full, self.batch_size)
             whole = whole[self._shuffler.permutation(self.full)].reshape(-1)
             return np.concatenate([whole, np.arange(len(whole), self.n, dtype=np.int64)])
-        return self._shuffler.permutation(self.n).astype(np.int64, copy=False)
+        return self._shuffler.permutation(self.n)
 
     def segments(self, limit):
         """`(order, batch size, first step, steps)` runs that make one epoch of `limit` steps (all when `None`).
