@@ -1,5 +1,7 @@
 """Convolutions whose images have their channels first: the bits of those that have them last, without transposes."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -159,3 +161,41 @@ def test_steps_between_transposes(name):
     program = compile(f, *[(a.shape, a.dtype) for a in args])
     for got, want in zip(program.run(list(args)), f(*args), strict=True):
         same(got, want)
+
+
+def deep(x, w0, b0, w1, w2):
+    y = ops.relu(ops.conv(x, w0, padding="same", **FIRST) + ops.reshape(b0, (b0.shape[0], 1, 1)))
+    y = ops.tanh(ops.conv(y, w1, padding="same", **FIRST))
+    return ops.average_pool(ops.conv(y, w2, padding="same", **FIRST), 2, **FIRST)
+
+
+def test_gradients_of_convolutions_in_a_row():
+    args = rand(2, 3, 15, 18), rand(3, 3, 3, 16), rand(16), rand(3, 3, 16, 24), rand(3, 3, 24, 8)
+    program = compile(lambda *a: gradients(deep, *a), *[(a.shape, a.dtype) for a in args])
+    for got, want in zip(program.run(list(args)), gradients(deep, *args), strict=True):
+        same(got, want)
+    assert str(program).count("transpose(") <= 4, program  # at the ends, and before a sum
+    assert "layout" not in str(program), program  # no kernel turns images over
+
+
+def between_pools(x, w):
+    y = ops.relu(ops.max_pool(x, 2, **FIRST))
+    return ops.max_pool(ops.tanh(ops.conv(y, w, padding="same", **FIRST)), 2, **FIRST)
+
+
+# each reads what was turned by itself, so that no other convolution finds it
+READERS = {
+    "conv": lambda x, w: between_pools(x, w),
+    "to data": lambda x, w: gradients(lambda x: between_pools(x, w), x)[1],
+    "to filters": lambda x, w: gradients(lambda w: between_pools(x, w), w)[1],
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_steps_that_convolutions_read(name):
+    args = rand(2, 16, 18, 16), rand(3, 3, 16, 16)
+    program = compile(READERS[name], *[(a.shape, a.dtype) for a in args])
+    assert str(program).count("transpose(") <= 2 and "layout" not in str(program), program  # at the ends
+    for made, told in re.findall(r"%\d+\[([^]]+)\] float32 = conv_grad_input\(.*?shape=\(([^)]+)\)", str(program)):
+        assert made == told, program
+    same(program.run(list(args)), READERS[name](*args))

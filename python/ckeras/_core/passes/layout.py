@@ -92,20 +92,18 @@ def _read_last(eq, made_by, kept):
         if x.shape == shape and _is_turn(maker, _first):
             x, found = maker.inputs[0], True
         elif x.shape[-n + 1 :] == (shape[1],) + (1,) * (n - 2) and math.prod(x.shape) == shape[1]:
-            x = _flat(x, maker, eq, kept)
+            x = _flat(x, eq, kept)
         elif math.prod(x.shape) != 1:
             return None
         inputs.append(x)
     return tuple(inputs) if found else None
 
 
-def _flat(x, maker, eq, kept):
+def _flat(x, eq, kept):
     """One number a channel, in one dimension."""
     shape = (math.prod(x.shape),)
     if x.__class__ is Tensor:
         return Tensor(x._array.reshape(shape), shape, x.dtype)
-    if maker is not None and maker.primitive.name == "reshape" and maker.inputs[0].shape == shape:
-        return maker.inputs[0]
     flat = Tracer(eq.outputs[0].trace, shape, x.dtype)
     kept.append(equation("reshape", (x,), {"shape": shape}, (flat,)))
     return flat
