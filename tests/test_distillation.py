@@ -10,11 +10,9 @@ rng = np.random.default_rng(4)
 X, Y = rng.normal(size=(32, 5)).astype("float32"), rng.integers(0, 3, 32)
 
 
-def network(width, name=None, classes=3):
-    return ckeras.Sequential(
-        [ckeras.Input((5,)), layers.Dense(width, "relu", name="hidden"), layers.Dense(classes, name="logits")],
-        name=name,
-    )
+def network(width, name=None, classes=3, dtype=None):
+    hidden = layers.Dense(width, "relu", name="hidden")
+    return ckeras.Sequential([ckeras.Input((5,)), hidden, layers.Dense(classes, name="logits", dtype=dtype)], name=name)
 
 
 def softmax(x):
@@ -77,6 +75,47 @@ def test_shares_of_one_leave_the_other_out(share, still):
     assert logs[still] == [0.0] and logs["loss"][0] > 0
 
 
+FEATURES = distillation.FeatureDistillation("mse", "hidden", "hidden")
+
+
+def dropping(rate, seed, name):
+    """A network that drops inputs while it trains, with a layer `hidden`."""
+    start = ckeras.initializers.GlorotUniform(seed)
+    hidden = layers.Dense(8, "relu", kernel_initializer=start, name="hidden")
+    parts = [ckeras.Input((5,)), layers.Dropout(rate), hidden, layers.Dense(3, kernel_initializer=start)]
+    return ckeras.Sequential(parts, name=name)
+
+
+@pytest.mark.parametrize("loss", [distillation.FeatureDistillation("mse"), FEATURES], ids=["outputs", "layers"])
+def test_the_teacher_infers_while_the_student_trains(loss):
+    def distilled(of_teacher, of_student):
+        teacher, student = dropping(of_teacher, 1, "teacher"), dropping(of_student, 2, "student")
+        model = distillation.Distiller(teacher, student, loss)
+        model.compile("sgd", losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model.fit(X, Y, batch_size=32, verbose=0).history["distillation_loss"][0]
+
+    plain = distilled(0.0, 0.0)
+    np.testing.assert_allclose(distilled(0.9, 0.0), plain, rtol=1e-5)
+    assert abs(distilled(0.0, 0.9) - plain) > 0.01 * plain
+
+
+def test_a_function_as_loss_on_labels():
+    def error(y_true, y_pred):  # one for each example
+        return ops.mean(ops.square(y_true - y_pred), axis=-1)
+
+    model = made(distillation.LogitsDistillation(), student_loss_weight=1.0)
+    model.compile("sgd", error)
+    targets = np.eye(3, dtype="float32")[Y]
+    expected = ((targets - np.asarray(model.student(X))) ** 2).mean()
+    np.testing.assert_allclose(model.fit(X, targets, batch_size=32, verbose=0).history["loss"], [expected], rtol=1e-5)
+
+
+def test_weights_of_examples_are_not_used_and_that_is_said():
+    model = made(distillation.LogitsDistillation())
+    with pytest.warns(UserWarning, match=r"\[Distiller\] sample_weight is not used"):
+        model.fit(X, Y, sample_weight=np.ones(32), verbose=0)
+
+
 def test_files(tmp_path):
     features = distillation.FeatureDistillation("mse", "hidden", "hidden")
     model = made([distillation.LogitsDistillation(4.0, losses.KLDivergence()), features], student_loss_weight=0.25)
@@ -106,6 +145,10 @@ LOGITS = distillation.LogitsDistillation()
 REFUSED = {
     "no model": (lambda: distillation.Distiller(3, network(2), LOGITS), "teacher must be a ckeras.Model, got int"),
     "outputs": (lambda: distillation.Distiller(network(2, classes=4), network(2), LOGITS), "outputs of equal shape"),
+    "dtypes": (
+        lambda: distillation.Distiller(network(2), network(2, dtype="float64"), LOGITS),
+        "equal shape and dtype",
+    ),
     "weights": (
         lambda: distillation.Distiller(network(2), network(2), [LOGITS], [1.0, 2.0]),
         "a number for each of the 1 distillation_losses, got 2",

@@ -1,5 +1,7 @@
 """A model that trains a student on labels and on what its teacher makes of the same inputs."""
 
+import warnings
+
 from ckeras import metrics, ops, tree
 from ckeras.distillation.losses import loss_functions
 from ckeras.models import Model, Sequential
@@ -117,7 +119,9 @@ class Distiller(Model):
         return self.student(inputs, training=training, **kwargs)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The combined loss of a batch, and the three trackers' next values. `sample_weight` is not used."""
+        """The combined loss of a batch, and the trackers' next values. `sample_weight` is not used, with a warning."""
+        if sample_weight is not None:
+            warnings.warn("[Distiller] sample_weight is not used: every example counts alike", stacklevel=2)
         if y_pred is None:
             y_pred = self(x, training=training)
         student_loss = self._on_labels(y, y_pred) if self.student_loss_weight > 0 and y is not None else 0.0
