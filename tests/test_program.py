@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ckeras import ops
+from ckeras import _engine, ops
 from ckeras._core.function import function
 from ckeras._core.program import compile
 from ckeras._core.tape import GradientTape
@@ -151,6 +151,36 @@ def test_memory_is_reused_by_lifetime():
 
     one = 256 * 256 * 4
     assert compile(f, ((256, 256), F32)).planned_bytes <= 2 * one
+
+
+def test_buffers_take_the_lowest_place_that_is_free_while_they_live():
+    assert _engine.place_buffers([]) == ([], 0)
+    # the largest first: 256 at 0, 192 beside it, 128 where 192 is dead, 64 in the hole over 128, 1 at the end
+    buffers = [(64, 5, 6), (128, 4, 7), (192, 0, 3), (256, 0, 9), (1, 4, 7)]
+    assert _engine.place_buffers(buffers) == ([384, 256, 256, 0, 448], 512)
+    # of one size, the one that begins first
+    assert _engine.place_buffers([(64, 3, 4), (64, 1, 3), (0, 0, 9)]) == ([64, 0, 0], 128)
+
+
+def test_buffers_that_live_at_once_do_not_overlap():
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 30, 300):
+        sizes, firsts = rng.integers(0, 5000, n), rng.integers(0, 100, n)
+        lasts = firsts + rng.integers(0, 30, n)
+        offsets, total = _engine.place_buffers(list(zip(sizes.tolist(), firsts.tolist(), lasts.tolist())))
+        begins = np.array(offsets)
+        ends = begins + sizes
+        assert total % 64 == 0 and ends.max() <= total < ends.max() + 64 and not (begins % 64).any()
+        at_once = (firsts[:, None] <= lasts) & (lasts[:, None] >= firsts) & ~np.eye(n, dtype=bool)
+        assert not (
+            at_once & (begins[:, None] < ends) & (ends[:, None] > begins) & (sizes > 0) & (sizes > 0)[:, None]
+        ).any()
+
+
+def test_buffers_of_impossible_sizes_are_refused():
+    for sizes in ([-1], [2**62, 2**62], [2**63 - 1]):
+        with pytest.raises(ValueError, match="too many bytes"):
+            _engine.place_buffers([(n, 0, 1) for n in sizes])
 
 
 def test_the_listing_reads():

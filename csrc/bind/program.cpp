@@ -6,6 +6,7 @@
 #include "bind/array.h"
 #include "bind/convert.h"
 #include "bind/errors.h"
+#include "runtime/placement.h"
 #include "runtime/program.h"
 
 namespace ckeras::bind {
@@ -143,6 +144,23 @@ std::unique_ptr<Program> make(const py::object& slots, const py::object& constan
   return std::make_unique<Program>(std::move(spec));
 }
 
+py::tuple place_buffers(const py::object& object) {
+  const std::vector<Lifetime> buffers = each(object, "place_buffers: buffers", [](PyObject* item) {
+    const Items buffer = fields(item, 3, "place_buffers: buffer (bytes, first, last)");
+    return Lifetime{to_int(buffer[0], "place_buffers: bytes"), to_int(buffer[1], "place_buffers: first"),
+                    to_int(buffer[2], "place_buffers: last")};
+  });
+  int64_t left = INT64_MAX;
+  for (const Lifetime& buffer : buffers) {
+    if (buffer.bytes < 0 || buffer.bytes > left - kAlignment) throw py::value_error("place_buffers: too many bytes");
+    left -= buffer.bytes + kAlignment;
+  }
+  const Placement placement = place(buffers);
+  py::list offsets(buffers.size());
+  for (size_t i = 0; i < buffers.size(); ++i) offsets[i] = placement.offsets[i];
+  return py::make_tuple(offsets, placement.bytes);
+}
+
 py::list to_list(std::vector<Array>&& arrays) {
   py::list result(arrays.size());
   for (size_t i = 0; i < arrays.size(); ++i) {
@@ -211,6 +229,9 @@ void bind_program(py::module_& module) {
            py::arg("steps"), py::arg("seconds"),
            "Runs steps first, first + 1, ... on batches gathered from `data` by `order`; returns the number done and "
            "the last outputs. Stops early after `seconds`, and with an exception for a pending signal.");
+  module.def("place_buffers", place_buffers, py::arg("buffers"),
+             "Offsets in an arena for buffers (bytes, first instruction, last instruction) such that none overlap that "
+             "live at once, and the arena's bytes.");
 }
 
 }  // namespace ckeras::bind

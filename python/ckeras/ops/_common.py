@@ -71,6 +71,8 @@ def pair(x1, x2):
         return x1, convert(x2, x1.dtype)
     if x2.__class__ is Tensor and x1.__class__ in _NUMBERS and x2.dtype in dtypes.FLOATS:
         return convert(x1, x2.dtype), x2
+    if isinstance(x1, TensorBase) and isinstance(x2, TensorBase) and x1.dtype == x2.dtype:  # in a trace
+        return x1, x2
     return promote(x1, x2)
 
 

@@ -35,6 +35,8 @@ def join_layouts(equations):
     convolution, is left to `simplify`.
     """
     wanted, kept, made_by = _wanted_last(equations), [], {}
+    if not wanted:
+        return equations
     for eq in equations:
         inputs, attrs = None, eq.attrs
         if id(eq) in wanted:
@@ -60,6 +62,8 @@ def join_layouts(equations):
 def _wanted_last(equations):
     """Elementwise equations and convolutions (their ids) whose results have channels first and are transposed back."""
     wanted, values, turned = set(), set(), set()
+    if not any(eq.primitive.name == "transpose" and len(eq.attrs["perm"]) > 3 for eq in equations):
+        return wanted
     for eq in equations:
         y = eq.outputs[0] if eq.outputs else None
         if _is_turn(eq, _first) and len(y.shape) > 3:

@@ -14,7 +14,8 @@ def optimize(equations, values):
     equations, values = simplify(equations, values)
     for _ in range(2):  # the second time with what the first transposed
         joined = join_layouts(equations)
-        if len(joined) != len(equations):
-            equations, values = simplify(joined, values)
+        if len(joined) == len(equations):
+            break
+        equations, values = simplify(joined, values)
     equations = absorb_casts(absorb_epilogues(read_clipped(equations), values), values)
     return fuse(read_sums_late(equations), values), values

@@ -6,8 +6,7 @@ write over an input that dies in it. A variable's new value is written over the 
 
 import math
 
-import numpy as np
-
+from ckeras import _engine
 from ckeras._core.control import Control
 from ckeras._core.dtypes import CODES, SIZES
 from ckeras._core.host import Hosted
@@ -18,7 +17,6 @@ from ckeras._core.tensor import Tensor
 from ckeras._core.trace import Equation, Tracer
 
 INPUT, CONSTANT, CELL, ARENA, FRESH = range(5)
-_ALIGN = 64
 
 
 def nbytes(value):
@@ -129,6 +127,7 @@ class Plan:
 
     def _find_lifetimes(self, results):
         self._made_at, self._last, self._readers, self._aliased = {}, {}, {}, set()
+        self._output_number = {}  # of a value among those of its equation
         for i, eq in enumerate(self.equations):
             for k, x in enumerate(eq.inputs):
                 r = self.root(x)
@@ -136,8 +135,8 @@ class Plan:
                     self._aliased.add(id(r))  # a kernel reads it under another shape
                 self._last[id(r)] = i
                 self._readers.setdefault(id(r), []).append((i, k))
-            for y in eq.outputs:
-                self._made_at[id(y)] = i
+            for n, y in enumerate(eq.outputs):
+                self._made_at[id(y)], self._output_number[id(y)] = i, n
                 self._last.setdefault(id(y), i)
         end = len(self.equations)
         for x in results:
@@ -181,7 +180,7 @@ class Plan:
         if self._last[id(old)] > made:
             return False
         eq = self.equations[made]
-        output = next(n for n, y in enumerate(eq.outputs) if y is root)
+        output = self._output_number[id(root)]
         return all(i < made or self._may_take(eq, output, k) for i, k in self._readers.get(id(old), ()))
 
     def _place_results(self, results):
@@ -219,18 +218,8 @@ class Plan:
                 else:
                     owner[id(y)] = id(y)
                     buffers[id(y)] = [size, i, self._last[id(y)]]
-        offsets = {}
-        begins, stops, firsts, lasts = placed = np.zeros((4, len(buffers)), np.int64)  # columns in order of begins
-        for n, (key, (size, first, last)) in enumerate(sorted(buffers.items(), key=lambda b: (-b[1][0], b[1][1]))):
-            size = -(-size // _ALIGN) * _ALIGN
-            alive = np.flatnonzero((firsts[:n] <= last) & (lasts[:n] >= first))
-            free_from = np.maximum.accumulate(np.concatenate(([0], stops[alive])))
-            gaps = np.flatnonzero(begins[alive] - free_from[:-1] >= size)
-            at = offsets[key] = int(free_from[gaps[0] if gaps.size else -1])
-            column = begins[:n].searchsorted(at, "right")
-            placed[:, column + 1 : n + 1] = placed[:, column:n].copy()
-            placed[:, column] = at, at + size, first, last
-            self.arena_bytes = max(self.arena_bytes, at + size)
+        offsets, self.arena_bytes = _engine.place_buffers(list(buffers.values()))
+        offsets = dict(zip(buffers, offsets))
         for key, home in owner.items():
             self._place[key] = (ARENA, offsets[home])
 
