@@ -67,7 +67,7 @@ def near_multiple(value, divisor=8, least=None):
     return found + divisor if found < 0.9 * value else found
 
 
-def image_shape(where, input_shape, default_size, least, weights, needs_size):
+def _image_shape(where, input_shape, default_size, least, weights, needs_size):
     """The shape of one image: the user's, checked, or the default; sizes may be None where nothing needs them."""
     last = image_data_format() == "channels_last"
     order = (lambda size, channels: (*size, channels)) if last else (lambda size, channels: (channels, *size))
@@ -100,7 +100,7 @@ def trained_size(input_shape, sizes):
     return rows if rows == columns and rows in sizes else sizes[-1]
 
 
-def check(where, weights, include_top, classes):
+def _check(where, weights, include_top, classes):
     """Raises `ValueError` for weights that are neither None, 'imagenet' nor a file, and for a top they do not fit."""
     is_path = isinstance(weights, (str, os.PathLike))
     if not (weights is None or weights == "imagenet" or (is_path and os.path.exists(weights))):
@@ -109,13 +109,23 @@ def check(where, weights, include_top, classes):
         raise ValueError(f"[{where}] weights='imagenet' with include_top=True has 1000 classes, got classes={classes}")
 
 
-def input_of(input_tensor, shape):
+def _input_of(input_tensor, shape):
     """The symbolic images to start from."""
     if input_tensor is None:
         return layers.Input(shape=shape)
     if isinstance(input_tensor, KerasTensor):
         return input_tensor
     return layers.Input(tensor=input_tensor, shape=shape)
+
+
+def images(where, weights, include_top, classes, input_tensor, input_shape, size, least, any_size=False):
+    """The symbolic images that a network starts from, its arguments checked.
+
+    size: the usual one. least: no image is smaller. any_size: the top takes images of all sizes, and so do the weights.
+    """
+    _check(where, weights, include_top, classes)
+    shape = _image_shape(where, input_shape, size, least, None if any_size else weights, include_top and not any_size)
+    return _input_of(input_tensor, shape)
 
 
 def pooled(x, pooling, named=True):

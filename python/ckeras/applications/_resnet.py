@@ -2,18 +2,7 @@
 Residual Networks", 2016 (the second version)."""
 
 from ckeras import layers
-from ckeras.applications._build import (
-    KERNELS,
-    Stack,
-    check,
-    classified,
-    image_shape,
-    input_of,
-    model_of,
-    pooled,
-    public,
-    published,
-)
+from ckeras.applications._build import KERNELS, Stack, classified, images, model_of, pooled, public, published
 from ckeras.applications.imagenet_utils import preprocessor
 
 # Residual blocks of the four stages.
@@ -59,11 +48,9 @@ def _block_v2(s, x, filters, stride, first, name):
 
 
 def resnet(kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name):
-    check(kind, weights, include_top, classes)
-    shape = image_shape(kind, input_shape, 224, 32, weights, include_top)
     second = kind.endswith("v2")
     s = Stack(epsilon=1.001e-5)
-    inputs = input_of(input_tensor, shape)
+    inputs = images(kind, weights, include_top, classes, input_tensor, input_shape, 224, 32)
     x = layers.ZeroPadding2D(3, name="conv1_pad")(inputs)
     x = s.conv(x, 64, 7, 2, "valid", True, "conv1_conv")
     if not second:

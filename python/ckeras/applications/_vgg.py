@@ -1,7 +1,7 @@
 """VGG16 and VGG19 (Simonyan, Zisserman: "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2015)."""
 
 from ckeras import layers
-from ckeras.applications._build import KERNELS, check, image_shape, input_of, model_of, pooled, public, published
+from ckeras.applications._build import KERNELS, images, model_of, pooled, public, published
 from ckeras.applications.imagenet_utils import preprocessor
 
 # Filters of each block's convolutions.
@@ -17,9 +17,7 @@ _HASHES = {
 
 
 def vgg(kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name):
-    check(kind, weights, include_top, classes)
-    shape = image_shape(kind, input_shape, 224, 32, weights, include_top)
-    x = inputs = input_of(input_tensor, shape)
+    x = inputs = images(kind, weights, include_top, classes, input_tensor, input_shape, 224, 32)
     for i, (filters, count) in enumerate(_BLOCKS[kind], start=1):
         for j in range(1, count + 1):
             x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"block{i}_conv{j}")(x)

@@ -1,18 +1,7 @@
 """ConvNeXt (Liu et al., "A ConvNet for the 2020s", 2022)."""
 
 from ckeras import initializers, layers
-from ckeras.applications._build import (
-    COMMON,
-    PREPROCESSING,
-    channels_last,
-    check,
-    image_shape,
-    input_of,
-    model_of,
-    pooled,
-    public,
-    published,
-)
+from ckeras.applications._build import COMMON, PREPROCESSING, channels_last, images, model_of, pooled, public, published
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
 from ckeras.layers.layer import Layer
@@ -118,9 +107,8 @@ def convnext(
     name,
 ):
     channels_last(kind)
-    check(kind, weights, include_top, classes)
     depths, widths, *hashes = _NETWORKS[kind]
-    inputs = x = input_of(input_tensor, image_shape(kind, input_shape, 224, 32, weights, include_top))
+    inputs = x = images(kind, weights, include_top, classes, input_tensor, input_shape, 224, 32)
     if include_preprocessing and x.shape[-1] == 3:
         means, deviations = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
         x = layers.Normalization(

@@ -1,18 +1,7 @@
 """DenseNet (Huang et al., "Densely Connected Convolutional Networks", 2017)."""
 
 from ckeras import layers
-from ckeras.applications._build import (
-    KERNELS,
-    Stack,
-    check,
-    classified,
-    image_shape,
-    input_of,
-    model_of,
-    pooled,
-    public,
-    published,
-)
+from ckeras.applications._build import KERNELS, Stack, classified, images, model_of, pooled, public, published
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
 
@@ -42,11 +31,9 @@ def _halve(s, x, name):
 
 
 def densenet(kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name):
-    check(kind, weights, include_top, classes)
-    shape = image_shape(kind, input_shape, 224, 32, weights, include_top)
     blocks, *hashes = _NETWORKS[kind]
     s = Stack(epsilon=1.001e-5)
-    inputs = input_of(input_tensor, shape)
+    inputs = images(kind, weights, include_top, classes, input_tensor, input_shape, 224, 32)
     x = layers.ZeroPadding2D(3)(inputs)
     x = s.relu(s.norm(s.conv(x, 64, 7, 2, "valid", name="conv1_conv"), "conv1_bn"), "conv1_relu")
     x = layers.ZeroPadding2D(1)(x)

@@ -3,18 +3,7 @@
 import math
 
 from ckeras import layers
-from ckeras.applications._build import (
-    Stack,
-    check,
-    classified,
-    image_shape,
-    input_of,
-    model_of,
-    near_multiple,
-    pooled,
-    public,
-    published,
-)
+from ckeras.applications._build import Stack, classified, images, model_of, near_multiple, pooled, public, published
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
 
@@ -90,11 +79,9 @@ def _block(s, x, kernel, filters, expansion, stride, dropped, name):
 
 
 def efficientnet(kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name):
-    check(kind, weights, include_top, classes)
     width, depth, size, dropout, *hashes = _NETWORKS[kind]
-    shape = image_shape(kind, input_shape, size, 32, weights, include_top)
     s = Stack()
-    inputs = input_of(input_tensor, shape)
+    inputs = images(kind, weights, include_top, classes, input_tensor, input_shape, size, 32)
     x = layers.Rescaling(1.0 / 255.0)(inputs)
     x = layers.Normalization(axis=s.axis)(x)
     if weights == "imagenet":

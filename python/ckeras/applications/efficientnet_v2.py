@@ -7,10 +7,8 @@ from ckeras.applications._build import (
     COMMON,
     PREPROCESSING,
     Stack,
-    check,
     classified,
-    image_shape,
-    input_of,
+    images,
     model_of,
     pooled,
     public,
@@ -93,12 +91,10 @@ def efficientnet_v2(
     include_preprocessing,
     name,
 ):
-    check(kind, weights, include_top, classes)
     letter, width, depth, size, *hashes = _NETWORKS[kind]
     groups = _GROUPS[letter]
-    shape = image_shape(kind, input_shape, size, 32, weights, include_top)
     s = Stack(_MOMENTUM)
-    inputs = input_of(input_tensor, shape)
+    inputs = images(kind, weights, include_top, classes, input_tensor, input_shape, size, 32)
     x = _scaled(s, inputs, kind) if include_preprocessing else inputs
     x = s.conv(x, _filters(groups[0][1], width), 3, 2, name="stem_conv", **KERNEL)
     x = s.silu(s.norm(x, "stem_bn"), "stem_activation")

@@ -1,16 +1,6 @@
 """Inception-ResNet (Szegedy et al., "Inception-v4, Inception-ResNet and the Impact of Residual Connections", 2017)."""
 
-from ckeras.applications._build import (
-    KERNELS,
-    check,
-    classified,
-    image_shape,
-    input_of,
-    model_of,
-    pooled,
-    public,
-    published,
-)
+from ckeras.applications._build import KERNELS, classified, images, model_of, pooled, public, published
 from ckeras.applications._inception import Inception
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
@@ -61,10 +51,8 @@ class _Residual(Inception):
 def inception_resnet(
     kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
 ):
-    check(kind, weights, include_top, classes)
-    shape = image_shape(kind, input_shape, 299, 75, weights, include_top)
     s = _Residual()
-    inputs = input_of(input_tensor, shape)
+    inputs = images(kind, weights, include_top, classes, input_tensor, input_shape, 299, 75)
     x = s.residuals(s.first(s.stem(inputs), 96, 64, "mixed_5b"), "block35")
     branches = [s.chain(x, (384, 3, 2, "valid")), s.chain(x, (256, 1), (256, 3), (384, 3, 2, "valid")), s.shrink(x)]
     x = s.residuals(s.join(branches, "mixed_6a"), "block17")

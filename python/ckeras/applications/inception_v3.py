@@ -1,16 +1,6 @@
 """InceptionV3 (Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2016)."""
 
-from ckeras.applications._build import (
-    KERNELS,
-    check,
-    classified,
-    image_shape,
-    input_of,
-    model_of,
-    pooled,
-    public,
-    published,
-)
+from ckeras.applications._build import KERNELS, classified, images, model_of, pooled, public, published
 from ckeras.applications._inception import Inception
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
@@ -24,10 +14,8 @@ def _fork(s, x, filters, name=None):
 
 
 def inception(kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name):
-    check(kind, weights, include_top, classes)
-    shape = image_shape(kind, input_shape, 299, 75, weights, include_top)
     s = Inception()
-    inputs = input_of(input_tensor, shape)
+    inputs = images(kind, weights, include_top, classes, input_tensor, input_shape, 299, 75)
     x = s.stem(inputs)
     for i, filters in enumerate((32, 64, 64)):
         x = s.first(x, 64, filters, f"mixed{i}")

@@ -1,16 +1,7 @@
 """MobileNet (Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision", 2017)."""
 
 from ckeras import layers
-from ckeras.applications._build import (
-    Stack,
-    check,
-    image_shape,
-    input_of,
-    model_of,
-    pooled,
-    published,
-    trained_size,
-)
+from ckeras.applications._build import Stack, images, model_of, pooled, published, trained_size
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
 
@@ -45,16 +36,14 @@ def MobileNet(
 
     >>> model = ckeras.applications.MobileNet(weights=None, alpha=0.5)
     """
-    check("MobileNet", weights, include_top, classes)
     size = trained_size(input_shape, (128, 160, 192, 224))
-    shape = image_shape("MobileNet", input_shape, size, 32, weights, include_top)
     if weights == "imagenet" and (depth_multiplier != 1 or alpha not in _ALPHAS):
         raise ValueError(
             f"[MobileNet] weights='imagenet' needs depth_multiplier=1 and alpha one of {tuple(_ALPHAS)}; "
             f"got depth_multiplier={depth_multiplier}, alpha={alpha}"
         )
     s = Stack()
-    inputs = input_of(input_tensor, shape)
+    inputs = images("MobileNet", weights, include_top, classes, input_tensor, input_shape, size, 32)
     x = s.conv(inputs, int(32 * alpha), 3, 2, name="conv1")
     x = s.relu6(s.norm(x, "conv1_bn"), "conv1_relu")
     for i, (filters, stride) in enumerate(_BLOCKS, start=1):

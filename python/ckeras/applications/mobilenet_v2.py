@@ -1,18 +1,7 @@
 """MobileNetV2 (Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", 2018)."""
 
 from ckeras import layers
-from ckeras.applications._build import (
-    KERNELS,
-    Stack,
-    check,
-    image_shape,
-    input_of,
-    model_of,
-    near_multiple,
-    pooled,
-    published,
-    trained_size,
-)
+from ckeras.applications._build import KERNELS, Stack, images, model_of, near_multiple, pooled, published, trained_size
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
 
@@ -55,13 +44,11 @@ def MobileNetV2(
 
     >>> model = ckeras.applications.MobileNetV2(weights=None, input_shape=(96, 96, 3), classes=10)
     """
-    check("MobileNetV2", weights, include_top, classes)
     size = trained_size(input_shape, (96, 128, 160, 192, 224))
-    shape = image_shape("MobileNetV2", input_shape, size, 32, weights, include_top)
     if weights == "imagenet" and alpha not in _ALPHAS:
         raise ValueError(f"[MobileNetV2] weights='imagenet' needs alpha one of {_ALPHAS}, got alpha={alpha}")
     s = Stack(momentum=0.999)
-    inputs = input_of(input_tensor, shape)
+    inputs = images("MobileNetV2", weights, include_top, classes, input_tensor, input_shape, size, 32)
     x = s.conv(inputs, near_multiple(32 * alpha), 3, 2, name="Conv1")
     x = s.relu6(s.norm(x, "bn_Conv1"), "Conv1_relu")
     number = 0

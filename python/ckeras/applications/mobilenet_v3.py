@@ -1,18 +1,7 @@
 """MobileNetV3 (Howard et al., "Searching for MobileNetV3", 2019)."""
 
 from ckeras import layers
-from ckeras.applications._build import (
-    PREPROCESSING,
-    Stack,
-    check,
-    image_shape,
-    input_of,
-    model_of,
-    near_multiple,
-    pooled,
-    public,
-    published,
-)
+from ckeras.applications._build import PREPROCESSING, Stack, images, model_of, near_multiple, pooled, public, published
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
 
@@ -125,8 +114,6 @@ def mobilenet_v3(
     include_preprocessing,
     name,
 ):
-    check(name, weights, include_top, classes)
-    shape = image_shape(name, input_shape, 224, 32, None, False)
     file = f"{kind}{'_minimalistic' if minimalistic else ''}_224_{float(alpha)}"
     if weights == "imagenet" and file not in _HASHES:
         raise ValueError(
@@ -134,7 +121,7 @@ def mobilenet_v3(
             f"minimalistic={minimalistic}"
         )
     s = Stack(momentum=0.999)
-    inputs = x = input_of(input_tensor, shape)
+    inputs = x = images(name, weights, include_top, classes, input_tensor, input_shape, 224, 32, any_size=True)
     if include_preprocessing:
         x = layers.Rescaling(scale=1.0 / 127.5, offset=-1.0)(x)
     rich = not minimalistic

@@ -1,18 +1,7 @@
 """NASNet-A (Zoph et al., "Learning Transferable Architectures for Scalable Image Recognition", 2018)."""
 
 from ckeras import layers
-from ckeras.applications._build import (
-    COMMON,
-    Stack,
-    channels_last,
-    check,
-    image_shape,
-    input_of,
-    model_of,
-    pooled,
-    public,
-    published,
-)
+from ckeras.applications._build import COMMON, Stack, channels_last, images, model_of, pooled, public, published
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
 
@@ -131,11 +120,10 @@ _TAKES = {"input_shape": None, **COMMON}
 
 def nasnet(kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name):
     channels_last(kind)
-    check(kind, weights, include_top, classes)
     last, count, stem, skips, size, file, hashes = _NETWORKS[kind]
     if not include_top and input_shape is None:
         input_shape = (size, size, 3)
-    inputs = input_of(input_tensor, image_shape(kind, input_shape, size, 32, weights, include_top))
+    inputs = images(kind, weights, include_top, classes, input_tensor, input_shape, size, 32)
     s, filters = _Cells(0.9997), last // 24
     x, p = s.norm(s.conv(inputs, stem, 3, 2, "valid", name="stem_conv1", **_INITIAL), "stem_bn1"), None
     for i, share in ((1, 4), (2, 2)):

@@ -1,18 +1,7 @@
 """Xception (Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", 2017)."""
 
 from ckeras import layers
-from ckeras.applications._build import (
-    KERNELS,
-    Stack,
-    check,
-    classified,
-    image_shape,
-    input_of,
-    model_of,
-    pooled,
-    public,
-    published,
-)
+from ckeras.applications._build import KERNELS, Stack, classified, images, model_of, pooled, public, published
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
 
@@ -36,10 +25,8 @@ def _shrinking(s, x, widths, name, activates_first=True):
 
 
 def xception(kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name):
-    check(kind, weights, include_top, classes)
-    shape = image_shape(kind, input_shape, 299, 71, weights, include_top)
     s = Stack()
-    inputs = input_of(input_tensor, shape)
+    inputs = images(kind, weights, include_top, classes, input_tensor, input_shape, 299, 71)
     x = s.conv(inputs, 32, 3, 2, "valid", name="block1_conv1")
     x = s.relu(s.norm(x, "block1_conv1_bn"), "block1_conv1_act")
     x = s.conv(x, 64, 3, padding="valid", name="block1_conv2")
