@@ -177,15 +177,15 @@ struct Forward : Attention<T> {
       at.keys = least(kKeys, keys - at.s);
       const T* const key = packed + group * group_size() + at.s / kKeys * block_size();
       const auto columns = [&](int64_t i) { return Need{this->reach(at, i), 0, depth}; };
-      products.rows(space.scores, kScoreStride, q + this->query(b, head, t), query_stride, key, space.left, at.queries,
-                    at.keys, depth, false, columns);
+      products.rows(space.scores, kScoreStride, q + this->query(b, head, t), query_stride, products.packed(key, depth),
+                    space.left, at.queries, at.keys, depth, false, columns);
       exponentiate(at, space, top, total, shrink);
       for (int64_t i = 0; i < at.queries && at.s > 0; ++i) {
         if (shrink[i] != 1) scale_row(out + i * query_stride, shrink[i]);
       }
       const auto length = [&](int64_t i) { return Need{depth, 0, this->reach(at, i)}; };
-      products.rows(out, query_stride, space.scores, kScoreStride, key + key_size(), space.left, at.queries, depth,
-                    at.keys, at.s > 0, length);
+      products.rows(out, query_stride, space.scores, kScoreStride, products.packed(key + key_size(), at.keys),
+                    space.left, at.queries, depth, at.keys, at.s > 0, length);
     }
     for (int64_t i = 0; i < at.queries; ++i) {
       scale_row(out + i * query_stride, static_cast<T>(1 / total[i]));
@@ -251,14 +251,19 @@ struct Backward : Attention<T> {
 
   // `scores`, which are q.k, become p, `slopes`, which are dy.v, become dc.
   void differentiate(const Block& at, const Space& space) const noexcept {
-    for (int64_t i = 0; i < at.queries; ++i) {
-      this->finish(at, i, space.scores, space.capped, 2);
-      const int64_t place = this->query(at.b, at.head, at.t + i), row = this->row(at.b, at.head, at.t + i);
+    T shifts[kQueries];
+    for (int64_t i = 0; i < at.queries; ++i) {  // of all rows first: they come from far
+      const int64_t place = this->query(at.b, at.head, at.t + i);
       V across(T(0));
       for (int64_t h = 0; h < depth; h += V::kLanes) {
         across = fma(V::load(y + place + h, depth - h), V::load(dy + place + h, depth - h), across);
       }
-      const V shift(reduce_add(across)), top(tops[row]), share = V(T(1)) / V(totals[row]);
+      shifts[i] = reduce_add(across);
+    }
+    for (int64_t i = 0; i < at.queries; ++i) {
+      this->finish(at, i, space.scores, space.capped, 2);
+      const int64_t row = this->row(at.b, at.head, at.t + i);
+      const V shift(shifts[i]), top(tops[row]), share = V(T(1)) / V(totals[row]);
       const bool hides = this->mask.data != nullptr || (this->causal && at.s + at.keys > at.t + i + 1);
       const int64_t n = this->reach(at, i, 2);
       for (int64_t j = 0; j < n; j += V::kLanes) {
@@ -300,28 +305,29 @@ struct Backward : Attention<T> {
       const int64_t key = this->key(b, group, at.s);
       products.pack(space.key, {k + key, key_stride, true}, at.keys, depth);
       products.pack(space.value, {v + key, key_stride, true}, at.keys, depth);
-      products.pack(space.key_rows, {k + key, key_stride, false}, depth, at.keys);
+      const Right<T> keys_as_rows =
+          products.right(space.key_rows, k + key, key_stride, depth, at.keys, share * queries);
       for (at.head = group * share; at.head < (group + 1) * share; ++at.head) {
         for (at.t = 0; at.t < queries; at.t += kQueries) {
           at.queries = least(kQueries, queries - at.t);
           if (this->skipped(at.t + at.queries, at.s)) continue;
           const int64_t query = this->query(b, at.head, at.t);
           const auto columns = [&](int64_t i) { return Need{this->reach(at, i), 0, depth}; };
-          products.rows(space.scores, kScoreStride, q + query, query_stride, space.key, space.left, at.queries, at.keys,
-                        depth, false, columns);
-          products.rows(space.slopes, kScoreStride, dy + query, query_stride, space.value, space.left, at.queries,
-                        at.keys, depth, false, columns);
+          products.rows(space.scores, kScoreStride, q + query, query_stride, products.packed(space.key, depth),
+                        space.left, at.queries, at.keys, depth, false, columns);
+          products.rows(space.slopes, kScoreStride, dy + query, query_stride, products.packed(space.value, depth),
+                        space.left, at.queries, at.keys, depth, false, columns);
           differentiate(at, space);
 
           const auto from = [&](int64_t j) { return Need{depth, this->first_query(at, j), at.queries}; };
-          products.pack(space.dy_rows, {dy + query, query_stride, false}, depth, at.queries);
-          products.columns(dv + key, key_stride, space.scores, space.dy_rows, space.left, at.keys, depth, at.queries,
-                           true, from);
-          products.pack(space.query_rows, {q + query, query_stride, false}, depth, at.queries);
-          products.columns(dk + key, key_stride, space.slopes, space.query_rows, space.left, at.keys, depth, at.queries,
-                           true, from);
+          products.columns(dv + key, key_stride, space.scores,
+                           products.right(space.dy_rows, dy + query, query_stride, depth, at.queries, at.keys),
+                           space.left, at.keys, depth, at.queries, true, from);
+          products.columns(dk + key, key_stride, space.slopes,
+                           products.right(space.query_rows, q + query, query_stride, depth, at.queries, at.keys),
+                           space.left, at.keys, depth, at.queries, true, from);
           const auto length = [&](int64_t i) { return Need{depth, 0, this->reach(at, i)}; };
-          products.rows(dq + query, query_stride, space.slopes, kScoreStride, space.key_rows, space.left, at.queries,
+          products.rows(dq + query, query_stride, space.slopes, kScoreStride, keys_as_rows, space.left, at.queries,
                         depth, at.keys, true, length);
         }
       }

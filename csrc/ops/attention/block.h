@@ -27,6 +27,13 @@ struct Laid {
   CKERAS_MEMBER const P* at(int64_t i, int64_t p) const { return data + i * row + p * step; }
 };
 
+// A right operand in panels of columns, `panel` elements apart; rows of a panel are `stride` apart.
+template <class P>
+struct Right {
+  const P* data;
+  int64_t stride, panel;
+};
+
 // The part of a product that a panel of rows needs: columns before `n`, and [k0, k1) of the length. What is left out
 // of the length is zero.
 struct Need {
@@ -49,7 +56,7 @@ CKERAS_INLINE V16 to_bf16(V16 x) {
 }
 CKERAS_INLINE V8 to_bf16(V8 x) { return x; }
 
-// Products tile by tile: C[m,n] (+)= A[m,k] B[k,n], B packed in panels of elements P; k and `need` count these.
+// Products tile by tile: C[m,n] (+)= A[m,k] B[k,n], B in panels of elements P; k and `need` count these.
 template <class P>
 struct Tiled {
   using T = Sum<P>;
@@ -57,7 +64,7 @@ struct Tiled {
 
   // Row i of C begins at c + i * stride; need(i) is that of the panel from row i on.
   template <class NeedOf>
-  static void multiply(T* c, int64_t stride, Laid<P> a, const P* b, int64_t m, int64_t n, int64_t k, bool add,
+  static void multiply(T* c, int64_t stride, Laid<P> a, Right<P> b, int64_t m, int64_t n, int64_t k, bool add,
                        const NeedOf& need) noexcept {
     for (int64_t p = 0; p < k; p += kPanelBlock<P>) {
       for (int64_t j = 0; j < n; j += kWidth) {
@@ -70,8 +77,8 @@ struct Tiled {
           T* at[kPanelRows];
           for (int64_t r = 0; r < rows; ++r) at[r] = c + (i + r) * stride + j;
           Tiles<P>::table.kernels[rows - 1][vectors - 1](end - begin, a.at(i, begin), a.row, a.step,
-                                                         b + j * k + begin * kWidth, kWidth, at, columns,
-                                                         !add && p == 0, {b, 0});
+                                                         b.data + j / kWidth * b.panel + begin * b.stride, b.stride, at,
+                                                         columns, !add && p == 0, {b.data, 0});
         }
       }
     }
@@ -104,9 +111,21 @@ struct Products {
     }
   }
 
+  static CKERAS_MEMBER Right<T> packed(const T* b, int64_t k) { return {b, kWidth, kWidth * k}; }
+  // B[k,n], k rows of it `stride` apart: read as it lies for a product of few rows, else packed in `room`.
+  bool reads(int64_t stride, int64_t n, int64_t rows) const noexcept {
+    return !paired && rows <= kReadRows && n % VecOf<T>::kLanes == 0 &&
+           stride * static_cast<int64_t>(sizeof(T)) % kCrowdedB != 0;
+  }
+  Right<T> right(T* room, const T* b, int64_t stride, int64_t n, int64_t k, int64_t rows) const noexcept {
+    if (reads(stride, n, rows)) return {b, stride, kWidth};
+    pack(room, {b, stride, false}, n, k);
+    return packed(room, k);
+  }
+
   // A's rows lie at a, `a_stride` apart.
   template <class NeedOf>
-  void rows(T* c, int64_t stride, const T* a, int64_t a_stride, const T* b, HalfPair* left, int64_t m, int64_t n,
+  void rows(T* c, int64_t stride, const T* a, int64_t a_stride, Right<T> b, HalfPair* left, int64_t m, int64_t n,
             int64_t k, bool add, const NeedOf& need) const noexcept {
     if constexpr (kPairs<T>) {
       if (paired) {
@@ -118,7 +137,7 @@ struct Products {
   }
   // A's columns lie at a, kScoreStride apart: k rows of scores, m of each.
   template <class NeedOf>
-  void columns(T* c, int64_t stride, const T* a, const T* b, HalfPair* left, int64_t m, int64_t n, int64_t k, bool add,
+  void columns(T* c, int64_t stride, const T* a, Right<T> b, HalfPair* left, int64_t m, int64_t n, int64_t k, bool add,
                const NeedOf& need) const noexcept {
     if constexpr (kPairs<T>) {
       if (paired) {
@@ -132,7 +151,7 @@ struct Products {
  private:
   // Groups of queries and keys are even, so a need begins with a pair.
   template <class NeedOf>
-  static void pairs(T* c, int64_t stride, Laid<HalfPair> a, const T* b, int64_t m, int64_t n, int64_t k, bool add,
+  static void pairs(T* c, int64_t stride, Laid<HalfPair> a, Right<T> b, int64_t m, int64_t n, int64_t k, bool add,
                     const NeedOf& need) noexcept {
     static_assert(kGroup % 2 == 0 && kQueries % 2 == 0 && kKeys % 2 == 0);
     const auto of_pairs = [&](int64_t i) {
@@ -140,8 +159,8 @@ struct Products {
       return Need{all.n, all.k0 / 2, ceil_div(all.k1, 2)};
     };
     if constexpr (kPairs<T>) {
-      Tiled<HalfPair>::multiply(c, stride, a, reinterpret_cast<const HalfPair*>(b), m, n, ceil_div(k, 2), add,
-                                of_pairs);
+      const Right<HalfPair> of_b = {reinterpret_cast<const HalfPair*>(b.data), kWidth, kWidth * ceil_div(k, 2)};
+      Tiled<HalfPair>::multiply(c, stride, a, of_b, m, n, ceil_div(k, 2), add, of_pairs);
     }
   }
 };
