@@ -17,6 +17,10 @@ inline constexpr int64_t kSharedStep = int64_t{1} << 18;
 inline constexpr int64_t kSharedPiece = int64_t{1} << 16;  // multiplications of a piece, at least
 inline constexpr int64_t kSharedGates = int64_t{1} << 10;  // units of a piece, over all rows
 
+// Batches from here on take lstm's way for small weights (resident.h): so many sequences keep four threads busy on any
+// instruction set. Its sums have an order of their own.
+inline constexpr int64_t kResidentBatch = 25;
+
 // The cut of the batch: panels of `rows`, shared out to `parts` pieces of work. With one panel, and large matrices, the
 // columns of a step are shared out instead.
 struct RnnCut {
@@ -32,27 +36,43 @@ CKERAS_INLINE RnnCut cut_batch(const RnnShape& s) {
           panels == 1 && s.batch * s.units * s.columns >= kSharedStep};
 }
 
-// A part of the recurrent matrix, or of its transpose, as column panels: [k, n].
+// n columns cut into panels of up to `most_vectors` vectors, as evenly as can be: 16 are 2 3 3 2 3 3 and not 3 3 3 3 3
+// 1, since a tile of one vector waits for its loads.
 template <class T>
+struct ColumnCut {
+  int64_t n, vectors, panels;
+
+  CKERAS_MEMBER ColumnCut(int64_t n, int64_t most_vectors)
+      : n(n), vectors(ceil_div(n, VecOf<T>::kLanes)), panels(ceil_div(vectors, most_vectors)) {}
+
+  // Panel p begins at column at(p).
+  CKERAS_MEMBER int64_t at(int64_t p) const { return least(n, vectors * p / panels * VecOf<T>::kLanes); }
+};
+
+// A part of the recurrent matrix, or of its transpose, as column panels: [k, n]. Panel p is at packed + cut.at(p) * k.
+template <class T, class From = Matrix<T>>
 struct RnnMatrix {
-  Matrix<T> from;
-  int64_t k, n, width;
+  From from;
+  int64_t k, n;
+  ColumnCut<T> cut;
   T* packed = nullptr;
 
-  CKERAS_MEMBER RnnMatrix(const T* data, int64_t stride, bool transposed, int64_t k, int64_t n, const RnnCut& cut)
-      : from{data, stride, transposed},
-        k(k),
-        n(n),
-        width(least(tile_vectors(static_cast<int>(cut.rows)) * VecOf<T>::kLanes, round_up(n, VecOf<T>::kLanes))) {}
+  CKERAS_MEMBER RnnMatrix(From from, int64_t k, int64_t n, int64_t rows)
+      : from(from), k(k), n(n), cut(n, tile_vectors(static_cast<int>(rows))) {}
 
+  // Of panel p, in whole vectors.
+  CKERAS_MEMBER int64_t width(int64_t p) const { return round_up(cut.at(p + 1) - cut.at(p), VecOf<T>::kLanes); }
   CKERAS_MEMBER int64_t bytes() const {
-    return n == 0 ? 0 : round_up(ceil_div(n, width) * width * k * static_cast<int64_t>(sizeof(T)), 64);
+    return round_up(cut.vectors * VecOf<T>::kLanes * k * static_cast<int64_t>(sizeof(T)), 64);
   }
   // Takes its memory from *free.
   CKERAS_MEMBER void pack(char** free) {
     packed = reinterpret_cast<T*>(*free);
     *free += bytes();
-    for (int64_t j = 0; j < n; j += width) from.pack(packed + j * k, width, j, least(width, n - j), 0, k);
+    for (int64_t p = 0; p < cut.panels; ++p) {
+      const int64_t j = cut.at(p);
+      from.pack(packed + j * k, width(p), j, cut.at(p + 1) - j, 0, k);
+    }
   }
 };
 
@@ -61,29 +81,48 @@ CKERAS_INLINE int64_t row_panel_bytes(int64_t k) {
   return round_up(kPanelStride * k * static_cast<int64_t>(sizeof(T)), 64);
 }
 
+template <class T>
+CKERAS_INLINE void copy_row(T* to, const T* from, int64_t n) {
+  using V = VecOf<T>;
+  for_lanes<V::kLanes>(n, [&](int64_t j, int64_t count)
+                              __attribute__((always_inline)) { V::load(from + j, count).store(to + j, count); });
+}
+
 namespace {
 
-// c[r] += a[r] B for the rows of a panel, or c[r] = a[r] B when `first`; `panel` is room for the packed rows of a.
-// `shared`: by all threads.
+// c[r] += a[r] B for panels [begin, end) of B, or c[r] = a[r] B when `first`; element (r, k) of a is at
+// a[r * row_step + k * k_step].
+template <class T, class From>
+CKERAS_INLINE void add_panels(int64_t rows, const T* a, int64_t row_step, int64_t k_step, const RnnMatrix<T, From>& b,
+                              int64_t begin, int64_t end, T* const* c, bool first) {
+  T* at[kRnnRows];
+  for (int64_t k = 0; k < b.k; k += kKBlock) {
+    for (int64_t p = begin; p < end; ++p) {
+      const int64_t j = b.cut.at(p), columns = b.cut.at(p + 1) - j, width = b.width(p);
+      for (int64_t r = 0; r < rows; ++r) at[r] = c[r] + j;
+      Tiles<T>::table.kernels[rows - 1][width / VecOf<T>::kLanes - 1](least(kKBlock, b.k - k), a + k * k_step, row_step,
+                                                                      k_step, b.packed + j * b.k + k * width, width, at,
+                                                                      columns, first && k == 0, {a, 0});
+    }
+  }
+}
+
+// The rows of a panel, one element of each after the other, for the product.
+template <class T>
+CKERAS_INLINE void pack_rows(T* to, int64_t rows, int64_t k, const T* const* a) {
+  pack_transposed(to, kPanelStride, rows, least(kPanelStride, round_up(rows, VecOf<T>::kLanes)), k,
+                  [&](int64_t r) { return a[r]; });
+}
+
+// The same for rows of a that lie anywhere; `panel` is room for them, packed. `shared`: by all threads.
 template <class T>
 void add_product(int64_t rows, const T* const* a, const RnnMatrix<T>& b, T* const* c, T* panel, bool shared,
                  bool first = false) noexcept {
-  constexpr int64_t kLanes = VecOf<T>::kLanes;
-  pack_transposed(panel, kPanelStride, rows, least(kPanelStride, round_up(rows, kLanes)), b.k,
-                  [&](int64_t r) { return a[r]; });
-  const int64_t n = ceil_div(b.n, b.width);
-  const int64_t piece = shared ? most(1, kSharedPiece / most(1, rows * b.k * b.width)) : most(1, n);
+  pack_rows(panel, rows, b.k, a);
+  const int64_t n = b.cut.panels;
+  const int64_t piece = shared ? most(1, kSharedPiece / most(1, rows * b.k * b.width(0))) : most(1, n);
   parallel_for(n, piece, [&](int64_t begin, int64_t end) __attribute__((noinline)) {
-    T* at[kRnnRows];
-    for (int64_t k = 0; k < b.k; k += kKBlock) {
-      for (int64_t j = begin * b.width; j < least(b.n, end * b.width); j += b.width) {
-        const int64_t columns = least(b.width, b.n - j);
-        for (int64_t r = 0; r < rows; ++r) at[r] = c[r] + j;
-        Tiles<T>::table.kernels[rows - 1][ceil_div(columns, kLanes) - 1](
-            least(kKBlock, b.k - k), panel + k * kPanelStride, 1, kPanelStride, b.packed + j * b.k + k * b.width,
-            b.width, at, columns, first && k == 0, {panel, 0});
-      }
-    }
+    add_panels(rows, panel, 1, kPanelStride, b, begin, end, c, first);
   });
 }
 
@@ -98,11 +137,6 @@ void for_panels(const RnnShape& s, const RnnCut& cut, char* free, int64_t bytes,
       }
     }
   });
-}
-
-template <class T>
-CKERAS_INLINE void copy_row(T* to, const T* from, int64_t n) {
-  __builtin_memcpy(to, from, n * sizeof(T));
 }
 
 // f(j, count) for vectors of columns up to n.

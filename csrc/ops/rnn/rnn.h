@@ -22,7 +22,8 @@
 //   ints      reversed, has mask, reset_after, and for gradients: has gy, wants dx
 //
 // dtypes f32 f64. Sums over W and U go as gemm/gemm.h's, the recurrent one added to the finished one of the inputs;
-// those over B and T (weights) in rising b T + t. B and T may be 0.
+// those over B and T (weights) in rising b T + t. Those of lstm with small weights and many sequences: as resident.h
+// and resident_grad.h say. B and T may be 0.
 #pragma once
 #include "runtime/kernel.h"
 

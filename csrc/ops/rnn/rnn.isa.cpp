@@ -1,6 +1,6 @@
 #include "ops/rnn/rnn.h"
 
-#include "ops/rnn/panel.h"
+#include "ops/rnn/resident.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
@@ -119,12 +119,12 @@ struct Forward {
         f(rnn_forward<T>(kind, call)),
         plan(plan_gemm<T>(s.batch * s.time, s.columns, s.inputs, true, true)),
         cut(cut_batch(s)),
-        first(f.recurrent, s.columns, false, s.units, split(), cut),
-        second(f.recurrent == nullptr ? nullptr : f.recurrent + split(), s.columns, false, s.units, s.columns - split(),
-               cut),
+        first({f.recurrent, s.columns, false}, s.units, split(), cut.rows),
+        second({f.recurrent == nullptr ? nullptr : f.recurrent + split(), s.columns, false}, s.units,
+               s.columns - split(), cut.rows),
         stepwise(cut.panels >= 4 && s.inputs > 0 &&
                  (s.inputs + s.units) * s.columns * static_cast<int64_t>(sizeof(T)) <= kResidentBytes),
-        kernel(f.kernel, s.columns, false, s.inputs, stepwise ? s.columns : 0, cut) {}
+        kernel({f.kernel, s.columns, false}, s.inputs, stepwise ? s.columns : 0, cut.rows) {}
 
   int64_t split() const { return kind == RnnKind::Gru ? 2 * s.units : s.columns; }
   bool two_biases() const { return kind == RnnKind::Gru && s.reset_after; }
@@ -235,13 +235,22 @@ void run(const Call& call) noexcept {
   auto run_as = [&](auto t) {
     using T = decltype(t);
     Forward<T> forward(kKind, call);
-    forward.run(call, step_of<kKind, T>(forward.s));
+    if (is_resident<T>(kKind, forward.s)) {
+      ResidentForward<T>(forward.s, forward.f).run(static_cast<char*>(call.workspace));
+    } else {
+      forward.run(call, step_of<kKind, T>(forward.s));
+    }
   };
   call.out[0].dtype == DType::F64 ? run_as(double{}) : run_as(float{});
 }
 template <RnnKind kKind>
 int64_t bytes(const Call& call) noexcept {
-  return call.out[0].dtype == DType::F64 ? Forward<double>(kKind, call).bytes() : Forward<float>(kKind, call).bytes();
+  auto bytes_as = [&](auto t) {
+    using T = decltype(t);
+    const Forward<T> forward(kKind, call);
+    return is_resident<T>(kKind, forward.s) ? ResidentForward<T>(forward.s, forward.f).bytes() : forward.bytes();
+  };
+  return call.out[0].dtype == DType::F64 ? bytes_as(double{}) : bytes_as(float{});
 }
 
 }  // namespace

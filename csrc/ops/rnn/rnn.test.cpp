@@ -134,8 +134,9 @@ int main() {
       {"lstm", 4, 2, false}, {"gru", 3, 1, true}, {"gru", 3, 1, false}, {"simple_rnn", 1, 1, false}};
   // Around panels, lanes and tiles, nothing at all, a recurrent sum of two K blocks, inputs step by step, steps shared
   // by the threads.
-  const int64_t shapes[][4] = {{1, 1, 1, 1},   {0, 3, 2, 2},    {2, 0, 3, 3},   {3, 4, 0, 5},     {9, 5, 3, 17},
-                               {31, 3, 7, 16}, {17, 2, 19, 33}, {3, 2, 5, 261}, {37, 3, 300, 18}, {5, 3, 2, 270}};
+  const int64_t shapes[][4] = {{1, 1, 1, 1},     {0, 3, 2, 2},   {2, 0, 3, 3},    {3, 4, 0, 5},
+                               {9, 5, 3, 17},    {31, 3, 7, 16}, {17, 2, 19, 33}, {3, 2, 5, 261},
+                               {37, 3, 300, 18}, {5, 3, 2, 270}, {27, 37, 5, 18}, {133, 19, 3, 17}};
   for (const Problem& problem : problems) {
     for (const auto& s : shapes) {
       for (DType dtype : {DType::F32, DType::F64}) {

@@ -1,4 +1,4 @@
-#include "ops/rnn/panel.h"
+#include "ops/rnn/resident_grad.h"
 #include "ops/rnn/rnn.h"
 
 namespace ckeras::CKERAS_ISA {
@@ -27,16 +27,6 @@ struct Step {
     over_units<T>(rows, units, live, shared, f);
   }
 };
-
-// Derivatives of sigmoid and tanh from their values.
-template <class V>
-CKERAS_INLINE V sigmoid_slope(V y) {
-  return y * (V(1) - y);
-}
-template <class V>
-CKERAS_INLINE V tanh_slope(V y) {
-  return fnma(y, y, V(1));
-}
 
 template <class T>
 void lstm_step(const Step<T>& s) noexcept {
@@ -149,9 +139,9 @@ struct Backward {
         s(rnn_shape(kind, call)),
         g(rnn_backward<T>(kind, call)),
         cut(cut_batch(s)),
-        first(g.recurrent, s.columns, true, split(), s.units, cut),
-        second(g.recurrent == nullptr ? nullptr : g.recurrent + split(), s.columns, true, s.columns - split(), s.units,
-               cut) {}
+        first({g.recurrent, s.columns, true}, split(), s.units, cut.rows),
+        second({g.recurrent == nullptr ? nullptr : g.recurrent + split(), s.columns, true}, s.columns - split(),
+               s.units, cut.rows) {}
 
   bool gru() const { return kind == RnnKind::Gru; }
   int64_t split() const { return gru() ? 2 * s.units : s.columns; }
@@ -273,13 +263,22 @@ void run(const Call& call) noexcept {
   auto run_as = [&](auto t) {
     using T = decltype(t);
     Backward<T> backward(kKind, call);
-    backward.run(call, step_of<kKind, T>(backward.s));
+    if (is_resident<T>(kKind, backward.s)) {
+      ResidentBackward<T>(backward.s, backward.g).run(static_cast<char*>(call.workspace));
+    } else {
+      backward.run(call, step_of<kKind, T>(backward.s));
+    }
   };
   call.out[0].dtype == DType::F64 ? run_as(double{}) : run_as(float{});
 }
 template <RnnKind kKind>
 int64_t bytes(const Call& call) noexcept {
-  return call.out[0].dtype == DType::F64 ? Backward<double>(kKind, call).bytes() : Backward<float>(kKind, call).bytes();
+  auto bytes_as = [&](auto t) {
+    using T = decltype(t);
+    const Backward<T> backward(kKind, call);
+    return is_resident<T>(kKind, backward.s) ? ResidentBackward<T>(backward.s, backward.g).bytes() : backward.bytes();
+  };
+  return call.out[0].dtype == DType::F64 ? bytes_as(double{}) : bytes_as(float{});
 }
 
 }  // namespace
