@@ -626,3 +626,39 @@ def test_losses_of_a_dict_of_outputs_are_listed_as_given(order):
     listed = m.evaluate(np.ones((4, 3), "float32"), y, verbose=0)
     named = m.evaluate(np.ones((4, 3), "float32"), y, verbose=0, return_dict=True)
     assert listed == [named[key] for key in ("loss", f"{order[0]}_loss", f"{order[1]}_loss")]
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_step_of_its_own_may_return_the_results_of_all_metrics(eager):
+    class Own(keras.Model):
+        def both(self, data, training):
+            x, y = data
+            with keras.GradientTape() as tape:
+                y_pred = self(x, training=training)
+                loss = self.compute_loss(y=y, y_pred=y_pred)
+            if training:
+                self.optimizer.apply(tape.gradient(loss, self.trainable_weights), self.trainable_weights)
+            for metric in self.metrics:
+                if metric.name == "loss":
+                    metric.update_state(loss)
+                else:
+                    metric.update_state(y, y_pred)
+            return {m.name: m.result() for m in self.metrics}
+
+        def train_step(self, data):
+            return self.both(data, True)
+
+        def test_step(self, data):
+            return self.both(data, False)
+
+    i = keras.Input((4,))
+    model = Own(i, keras.layers.Dense(1, kernel_initializer="ones")(i))
+    model.compile(keras.optimizers.SGD(0.0), "mse", metrics=["mae", "mse"], run_eagerly=eager)
+    x, y, seen = np.ones((8, 4)), np.zeros((8, 1)), []
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(dict(logs)))
+    history = model.fit(x, y, verbose=0, validation_data=(x, y), callbacks=[callback]).history
+    expected = {"loss": 16.0, "mae": 4.0, "mse": 16.0}
+    assert history == {k: [v] for k, v in {**expected, **{f"val_{k}": v for k, v in expected.items()}}.items()}
+    assert seen == [expected] and model.train_on_batch(x, y, return_dict=True) == expected
+    assert model.evaluate(x, y, verbose=0, return_dict=True) == expected
+    assert model.evaluate(x, y, verbose=0) == [16.0, 4.0, 16.0]

@@ -18,15 +18,20 @@ def _nothing(*args):
 
 
 def to_python(logs):
-    """Logs in the order of their names, with every scalar tensor a float and every other tensor an array."""
-    return {k: _plain(logs[k]) for k in sorted(logs)} if logs else {}
+    """Logs in the order of their names, with every scalar tensor a float and every other tensor an array.
+
+    A dict among them, as the result of the metrics that `compile` was given is one, is put in place of its name.
+    """
+    found = {}
+    for name in sorted(logs or ()):
+        value = logs[name]
+        found.update(to_python(value) if isinstance(value, dict) else {name: _plain(value)})
+    return found
 
 
 def _plain(value):
     if isinstance(value, Tensor):
         return value.item() if value.shape == () else value.numpy()
-    if isinstance(value, dict):
-        return to_python(value)
     return value if isinstance(value, (str, bytes)) or not hasattr(value, "__float__") else float(value)
 
 

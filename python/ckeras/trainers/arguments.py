@@ -38,14 +38,14 @@ def check_endless(method, what, data, steps, epochs=1):
 
 def validation_data(given, batch_size):
     """The data of `fit(validation_data=...)`."""
-    if isinstance(given, (tuple, list)) and (len(given) in (2, 3)):
+    if isinstance(given, (tuple, list)) and 1 <= len(given) <= 3:
         x, y, sw = unpack_x_y_sample_weight(tuple(given))
         return make(x, y, sw, batch_size)
     if is_array_like(given) or isinstance(given, dict):
         return make(given, None, None, batch_size)
     if isinstance(given, (tuple, list)):
         raise ValueError(
-            f"[fit] validation_data must be (x, y) or (x, y, sample_weight), got a "
+            f"[fit] validation_data must be (x,), (x, y) or (x, y, sample_weight), got a "
             f"{type(given).__name__} of {len(given)}"
         )
     return make(given)

@@ -54,19 +54,19 @@ def pick(structure, path, name, missing=None):
     return structure
 
 
-def check_keys(what, structure, paths):
-    """Raises `ValueError` when a dict or list given to `compile` does not fit the outputs."""
+def check_keys(what, structure, paths, where="compile"):
+    """Raises `ValueError` when a dict or list given to `where` does not fit the outputs."""
     names = [name or (path[0] if path else "output") for path, name in paths]
     if isinstance(structure, dict):
         known = {n for _, n in paths} | {k for path, _ in paths for k in path}
         odd = [k for k in structure if k not in known]
         if odd:
-            raise ValueError(f"[compile] {what} has keys {odd} that are no output; expected keys of {names}")
+            raise ValueError(f"[{where}] {what} has keys {odd} that are no output; expected keys of {names}")
     elif isinstance(structure, (list, tuple)):
         tops = {path[0] for path, _ in paths if path}
         if len(paths) > 1 and len(structure) != len(tops):
             raise ValueError(
-                f"[compile] {what} must fit the model's outputs: expected {len(tops)} entries, one per output "
+                f"[{where}] {what} must fit the model's outputs: expected {len(tops)} entries, one per output "
                 f"({names}), got {len(structure)}: {structure!r}"
             )
 
@@ -81,6 +81,33 @@ def only_dict_entry(structure, paths):
             raise ValueError(f"[compile] the model has one output, got a dict with keys {sorted(structure)}")
         return next(iter(structure.values()))
     return structure
+
+
+def _check_parts(what, given, paths, every=False):
+    """Raises `ValueError` for parts of `y` or `sample_weight` that belong to no output; with `every` in a list of
+    another length too."""
+    if isinstance(given, dict):
+        check_keys(what, given, paths, "compute_loss")
+    elif isinstance(given, (list, tuple)):
+        tops = {path[0] for path, _ in paths}
+        named = [top for top in tops if isinstance(top, str)]
+        if len(given) > len(tops) or (every and (named or len(given) < len(tops))):
+            expected = f"a dict with keys {sorted(named)}" if named else f"{len(tops)} entries, one per output"
+            raise ValueError(
+                f"[compute_loss] {what} must fit the model's outputs: expected {expected}, got {len(given)} in a "
+                f"{type(given).__name__}"
+            )
+
+
+def _only_weights(sample_weight, paths):
+    """For a model with one output: the weights in a list of one or under its name."""
+    if not nest.is_nested(sample_weight) or len(paths) > 1 or paths[0][0] or len(sample_weight) != 1:
+        return sample_weight
+    if isinstance(sample_weight, dict):
+        if paths[0][1] is not None:
+            check_keys("sample_weight", sample_weight, paths, "compute_loss")
+        return next(iter(sample_weight.values()))
+    return sample_weight[0] if hasattr(sample_weight[0], "shape") else sample_weight
 
 
 class CompileLoss:
@@ -150,6 +177,11 @@ class CompileLoss:
     def __call__(self, y_true, y_pred, sample_weight=None):
         if self.rows is None:
             self.build(y_true, y_pred)
+        paths = output_paths(y_pred, self._output_names)
+        sample_weight = _only_weights(sample_weight, paths)
+        if nest.is_nested(y_pred):
+            _check_parts("y", y_true, paths)
+            _check_parts("sample_weight", sample_weight, paths, every=True)
         total = None
         for path, name, fn, weight, tracker in self.rows:
             prediction = pick(y_pred, path, name)
@@ -284,6 +316,7 @@ class CompileMetrics:
     def update_state(self, y_true, y_pred, sample_weight=None):
         if self.rows is None:
             self.build(y_true, y_pred)
+        sample_weight = _only_weights(sample_weight, output_paths(y_pred, self._output_names))
         for path, name, metric, _, weighted in self.rows:
             target = pick(y_true, path, name) if nest.is_nested(y_pred) else _only(y_true)
             prediction = pick(y_pred, path, name)
