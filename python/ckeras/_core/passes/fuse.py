@@ -1,6 +1,8 @@
 """Elementwise equations of one shape become fused loops; broadcasts and transposes before them become strides, and
 reductions after them fold the loop's values as they are made."""
 
+import functools
+
 from ckeras._core.dtypes import CODES
 from ckeras._core.passes.simplify import live
 from ckeras._core.primitive import FOLDS
@@ -10,6 +12,7 @@ from ckeras._core.trace import Equation
 MAX_STEPS = 48
 MAX_INPUTS = 24
 MAX_REDUCTIONS = 4
+_remembered = functools.lru_cache(1024)  # a network has few shapes, which come again in every block
 
 
 class FusedLoop:
@@ -52,6 +55,7 @@ class FusedLoop:
         return tuple(ints), ()
 
 
+@_remembered
 def contiguous(shape):
     """Row-major strides; 0 for dimensions of size 1, whose stride is never used."""
     strides, step = [], 1
@@ -61,6 +65,7 @@ def contiguous(shape):
     return tuple(reversed(strides))
 
 
+@_remembered
 def collapse(shape, strides):
     """Adjacent dimensions that every input walks as one are merged; dimensions of size 1 go."""
     dims = [i for i, d in enumerate(shape) if d != 1]
@@ -74,7 +79,7 @@ def collapse(shape, strides):
             out_shape.append(shape[i])
             for o, s in zip(out, strides):
                 o.append(s[i])
-    return out_shape, out
+    return tuple(out_shape), tuple(map(tuple, out))
 
 
 def fuse(equations, results):
@@ -209,6 +214,7 @@ def _external_readers(equations, results, groups):
     return wanted
 
 
+@_remembered
 def _cut(shape, axes):
     """`shape` as (outer, reduced, inner), or None when the reduced dimensions are no neighbours."""
     runs, reduced = [1], False  # sizes of runs of kept and reduced dimensions, in turn
@@ -273,6 +279,7 @@ def _resolve(x, made_by, foldable):
     return x, contiguous(x.shape)
 
 
+@_remembered
 def _aligned(strides, inner, outer):
     lead = len(outer) - len(inner)
     return (0,) * lead + tuple([0 if d == 1 else s for d, s in zip(inner, strides)])
