@@ -11,6 +11,7 @@
 #include "ops/conv/few.h"
 #include "ops/conv/layout.h"
 #include "ops/conv/phases.h"
+#include "ops/conv/planar.h"
 #include "ops/conv/spread.h"
 #include "ops/conv/winograd.h"
 
@@ -40,6 +41,7 @@ struct Convolution {
   Matrix<T> pixels(const T* x) const noexcept { return {x, s.c, true}; }
   bool few() const noexcept { return few_results(s.og, s.cg); }
   int64_t bytes() const noexcept {
+    if (planar()) return planar_plan().bytes();
     if (depthwise(s)) return 0;
     if (spreads()) return spread_plan().bytes();
     if (few()) return s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T));
@@ -69,8 +71,13 @@ struct Convolution {
   Winograd<T> winograd_plan() const noexcept {
     return {{axis_of(s.y), axis_of(s.x), s.n * s.z.result}, s.cg, s.c, s.groups, s.og, x_planes(s), y_planes(s)};
   }
+  bool by_points() const noexcept { return !depthwise(s) && !spreads() && !few() && winograd(); }
+  bool planar() const noexcept { return goes_planar(s) && !spreads() && !by_points(); }
+  Planar<T> planar_plan() const noexcept {
+    return {{axis_of(s.z), axis_of(s.y), axis_of(s.x)}, s.n, s.cg, s.groups, s.og};
+  }
   // Whether it reads and writes images whose channels come first.
-  bool any_layout() const noexcept { return !depthwise(s) && !spreads() && !few() && winograd(); }
+  bool any_layout() const noexcept { return by_points() || planar(); }
 
   bool direct() const noexcept { return goes_direct(s.cg, s.og, s.taps(), s.results()); }
   Direct<T> direct_plan() const noexcept {
@@ -106,6 +113,10 @@ struct Convolution {
     const auto epilogue = static_cast<Epilogue>(s.activation);
     const Axis planes = axis_of(s.z), rows = axis_of(s.y), columns = axis_of(s.x);
     const int64_t line = columns.taps * s.cg * s.o;
+    if (planar()) {
+      const auto filters = [&](int64_t g) { return Matrix<T>{w + g * s.og, s.o, false}; };
+      return planar_plan().run(call.workspace, filters, x, y, bias, epilogue);
+    }
     if (depthwise(s)) {
       return run_depthwise(s.n, planes, x, {w, rows.taps * line, line, s.o}, y, {bias, epilogue});
     }
@@ -205,9 +216,14 @@ struct InputGradient {
   Winograd<T> winograd_plan(const Phases& phase) const noexcept {
     return {{phase.y.axis, phase.x.axis, s.n * phase.z.axis.grid}, s.og, s.o, s.groups, s.cg, y_planes(s), x_planes(s)};
   }
-  bool any_layout() const noexcept {
+  bool by_points() const noexcept {
     return phases == 1 && !depthwise(s) && !spreads() && !few() && winograd(Phases(0, s));
   }
+  bool planar() const noexcept { return goes_planar(s) && phases == 1 && !spreads() && !by_points(); }
+  Planar<T> planar_plan(const Phases& all) const noexcept {
+    return {{all.z.axis, all.y.axis, all.x.axis}, s.n, s.og, s.groups, s.cg};
+  }
+  bool any_layout() const noexcept { return by_points() || planar(); }
   // By a Direct or a Winograd.
   template <class Plan>
   void run_by(const Plan& by, const Phases& phase, const T* dy, const T* w, T* dx, void* workspace) const noexcept {
@@ -230,6 +246,7 @@ struct InputGradient {
 
   bool few() const noexcept { return few_results(s.cg, s.og); }
   int64_t bytes() const noexcept {
+    if (planar()) return planar_plan(Phases(0, s)).bytes();
     if (depthwise(s) || few()) return 0;
     if (spreads()) return spread_plan().bytes() + s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T));
     int64_t bytes = batch.total_bytes();
@@ -249,6 +266,11 @@ struct InputGradient {
     const T* w = call.in[1].as<const T>();
     T* dx = call.out[0].as<T>();
     const Ending<T> nothing{nullptr, Epilogue::None};
+    if (planar()) {
+      const Phases all(0, s);
+      const auto filters = [&](int64_t g) { return TurnedFilters<T>{w + g * s.og, s.cg, s.o, s.og, all}; };
+      return planar_plan(all).run(call.workspace, filters, dy, dx, nullptr, Epilogue::None);
+    }
     if (depthwise(s)) {
       for (int64_t number = 0; number < phases; ++number) {
         const Phases phase(number, s);

@@ -154,6 +154,27 @@ int main() {
         check_case(t, dtype, turn % 3 == 0, turn % 4, turn / 4 % 3 + 1);
       ++turn;
     }
+  // Channels first, by products along pixels (planar.h).
+  const Case firsts[] = {
+      {5, 20, 11, 1, {{3, 1, 1, 1, 0, 0}, {4, 1, 1, 1, 0, 0}}},     // images together, and one that is left
+      {2, 300, 19, 1, {{11, 1, 1, 1, 0, 0}, {19, 1, 1, 1, 0, 0}}},  // blocks of K
+      {1, 6, 1040, 1, {{7, 1, 1, 1, 0, 0}, {45, 1, 1, 1, 0, 0}}},   // strips of results, parts of rows
+      {2, 18, 30, 3, {{9, 1, 1, 1, 0, 0}, {9, 1, 1, 1, 0, 0}}},     // groups
+      {7, 36, 40, 1, {{30, 1, 1, 1, 0, 0}, {21, 1, 1, 1, 0, 0}}},   // filters' gradient in parts
+      {2, 1, 32, 1, {{28, 3, 1, 1, 1, 1}, {28, 3, 1, 1, 1, 1}}},    // windows, rows of whole lines
+      {3, 3, 17, 1, {{37, 7, 2, 1, 2, 3}, {41, 7, 2, 1, 3, 3}}},    // strided
+      {2, 6, 8, 2, {{23, 4, 3, 1, 2, 0}, {25, 2, 3, 2, 0, 3}}},     // strided and dilated, groups
+      {2, 35, 9, 1, {{8, 5, 1, 1, 2, 2}, {9, 5, 1, 1, 2, 2}}},      // windows and blocks of K
+      {1, 2, 5, 1, {{3000, 5, 1, 1, 4, 0}}},                        // one dimension, parts of rows
+      {2, 5, 6, 1, {{4, 3, 1, 1, 1, 1}, {5, 2, 1, 1, 1, 0}, {6, 3, 1, 1, 1, 1}}},  // three
+      {1, 2, 4, 1, {{4, 3, 1, 1, 5, 4}, {6, 3, 1, 1, 7, 5}}},                      // padding beyond the windows
+      {1, 1, 49, 1, {{255, 1, 1, 1, 0, 0}, {261, 1, 1, 1, 0, 0}}},                 // past the caches
+  };
+  for (const Case& t : firsts) {
+    check_case(t, DType::F32, turn % 2 == 0, turn % 4, 3);
+    check_case(t, turn % 2 == 0 ? DType::F64 : DType::BF16, turn % 3 != 0, (turn + 1) % 4, 3);
+    ++turn;
+  }
   const Case ways[] = {
       {1, 20, 20, 20, {{9, 3, 1, 1, 1, 1}, {11, 3, 1, 1, 1, 1}}},  // depthwise
       {1, 5, 5, 5, {{9, 3, 1, 1, 1, 1}, {11, 4, 1, 1, 1, 1}}},     // depthwise, few channels

@@ -9,6 +9,7 @@
 #include "ops/conv/direct_filter.h"
 #include "ops/conv/layout.h"
 #include "ops/conv/panels.h"
+#include "ops/conv/planar.h"
 #include "ops/conv/spread.h"
 #include "ops/conv/winograd.h"
 
@@ -39,8 +40,8 @@ struct FilterGradient {
     parts = most(1, least(most_parts, pixels / kPartPixels));
     part = ceil_div(pixels, parts);
     const int64_t pack_bytes = parts > 1 ? kPartBytes : kPackBytes;
-    plan = plan_gemm<T>(s.taps() * s.cg, s.og, least(part, pixels), true, false, pack_bytes);
-    last = plan_gemm<T>(s.taps() * s.cg, s.og, pixels - (parts - 1) * part, true, false, pack_bytes);
+    plan = plan_gemm<T>(s.taps() * s.cg, s.og, least(part, pixels), !planar(), false, pack_bytes);
+    last = plan_gemm<T>(s.taps() * s.cg, s.og, pixels - (parts - 1) * part, !planar(), false, pack_bytes);
     groups = {s.groups, size * pixels, group_bytes()};
   }
 
@@ -54,7 +55,7 @@ struct FilterGradient {
     if (depthwise(s)) return results_bytes();
     if (spreads()) return spread_plan().bytes() + (spread_parts() + 1) * spread_bytes();
     if (winograd()) return winograd_plan().bytes();
-    return direct() ? direct_plan().bytes() : groups.total_bytes();
+    return direct() && !planar() ? direct_plan().bytes() : groups.total_bytes();
   }
 
   bool spreads() const noexcept { return goes_spread(s, s.cg, s.og); }
@@ -72,7 +73,8 @@ struct FilterGradient {
     return {{axis_of(s.y), axis_of(s.x), s.n * s.z.result}, s.cg, s.c, s.og, s.o, x_planes(s), y_planes(s)};
   }
   // Whether it reads images whose channels come first.
-  bool any_layout() const noexcept { return !depthwise(s) && !spreads() && winograd(); }
+  bool any_layout() const noexcept { return planar() || (!depthwise(s) && !spreads() && winograd()); }
+  bool planar() const noexcept { return goes_planar(s) && s.pointwise(); }
 
   // Few filters, rows or channels: packing would take as long as the product.
   bool direct() const noexcept {
@@ -127,26 +129,35 @@ struct FilterGradient {
 
   void run_group(const Call& call, int64_t g, void* workspace) const noexcept {
     const T* x = call.in[0].as<const T>();
-    if (s.pointwise()) {
-      run_parts(call, g, workspace, [&](int64_t p) { return Matrix<T>{x + g * s.cg + p * part * s.c, s.c, false}; });
+    const T* dy = call.in[1].as<const T>();
+    const auto results = [&](int64_t p) { return Matrix<T>{dy + g * s.og + p * part * s.o, s.o, false}; };
+    if (planar()) {
+      const int64_t own = s.z.size * s.y.size * s.x.size;
+      const auto planes = [&](const T* data, int64_t channels, int64_t of_group) {
+        return
+            [=, this](int64_t p) { return PlaneMatrix<T>{data + g * of_group * own, channels * own, own, p * part}; };
+      };
+      run_parts(call, g, workspace, planes(x, s.c, s.cg), planes(dy, s.o, s.og));
+    } else if (s.pointwise()) {
+      const auto taps = [&](int64_t p) { return Matrix<T>{x + g * s.cg + p * part * s.c, s.c, false}; };
+      run_parts(call, g, workspace, taps, results);
     } else {
-      run_parts(call, g, workspace, [&](int64_t p) { return ImageTaps<T>{image(x, g), p * part}; });
+      run_parts(call, g, workspace, [&](int64_t p) { return ImageTaps<T>{image(x, g), p * part}; }, results);
     }
   }
-  // taps(p): A of part p.
-  template <class TapsOf>
-  void run_parts(const Call& call, int64_t g, void* workspace, const TapsOf& taps) const noexcept {
-    const T* dy = call.in[1].as<const T>() + g * s.og;
+  // taps(p), results(p): A and B of part p.
+  template <class TapsOf, class ResultsOf>
+  void run_parts(const Call& call, int64_t g, void* workspace, const TapsOf& taps,
+                 const ResultsOf& of_results) const noexcept {
     T* dw = call.out[0].as<T>() + g * s.og;
     const Ending<T> ending{nullptr, Epilogue::None};
-    if (parts == 1)
-      return multiply_matrices(plan, taps(0), Matrix<T>{dy, s.o, false}, Rows<T>{dw, s.o}, ending, workspace);
+    if (parts == 1) return multiply_matrices(plan, taps(0), of_results(0), Rows<T>{dw, s.o}, ending, workspace);
     T* results = static_cast<T*>(workspace);
     char* rest = static_cast<char*>(workspace) + results_bytes();
     parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; ++p) {
-        multiply_matrices(p + 1 < parts ? plan : last, taps(p), Matrix<T>{dy + p * part * s.o, s.o, false},
-                          Rows<T>{results + p * size, s.og}, ending, rest + p * part_bytes());
+        multiply_matrices(p + 1 < parts ? plan : last, taps(p), of_results(p), Rows<T>{results + p * size, s.og},
+                          ending, rest + p * part_bytes());
       }
     });
     sum_parts(results, parts, size, dw, s.og, s.o);
@@ -164,7 +175,7 @@ struct FilterGradient {
       }
       return;
     }
-    if (direct()) {
+    if (direct() && !planar()) {
       return direct_plan().run(call.in[0].as<const T>(), call.in[1].as<const T>(), call.out[0].as<T>(), call.workspace);
     }
     groups.run(call.workspace, [&](int64_t g, void* workspace) { run_group(call, g, workspace); });

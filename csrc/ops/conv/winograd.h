@@ -12,6 +12,7 @@
 // The order of a sum: channels (tiles, for the gradient) in blocks, each one chain of fused multiply-adds, added in
 // order; then the transformation of the points, columns before rows.
 #pragma once
+#include "ops/conv/buffers.h"
 #include "ops/conv/direct.h"
 #include "ops/conv/planes.h"
 
@@ -248,21 +249,6 @@ CKERAS_INLINE bool goes_winograd(const Axis& z, const Axis& y, const Axis& x, in
   const int64_t tiles = images * z.size * ceil_div(y.grid, kWinogradTile) * ceil_div(x.grid, kWinogradTile);
   return channels >= 12 && results >= 12 && y.grid >= 4 && x.grid >= 4 && tiles >= 32;
 }
-
-// Buffers for pieces of work that are not more than there are buffers: each takes the lowest free one, so few threads
-// use few of them.
-struct Buffers {
-  uint64_t* free;
-
-  CKERAS_MEMBER void open(int64_t count) const { *free = count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1; }
-  CKERAS_MEMBER int take() const {
-    uint64_t seen = __atomic_load_n(free, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(free, &seen, seen & (seen - 1), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-    }
-    return __builtin_ctzll(seen);
-  }
-  CKERAS_MEMBER void give(int number) const { __atomic_fetch_or(free, uint64_t{1} << number, __ATOMIC_RELEASE); }
-};
 
 // conv and conv_grad_input, called as Direct is.
 template <class T>

@@ -136,13 +136,17 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
 
 
 def _reads_first(window, sizes, strides, dilation, groups):
-    """Whether the kernels read channels first where they lie: those of 3 x 3 places, by Winograd's points.
+    """Whether the kernels read channels first where they lie: windows of one place, and those of 3 x 3 by their points.
 
     Others would turn images over by themselves, where a program shares what was turned over.
     """
     *places, per_group, filters = window
+    if set(strides) != {1}:
+        return False
+    if set(places) == {1}:
+        return groups == 1
     few = min(per_group, filters // groups) < 12 or min(sizes) < 6
-    return places == [3, 3] and strides == (1, 1) and dilation == (1, 1) and not few
+    return places == [3, 3] and dilation == (1, 1) and not few
 
 
 @public_op
