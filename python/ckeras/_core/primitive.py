@@ -122,7 +122,11 @@ class Primitive:
             return self.traced.append(args, attrs)
         if state.trace is not None and state.trace.env:
             args = state.trace.mapped(args)
-        trace = next((a.trace for a in args if a.__class__ is not Tensor), state.trace)
+        trace = state.trace
+        for a in args:
+            if a.__class__ is not Tensor:
+                trace = a.trace
+                break
         outs = trace.append(self, args, attrs)
         for tape in state.tapes:
             tape.record(self, args, attrs, outs)
