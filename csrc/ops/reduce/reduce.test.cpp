@@ -1,5 +1,9 @@
 // Reductions against their references: rows and columns around lanes and chunks, many dimensions, every dtype,
 // specials.
+#include <algorithm>
+#include <cstring>
+
+#include "ops/reduce/reduce.h"
 #include "ops/testing.h"
 
 using namespace ckeras;
@@ -63,9 +67,43 @@ void check_specials(DType dtype, const Shape& shape, const std::vector<int64_t>&
   }
 }
 
+// Sums over a middle dimension have the order of reduce.h, here one number after the other.
+void check_order(int64_t n, int64_t inner) {
+  constexpr int64_t kOuter = 3;
+  const Array x = random_array(DType::F32, {kOuter, n, inner}, 8);
+  std::vector<float> expected;
+  for (int64_t place = 0; place < kOuter * inner; ++place) {
+    const float* at = x.view.as<const float>() + place / inner * n * inner + place % inner;
+    double total = 0;
+    for (int64_t first = 0; first < n; first += kRowChunk) {
+      const int64_t last = std::min(n, first + kRowChunk);
+      float chunk = 0;
+      int64_t i = first;
+      for (; i + 4 <= last; i += 4) {
+        const float two = at[i * inner] + at[(i + 1) * inner];
+        chunk += two + (at[(i + 2) * inner] + at[(i + 3) * inner]);
+      }
+      for (; i < last; ++i) chunk += at[i * inner];
+      total += static_cast<double>(chunk);
+    }
+    expected.push_back(static_cast<float>(total));
+  }
+  for (int threads : {1, 3}) {
+    cpu::set_num_threads(threads);
+    for (cpu::Isa isa : cpu::supported_isas()) {
+      if (isa == cpu::Isa::Reference) continue;
+      const Outcome got = run(isa, "reduce_sum", {&x}, {{DType::F32, {kOuter, inner}}}, {{0, 1, 0}, {}});
+      CHECK(std::memcmp(got.out[0].bytes.data(), expected.data(), expected.size() * sizeof(float)) == 0);
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
+  for (int64_t n : {5, 15, 23, 259, 1031}) {
+    for (int64_t inner : {2, 16, 33, 64, 83, 300}) check_order(n, inner);
+  }
   for (DType dtype : kFloats) {
     for (int64_t n : kLengths) {
       check_dtype(dtype, {n}, {1});
