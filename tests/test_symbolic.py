@@ -169,3 +169,14 @@ def test_large_weights_of_unknown_inputs_have_values():
     dense = layers.Dense(3000)
     dense(ckeras.Input((None, 1500)))
     assert np.abs(dense.kernel).max() > 0
+
+
+@pytest.mark.parametrize("name", ["a/b", "a\0", "\ud800", "x\udfff", 5, b"a"])
+def test_names_that_no_path_can_hold_are_refused(name):
+    with pytest.raises(ValueError, match="name must be text without '/'"):
+        layers.Dense(1, name=name)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "é", "\ud7ff\ue000", "\U0001f600"])
+def test_names_that_paths_can_hold(name):
+    assert layers.Dense(1, name=name).name == name

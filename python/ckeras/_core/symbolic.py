@@ -5,7 +5,6 @@ A `KerasTensor` has a shape with `None` for what is not known, and a history: th
 """
 
 import inspect
-import re
 from typing import NamedTuple
 
 from ckeras._core import dtypes, hooks, nest, scope
@@ -14,8 +13,6 @@ from ckeras._core.scope import state
 from ckeras._core.short import short
 from ckeras._core.tensor import TensorBase
 from ckeras._core.trace import trace_function
-
-_NOT_IN_NAMES = re.compile("[/\0\ud800-\udfff]")  # what paths and files cannot hold
 
 
 class KerasHistory(NamedTuple):
@@ -158,6 +155,11 @@ class Node:
         return f"<Node operation={self.operation.name}>"
 
 
+def _is_name(name):
+    """Whether it is text that paths and files can hold: no slash, NUL or half of a surrogate pair."""
+    return isinstance(name, str) and not any(c in "/\0" or "\ud800" <= c <= "\udfff" for c in name)
+
+
 class Operation:
     """Something that can be called on tensors or symbolic values: the base of layers and of functions as graph nodes.
 
@@ -167,7 +169,7 @@ class Operation:
     def __init__(self, name=None):
         if name is None:
             name = scope.auto_name(snake_case(type(self).__name__))
-        if not isinstance(name, str) or _NOT_IN_NAMES.search(name):
+        if not _is_name(name):
             raise ValueError(f"[{type(self).__name__}] name must be text without '/', got {name!r}")
         self.name = name
         self._inbound_nodes = []

@@ -62,12 +62,12 @@ def jvp(fun, primals, tangents, has_aux=False):
 
 
 _DIMS = r"\(\s*(?:\w+\s*(?:,\s*\w+\s*)*)?\)"
-_SIGNATURE = re.compile(rf"\s*{_DIMS}\s*(?:,\s*{_DIMS}\s*)*->\s*{_DIMS}\s*(?:,\s*{_DIMS}\s*)*")
+_SIGNATURE = rf"\s*{_DIMS}\s*(?:,\s*{_DIMS}\s*)*->\s*{_DIMS}\s*(?:,\s*{_DIMS}\s*)*"
 
 
 def _parsed(signature):
     """`(dims of each argument, dims of each result)`: tuples of names."""
-    if not _SIGNATURE.fullmatch(signature):
+    if not re.fullmatch(_SIGNATURE, signature):
         raise ArgumentError(f"[vectorize] signature must be written as '(m,n),(n)->(m)', got {signature!r}")
     sides = signature.split("->")
     return tuple([[tuple(re.findall(r"\w+", dims)) for dims in re.findall(_DIMS, side)] for side in sides])
