@@ -142,7 +142,7 @@ struct ResidentForward {
       __builtin_memset(gates, 0, s.slots * sizeof(T));
       return;
     }
-    const T* const z = p.z + r * p.z_stride;
+    T* const z = p.z + r * p.z_stride;
     auto keep = [&](V v, int64_t j, int64_t n) __attribute__((always_inline)) {
       if constexpr (kPast) {
         stream(v, gates + j);
@@ -154,13 +154,18 @@ struct ResidentForward {
       auto sum = [&](int64_t k) __attribute__((always_inline)) { return V::load(z + k, n) + V::load(f.bias + k, n); };
       const V in = sigmoid(sum(j)), forget = sigmoid(sum(u + j)), g = tanh(sum(2 * u + j)),
               out = sigmoid(sum(3 * u + j));
-      const V cell = fma(forget, V::load(c + j, n), in * g), state = out * tanh(cell);
+      const V cell = fma(forget, V::load(c + j, n), in * g);
       keep(in, j, n);
       keep(forget, u + j, n);
       keep(g, 2 * u + j, n);
       keep(out, 3 * u + j, n);
+      out.store(z + 3 * u + j, n);
       cell.store(c + j, n);
       cell.store(cells + j, n);
+    });
+    // In a loop of its own: a chain as long as both would leave the processor waiting.
+    for_lanes<V::kLanes>(u, [&](int64_t j, int64_t n) __attribute__((always_inline)) {
+      const V state = V::load(z + 3 * u + j, n) * tanh(V::load(c + j, n));
       state.store(h + j, n);
       state.store(y + j, n);
     });

@@ -18,6 +18,13 @@ namespace ckeras::CKERAS_ISA {
 inline constexpr int64_t kSliceRows = 8, kChunkRows = 128, kSliceParts = 16;
 static_assert(kChunkRows <= kKBlock);
 
+// Brings n elements into the second-level cache.
+template <class T>
+CKERAS_INLINE void fetch_row(const T* from, int64_t n) {
+  constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+  for (int64_t j = 0; j < n; j += kLine) __builtin_prefetch(from + j, 0, 2);
+}
+
 namespace {
 
 template <class T>
@@ -153,15 +160,32 @@ struct ResidentBackward {
       });
     }
     for (int64_t r = 0; r < n; r += rows) {
+      const int64_t count = least(rows, n - r), panels = weights.cut.panels;
       T* to[kRnnRows];
-      for (int64_t k = 0; k < least(rows, n - r); ++k) to[k] = p.state + (r + k) * state_stride;
-      add_panels(least(rows, n - r), d + r * d_stride, d_stride, 1, weights, 0, weights.cut.panels, to, true);
+      for (int64_t k = 0; k < count; ++k) to[k] = p.state + (r + k) * state_stride;
+      for (int64_t q = 0; q < panels; ++q) {
+        if (i > 0) fetch(begin + r, i - 1, count * q / panels, count * (q + 1) / panels);
+        add_panels(count, d + r * d_stride, d_stride, 1, weights, q, q + 1, to, true);
+      }
     }
     for (int64_t r = 0; r < n; ++r) {
       const int64_t row = (begin + r) * s.time + t;
       const T* const state = p.state + r * state_stride;
       if (g.dx != nullptr) copy_row(g.dx + row * s.inputs, state + u, s.inputs);
       if (g.mask != nullptr && g.mask[row] == 0) copy_row(p.state + r * state_stride, p.masked + r * state_stride, u);
+    }
+  }
+
+  // What step i reads of sequences from `first` on comes while the step before it multiplies.
+  CKERAS_MEMBER void fetch(int64_t first, int64_t i, int64_t begin, int64_t end) const {
+    for (int64_t b = first + begin; b < first + end; ++b) {
+      const int64_t row = b * s.time + s.at(i), before = s.before(row);
+      fetch_row(g.gates + row * s.slots, s.slots);
+      if (g.gy != nullptr) fetch_row(g.gy + row * s.units, s.units);
+      fetch_row(g.x + row * s.inputs, s.inputs);
+      if (before < 0) continue;
+      fetch_row(g.y + before * s.units, s.units);
+      fetch_row(g.cells + before * s.units, s.units);
     }
   }
 
