@@ -245,7 +245,7 @@ def _call(name, node, made):
     if not any(_holds_tensor(v) for v in (*args, *kwargs.values())):
         raise ConfigError(f"[from_config] the call of {name!r} has no input from the graph")
     if isinstance(op, Function):
-        op.symbolic_call(*args, **kwargs, **fixed)
+        op_nodes.call(op, args, kwargs, fixed)
     else:
         op(*args, **_accepted(op, kwargs))
 

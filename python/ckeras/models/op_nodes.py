@@ -7,8 +7,8 @@ import inspect
 
 from ckeras._core.symbolic import Function, get_public_op
 
-# Keras's module -> operations whose class is their name in camel case, with the parameters that the class stores in its
-# config; the others are arguments of the node.
+# Keras's module -> operations whose class is their name in camel case, or what "=" says, with the parameters that the
+# class stores in its config; the others are arguments of the node.
 _TABLE = {
     "numpy": """
         absolute add ceil copy cos divide dot equal exp expm1 floor floor_divide get_item greater greater_equal isfinite
@@ -20,6 +20,22 @@ _TABLE = {
         prod:axis,keepdims,dtype repeat:repeats,axis reshape:newshape round:decimals split:indices_or_sections,axis
         squeeze:axis stack:axis std:axis,keepdims sum:axis,keepdims swapaxes:axis1,axis2 take:axis tensordot:axes
         tile:repeats transpose:axes var:axis,keepdims zeros_like:dtype
+        angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_not bitwise_or bitwise_xor cbrt
+        conj=Conjugate corrcoef cosh deg2rad digitize divide_no_nan dstack exp2 fabs fliplr flipud fmax fmin fmod gcd
+        heaviside hstack hypot i0 imag inner isneginf isposinf isreal kron lcm ldexp left_shift log10 log2 logaddexp
+        logaddexp2 nextafter rad2deg real right_shift select signbit sinc sinh slogdet tan vdot vstack
+        amax:axis,keepdims amin:axis,keepdims append:axis argpartition:kth,axis argsort:axis
+        array_split:indices_or_sections,axis
+        correlate:mode count_nonzero:axis cross:axisa,axisb,axisc,axis cumprod:axis,dtype cumsum:axis,dtype diag:k
+        diagflat:k diagonal:offset,axis1,axis2 diff:n,axis dsplit:indices_or_sections einsum:subscripts empty_like:dtype
+        hsplit:indices_or_sections isclose:equal_nan isin=IsIn:assume_unique,invert median:axis,keepdims
+        meshgrid:indexing nan_to_num:nan,posinf,neginf nanargmax:axis,keepdims nanargmin:axis,keepdims
+        nancumprod:axis,dtype nancumsum:axis,dtype nanmax:axis,keepdims nanmean:axis,keepdims nanmedian:axis,keepdims
+        nanmin:axis,keepdims nanpercentile:axis,method,keepdims nanprod:axis,keepdims nanquantile:axis,method,keepdims
+        nanstd:axis,keepdims nansum:axis,keepdims nanvar:axis,keepdims percentile:axis,method,keepdims ptp:axis,keepdims
+        quantile:axis,method,keepdims roll:shift,axis rot90:k,axes searchsorted=SearchSorted:side sort:axis
+        take_along_axis:axis trace:offset,axis1,axis2 tril:k triu:k unravel_index:shape vander:N,increasing
+        vsplit:indices_or_sections
     """,
     "nn": """
         hard_sigmoid hard_silu hard_tanh log_sigmoid relu relu6 selu sigmoid silu softplus softsign tanh_shrink
@@ -28,9 +44,45 @@ _TABLE = {
         elu:alpha gelu:approximate leaky_relu:negative_slope log_softmax:axis
         max_pool:pool_size,strides,padding,data_format one_hot:num_classes,axis,dtype,sparse softmax:axis
         sparse_categorical_crossentropy:from_logits,axis
+        sparse_plus sparse_sigmoid adaptive_average_pool:output_size,data_format
+        adaptive_max_pool:output_size,data_format average_pool:pool_size,strides,padding,data_format
+        conv_transpose:strides,padding,output_padding,data_format,dilation_rate depth_to_space:block_size,data_format
+        dot_product_attention:is_causal,flash_attention,attn_logits_soft_cap
+        fold:output_size,kernel_size,dilation,padding,stride glu:axis hard_shrink:threshold
+        moments:axes,keepdims,synchronized multi_hot:num_classes,axis,dtype,sparse normalize:axis,order,epsilon
+        psnr=PSNR:max_val separable_conv:strides,padding,data_format,dilation_rate soft_shrink:threshold
+        space_to_depth:block_size,data_format sparsemax:axis squareplus:b threshold:threshold,default_value
+        unfold:kernel_size,dilation,padding,stride
     """,
-    "core": "cast:dtype convert_to_tensor:dtype,sparse,ragged stop_gradient unstack:num,axis",
-    "math": "erf logsumexp:axis,keepdims rsqrt",
+    "core": """
+        cast:dtype stop_gradient unstack:num,axis
+        slice_update saturate_cast:dtype scatter:shape scatter_update:reduction slice:shape
+    """,
+    "math": """
+        erf logsumexp:axis,keepdims rsqrt
+        cdist=CDist erfc erfinv fft2=FFT2 fft=FFT ifft2=IFFT2 logdet
+        extract_sequences:sequence_length,sequence_stride in_top_k:k irfft=IRFFT:fft_length
+        istft=ISTFT:sequence_length,sequence_stride,fft_length,length,window,center rfft=RFFT:fft_length
+        segment_max:num_segments,sorted segment_min:num_segments,sorted segment_prod:num_segments,sorted
+        segment_sum:num_segments,sorted stft=STFT:sequence_length,sequence_stride,fft_length,window,center
+        top_k:k,sorted
+    """,
+    "linalg": """
+        det eigh inv lu_factor solve cholesky:upper cholesky_inverse:upper lstsq:rcond matrix_rank:tol
+        norm:ord,axis,keepdims pinv:rcond qr:mode solve_triangular:lower svd=SVD:full_matrices,compute_uv
+    """,
+    "image": """
+        affine_transform:interpolation,fill_mode,fill_value,data_format
+        crop_images:top_cropping,left_cropping,bottom_cropping,right_cropping,target_height,target_width,data_format
+        extract_patches:size,strides,dilation_rate,padding,data_format gaussian_blur:kernel_size,sigma,data_format
+        hsv_to_rgb=HSVToRGB:data_format map_coordinates:order,fill_mode,fill_value
+        pad_images:top_padding,left_padding,bottom_padding,right_padding,target_height,target_width,data_format
+        perspective_transform:interpolation,fill_value,data_format
+        resize:size,interpolation,antialias,crop_to_aspect_ratio,pad_to_aspect_ratio,fill_mode,fill_value,data_format
+        rgb_to_grayscale=RGBToGrayscale:data_format rgb_to_hsv=RGBToHSV:data_format
+        scale_and_translate:spatial_dims,method,antialias sobel_edges:data_format
+        ssim=SSIM:max_val,filter_size,filter_sigma,k1,k2,data_format
+    """,
 }
 
 
@@ -38,15 +90,19 @@ def _rows():
     for module, text in _TABLE.items():
         for row in text.split():
             op, _, stored = row.partition(":")
-            name = "".join(part.capitalize() for part in op.split("_"))
+            op, _, given = op.partition("=")
+            name = given or "".join(part.capitalize() for part in op.split("_"))
             yield op, f"keras.src.ops.{module}", name, tuple(stored.split(",")) if stored else ()
 
 
 _BY_OP = {op: (module, name, stored) for op, module, name, stored in _rows()}
 _BY_CLASS = {(module, name): (op, stored) for op, module, name, stored in _rows()}
+_BY_CLASS["keras.src.ops.numpy", "Conj"] = ("conj", ())
 _MODULES = {name: module for _, module, name, _ in _rows()}
 # Keras publishes its operations under keras.ops too, and activations.relu has a class of its own.
 _BY_CLASS.update({("keras.ops", name): (op, stored) for op, _, name, stored in _rows()})
+# A tensor of a graph is one already.
+_CONVERSIONS = {("keras.src.ops.core", "ConvertToTensor"), ("keras.ops", "ConvertToTensor")}
 
 
 def class_name(function):
@@ -87,8 +143,31 @@ def node_arguments(function, node):
     _, _, stored = _BY_OP[function.op]
     named = _arguments(function, node)
     rest = {k: v for k, v in named.items() if k not in stored}
-    optional = {k for k, p in _signature(function.op).parameters.items() if p.default is not p.empty}
-    return [v for k, v in rest.items() if k not in optional or v is not None], {}
+    args, kwargs, skipped = [], {}, False
+    for name, p in _signature(function.op).parameters.items():
+        if name not in rest:
+            continue
+        value = rest[name]
+        if p.kind is p.VAR_POSITIONAL:
+            args += value
+        elif p.kind is p.VAR_KEYWORD:
+            kwargs.update(value)
+        elif value is None and p.default is not p.empty:
+            skipped = True
+        elif skipped:
+            kwargs[name] = value
+        else:
+            args.append(value)
+    return args, kwargs
+
+
+def call(function, args, kwargs, fixed):
+    """The outputs of a node read from a file; `fixed` are the arguments of its config."""
+    names = list(_signature(function.op).parameters.items())
+    star = next((i for i, (_, p) in enumerate(names) if p.kind is p.VAR_POSITIONAL), 0)
+    first = [name for name, _ in names[:star] if name in fixed]  # as of einsum
+    rest = {k: v for k, v in fixed.items() if k not in first}
+    return function.symbolic_call(*(fixed[name] for name in first), *args, **kwargs, **rest)
 
 
 def _signature(op):
@@ -110,6 +189,9 @@ def from_config(module, name, config):
                 f"[from_config] the activation ReLU with options {options} is not supported as a graph node"
             )
         return Function("relu", name=config.get("name")), {}
+    if (module, name) in _CONVERSIONS:
+        dtype = config.get("dtype")
+        return Function("copy" if dtype is None else "cast", name=config.get("name")), {"dtype": dtype} if dtype else {}
     found = _BY_CLASS.get((module, name))
     if found is None:
         return None
