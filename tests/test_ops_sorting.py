@@ -183,6 +183,40 @@ def test_segments_of_halves_and_integers():
     assert ops.segment_max([3, 5], [0, 0], 2).numpy().tolist() == [5, -(2**31)]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "uint8"])
+@pytest.mark.parametrize("mode", ["max", "min", "mul", "add"])
+def test_many_rows_combine_as_one_after_the_other(mode, dtype):
+    """Runs of the indices are combined apart: NaN, signed zeros and wrapping stay as in one loop."""
+    draw = np.random.default_rng(3)
+    floats = dtype.startswith("float")
+    some = [0.0, -0.0, 1.0, -2.0, np.inf, -np.inf, np.nan] if floats else [1, 3, 5, 7, 251, 255]
+    values = draw.choice(np.array(some, dtype), (9001, 19), p=[0.5, 0.49, *[0.01 / 5] * 5] if floats else None)
+    if floats and mode == "mul":  # rounds, so it has one order
+        values = draw.uniform(0.9, 1.1, values.shape).astype(dtype)
+    if floats and mode == "add":
+        values = np.ones_like(values)
+    base, rows = draw.choice(values.ravel(), (11, 19)), draw.integers(0, 11, 9001).astype("int32")
+    if floats and mode in ("max", "min"):
+        values[rows == 4] = base[4] = -np.inf if mode == "max" else np.inf
+    want = base.copy()
+    with np.errstate(over="ignore"):
+        for at, row in zip(rows, values, strict=True):
+            a = want[at]
+            if mode in ("max", "min"):
+                ahead = a > row if mode == "max" else a < row
+                want[at] = np.where((a != a) | ahead, a, row)
+            else:
+                want[at] = a * row if mode == "mul" else a + row
+    threads = ckeras._engine.num_threads()
+    try:
+        for n in (1, 2, 3):
+            ckeras._engine.set_num_threads(n)
+            got = ops.scatter_update(base, rows[:, None], values, mode).numpy()
+            assert got.tobytes() == want.tobytes()
+    finally:
+        ckeras._engine.set_num_threads(threads)
+
+
 def test_namespaces_hold_the_same_functions():
     import ckeras.ops.numpy as as_numpy
 
