@@ -37,6 +37,9 @@ CASES = {
     "1 x 1": ((9, 12), (1, 1), 24, 40, 1, 1, 0),
     "1 x 1, blocks": ((9, 11), (1, 1), 300, 100, 1, 1, 0),
     "1 x 1, groups": ((30, 41), (1, 1), 36, 60, 3, 1, 0),
+    "from few to many": ((28, 28), (3, 3), 1, 32, 1, 1, 1),
+    "from few to many, strided": ((23, 41), (7, 7), 3, 35, 1, 2, 3),
+    "from few to many, groups": ((9, 8), (3, 2), 8, 96, 2, 1, 1),
     "depthwise": ((9, 12), (3, 3), 16, 16, 16, 1, 1),
     "one dimension": ((200,), (3,), 20, 20, 1, 1, 1),
 }
@@ -67,6 +70,9 @@ def test_kernels(name, dtype):
             np.testing.assert_allclose(dw_got, dw_wanted, rtol=error, atol=error * np.abs(dw_wanted).max())
         else:
             same(dw_got, dw)
+
+
+FIRST = {"data_format": "channels_first"}
 
 
 def layer(x, w, b, data_format):
@@ -111,6 +117,14 @@ def test_single_places_are_not_turned():
         np.testing.assert_allclose(got[2], want[2], rtol=1e-5, atol=1e-5)
 
 
+def test_infinite_filters_do_not_meet_padding():
+    x, w = rand(2, 7, 9, 2), np.array(rand(3, 3, 2, 32))
+    w[0, 2, 1, 5], w[2, 0, 0, 31] = np.inf, np.nan
+    want = np.asarray(ops.conv(x, w, padding="same"))
+    assert np.isfinite(want[:, 0, :, 5]).all() and not np.isfinite(want[:, 1, 0, 5]).any()
+    np.testing.assert_array_equal(turned(ops.conv(turned(x), w, padding="same", **FIRST), False), want)
+
+
 def test_bias_and_activation_are_absorbed():
     shapes = ((2, 16, 9, 9), "float32"), ((3, 3, 16, 16), "float32"), ((16,), "float32")
     program = compile(lambda x, w, b: layer(x, w, b, "channels_first"), *shapes)
@@ -137,9 +151,6 @@ def test_what_was_turned_is_read_as_it_was():
     other = (0, 2, 1, 3)  # not the way of layouts: stays
     program = compile(lambda x, w: f(ops.transpose(x, other), w), ((2, 20, 16, 18), x.dtype), (w.shape, w.dtype))
     same(program.run([ops.transpose(x, other), w]), f(x, w))
-
-
-FIRST = {"data_format": "channels_first"}
 
 
 def network(x, w0, b0, w1, b1):

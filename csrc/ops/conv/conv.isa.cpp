@@ -72,7 +72,12 @@ struct Convolution {
     return {{axis_of(s.y), axis_of(s.x), s.n * s.z.result}, s.cg, s.c, s.groups, s.og, x_planes(s), y_planes(s)};
   }
   bool by_points() const noexcept { return !depthwise(s) && !spreads() && !few() && winograd(); }
-  bool planar() const noexcept { return goes_planar(s) && !spreads() && !by_points(); }
+  bool planar() const noexcept { return (goes_planar(s) || copies_planar(s)) && !spreads() && !by_points(); }
+  // Rows of zeros stand for the padding, which no infinite filter may meet.
+  bool asks_filters() const noexcept { return planar() && !s.pointwise(); }
+  bool takes_filters(const Call& call) const noexcept {
+    return !asks_filters() || all_finite(call.in[1].as<const T>(), s.taps() * s.cg * s.o);
+  }
   Planar<T> planar_plan() const noexcept {
     return {{axis_of(s.z), axis_of(s.y), axis_of(s.x)}, s.n, s.cg, s.groups, s.og};
   }

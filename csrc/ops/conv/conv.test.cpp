@@ -162,13 +162,14 @@ int main() {
       {2, 18, 30, 3, {{9, 1, 1, 1, 0, 0}, {9, 1, 1, 1, 0, 0}}},     // groups
       {7, 36, 40, 1, {{30, 1, 1, 1, 0, 0}, {21, 1, 1, 1, 0, 0}}},   // filters' gradient in parts
       {2, 1, 32, 1, {{28, 3, 1, 1, 1, 1}, {28, 3, 1, 1, 1, 1}}},    // windows, rows of whole lines
-      {3, 3, 17, 1, {{37, 7, 2, 1, 2, 3}, {41, 7, 2, 1, 3, 3}}},    // strided
-      {2, 6, 8, 2, {{23, 4, 3, 1, 2, 0}, {25, 2, 3, 2, 0, 3}}},     // strided and dilated, groups
-      {2, 35, 9, 1, {{8, 5, 1, 1, 2, 2}, {9, 5, 1, 1, 2, 2}}},      // windows and blocks of K
-      {1, 2, 5, 1, {{3000, 5, 1, 1, 4, 0}}},                        // one dimension, parts of rows
-      {2, 5, 6, 1, {{4, 3, 1, 1, 1, 1}, {5, 2, 1, 1, 1, 0}, {6, 3, 1, 1, 1, 1}}},  // three
-      {1, 2, 4, 1, {{4, 3, 1, 1, 5, 4}, {6, 3, 1, 1, 7, 5}}},                      // padding beyond the windows
-      {1, 1, 49, 1, {{255, 1, 1, 1, 0, 0}, {261, 1, 1, 1, 0, 0}}},                 // past the caches
+      {3, 3, 33, 1, {{37, 7, 2, 1, 2, 3}, {41, 7, 2, 1, 3, 3}}},    // strided
+      {2, 6, 66, 2, {{23, 4, 3, 1, 2, 0}, {25, 2, 3, 2, 0, 3}}},    // strided and dilated, groups
+      {2, 4, 37, 1, {{8, 9, 1, 1, 4, 4}, {9, 9, 1, 1, 4, 4}}},      // windows and blocks of K
+      {5, 2, 32, 1, {{5, 2, 1, 1, 1, 0}, {4, 3, 1, 1, 0, 1}}},      // images together
+      {1, 2, 33, 1, {{3000, 5, 1, 1, 4, 0}}},                       // one dimension, parts of rows
+      {2, 4, 35, 1, {{4, 3, 1, 1, 1, 1}, {5, 2, 1, 1, 1, 0}, {6, 3, 1, 1, 1, 1}}},  // three
+      {1, 2, 32, 1, {{4, 3, 1, 1, 5, 4}, {6, 3, 1, 1, 7, 5}}},                      // padding beyond the windows
+      {1, 1, 49, 1, {{255, 1, 1, 1, 0, 0}, {261, 1, 1, 1, 0, 0}}},                  // past the caches
   };
   for (const Case& t : firsts) {
     check_case(t, DType::F32, turn % 2 == 0, turn % 4, 3);
@@ -183,6 +184,6 @@ int main() {
       {1, 130, 70, 1, {{9, 2, 2, 1, 1, 0}, {11, 2, 2, 1, 1, 0}}},  // packed
   };
   for (const Case& t : ways)
-    for (int64_t activation : {0, 1}) check_case(t, DType::F32, true, activation, 0, true);
+    for (int64_t activation : {0, 1}) check_case(t, DType::F32, true, activation, activation * 3, true);
   return CHECK_RESULT();
 }

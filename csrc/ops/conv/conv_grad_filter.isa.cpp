@@ -73,7 +73,7 @@ struct FilterGradient {
     return {{axis_of(s.y), axis_of(s.x), s.n * s.z.result}, s.cg, s.c, s.og, s.o, x_planes(s), y_planes(s)};
   }
   // Whether it reads images whose channels come first.
-  bool any_layout() const noexcept { return planar() || (!depthwise(s) && !spreads() && winograd()); }
+  bool any_layout() const noexcept { return planar() || (!depthwise(s) && !spreads() && (winograd() || direct())); }
   bool planar() const noexcept { return goes_planar(s) && s.pointwise(); }
 
   // Few filters, rows or channels: packing would take as long as the product.
@@ -82,7 +82,7 @@ struct FilterGradient {
     return rows > 0 && s.og > 0 && pixels > 0 && s.cg <= 256 && (s.og <= kDirectFilters || rows <= 64 || s.cg <= 16);
   }
   DirectFilter<T> direct_plan() const noexcept {
-    return {axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.c, s.groups, s.og};
+    return {axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.c, s.groups, s.og, x_planes(s), y_planes(s)};
   }
 
   Image<T> image(const T* x, int64_t g) const noexcept {

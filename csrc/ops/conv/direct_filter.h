@@ -7,6 +7,7 @@
 #pragma once
 #include "gemm/gemm.h"
 #include "ops/conv/direct.h"
+#include "ops/conv/planes.h"
 
 namespace ckeras::CKERAS_ISA {
 
@@ -29,9 +30,9 @@ struct DirectCut {
 
   // `work`: multiply-adds of one result. `enough`: pieces beyond which they grow, while a copy stays small.
   CKERAS_MEMBER DirectCut(const Axis& z, const Axis& y, const Axis& x, int64_t images, int64_t channels, int64_t pixel,
-                          int64_t work, int64_t enough = int64_t{1} << 40)
+                          int64_t work, int64_t enough = int64_t{1} << 40, bool planes = false)
       : z(z), y(y), x(x), images(images), channels(channels), pixel(pixel) {
-    copies = !(this->z.inside() && this->y.inside() && this->x.inside());
+    copies = planes || !(this->z.inside() && this->y.inside() && this->x.inside());
     const int64_t deep = most(1, z.taps * channels);
     columns = most(1, x.grid);
     while (columns > kDirectColumns && deep * this->y.extent(1) * this->x.extent(columns) > kDirectBuffer) {
@@ -105,9 +106,10 @@ struct FilterRows {
 
 namespace {
 
-// The piece's pixels in place, or copied with zeros for the padding. `x`: channel 0 of the group.
+// The piece's pixels in place, or copied with zeros for the padding, or from planes. `x`: channel 0 of the group.
 template <class T>
-DirectImage<T> direct_image(const DirectCut& cut, const DirectPiece& piece, const T* x, T* copy) noexcept {
+DirectImage<T> direct_image(const DirectCut& cut, const DirectPiece& piece, const T* x, const Planes& planes,
+                            T* copy) noexcept {
   const Axis &z = cut.z.axis, &y = cut.y.axis, &c = cut.x.axis;
   const int64_t plane0 = z.at(piece.h, 0), row0 = y.at(piece.i, 0), column0 = c.at(piece.j, 0);
   if (!cut.copies) {
@@ -124,14 +126,20 @@ DirectImage<T> direct_image(const DirectCut& cut, const DirectPiece& piece, cons
         zero_run(to, columns * channels);
         continue;
       }
-      const T* from = x + (((piece.n * z.size + plane) * y.size + row0 + r) * c.size + column0) * cut.pixel;
+      const int64_t number = piece.n * z.size + plane, place = (row0 + r) * c.size + column0;
       zero_run(to, left * channels);
+      zero_run(to + end * channels, (columns - end) * channels);
+      if (planes.first()) {
+        turn(x + planes.plane(number, y.size * c.size) + place + left, planes.channel, channels, end - left,
+             to + left * channels, channels);
+        continue;
+      }
+      const T* from = x + (number * y.size * c.size + place) * cut.pixel;
       if (cut.pixel == channels) {
         copy_run(to + left * channels, from + left * channels, (end - left) * channels);
       } else {
         for (int64_t k = left; k < end; ++k) copy_run(to + k * channels, from + k * cut.pixel, channels);
       }
-      zero_run(to + end * channels, (columns - end) * channels);
     }
   }
   return {copy, rows * columns * channels, columns * channels, channels};
@@ -171,15 +179,18 @@ template <class T>
 struct DirectFilter {
   DirectCut cut;
   int64_t groups, results, stride;  // filters of a group; elements from a pixel of dy to the next
+  Planes in, out;                   // of x, of dy
   int64_t m, parts, strips;         // rows of a group's dw
   int64_t slots, width;             // width: columns of a panel of dy
 
   CKERAS_MEMBER DirectFilter(const Axis& z, const Axis& y, const Axis& x, int64_t images, int64_t channels,
-                             int64_t pixel, int64_t groups, int64_t results)
-      : cut(z, y, x, images, channels, pixel, kPieceWork / (4 * kFilterPixels)),
+                             int64_t pixel, int64_t groups, int64_t results, const Planes& in, const Planes& out)
+      : cut(z, y, x, images, channels, pixel, kPieceWork / (4 * kFilterPixels), int64_t{1} << 40, in.first()),
         groups(groups),
         results(results),
         stride(groups * results),
+        in(in),
+        out(out),
         m(cut.taps() * channels) {
     parts = least(most(1, kFilterParts / groups), kFilterPartElements / most(1, m * stride));
     parts = most(1, least(parts, cut.pieces()));
@@ -195,7 +206,7 @@ struct DirectFilter {
   CKERAS_MEMBER bool packs() const {
     const bool crowded = stride * static_cast<int64_t>(sizeof(T)) % (kCrowdedB / 4) == 0;
     const int64_t vector = direct_vectors<T>(results) > 0 ? VecOf<T>::kLanes : VecOf<T>::kLanes / 2;
-    return results % vector != 0 || (results > width && (crowded || m > kPackedFilterRows));
+    return out.first() || results % vector != 0 || (results > width && (crowded || m > kPackedFilterRows));
   }
   CKERAS_MEMBER int64_t wide() const { return round_up(results, width); }
   CKERAS_MEMBER int64_t results_bytes() const {
@@ -219,7 +230,8 @@ struct DirectFilter {
           const Rows<T> to =
               parts > 1 ? Rows<T>{all + (g * parts + part) * size(), results} : Rows<T>{dw + g * results, stride};
           for (int64_t first = cut.pieces() * part / parts, p = first; p < cut.pieces() * (part + 1) / parts; ++p) {
-            run_piece(DirectPiece(cut, p), x + g * cut.channels, dy + g * results, to, strip, p == first, buffer);
+            run_piece(DirectPiece(cut, p), x + in.group(g * cut.channels), dy + out.group(g * results), to, strip,
+                      p == first, buffer);
           }
         }
       }
@@ -231,8 +243,10 @@ struct DirectFilter {
   void run_piece(const DirectPiece& piece, const T* x, const T* dy, const Rows<T>& to, int64_t strip, bool first,
                  T* buffer) const {
     const Axis &z = cut.z.axis, &y = cut.y.axis, &c = cut.x.axis;
-    const DirectImage<T> from = direct_image(cut, piece, x, buffer);
-    const T* b = dy + (((piece.n * z.grid + piece.h) * y.grid + piece.i) * c.grid + piece.j) * stride;
+    const DirectImage<T> from = direct_image(cut, piece, x, in, buffer);
+    const int64_t number = piece.n * z.grid + piece.h, place = piece.i * c.grid + piece.j;
+    const T* const plane = dy + (out.first() ? out.plane(number, y.grid * c.grid) + place : 0);
+    const T* b = out.first() ? dy : dy + (number * y.grid * c.grid + place) * stride;
     int64_t offsets[kKBlock], b_offsets[kKBlock];
     for (int64_t r = 0; r < piece.rows; ++r) {
       offsets[r] = r * y.stride * from.row;
@@ -246,6 +260,10 @@ struct DirectFilter {
       for (int64_t column = 0; column < results; column += width) {
         T* line = packed + column / width * panel;
         const int64_t n = least(width, results - column);
+        if (out.first()) {
+          read_planes(plane + column * out.channel, out, c.grid, piece.rows, piece.columns, n, line, width);
+          continue;
+        }
         for (int64_t r = 0; r < piece.rows; ++r) {
           const T* pixel = b + b_offsets[r] + column;
           for (int64_t k = 0; k < piece.columns; ++k, pixel += stride, line += width) {

@@ -59,11 +59,14 @@ bool as_it_is(const Call& call, const Kernel& kernel) noexcept {
   return call.ints[layout_place(call.in[0].rank)] == 0 || kernel.any_layout();
 }
 
-// Kernel(call): `run(call)`, `bytes()`, `any_layout()`, `kFirsts` and `Element`.
+// Kernel(call): `run(call)`, `bytes()`, `any_layout()`, `kFirsts` and `Element`; if it has that, `asks_filters()`,
+// whether it runs as it is only where `takes_filters(call)`.
 template <class Kernel>
 void run_layout(const Call& call) noexcept {
   const Kernel kernel(call);
-  if (as_it_is(call, kernel)) return kernel.run(call);
+  bool taken = as_it_is(call, kernel);
+  if constexpr (requires { kernel.takes_filters(call); }) taken = taken && kernel.takes_filters(call);
+  if (taken) return kernel.run(call);
   using T = typename Kernel::Element;
   const LastCall last(call, Kernel::kFirsts, sizeof(T));
   turn_inputs<T>(call, last);
@@ -73,9 +76,13 @@ void run_layout(const Call& call) noexcept {
 template <class Kernel>
 int64_t layout_bytes(const Call& call) noexcept {
   const Kernel kernel(call);
-  if (as_it_is(call, kernel)) return kernel.bytes();
+  const bool fits = as_it_is(call, kernel);
+  bool asks = !fits;
+  if constexpr (requires { kernel.asks_filters(); }) asks = asks || kernel.asks_filters();
+  const int64_t own = fits ? kernel.bytes() : 0;
+  if (!asks) return own;
   const LastCall last(call, Kernel::kFirsts, sizeof(typename Kernel::Element));
-  return last.bytes + Kernel(last.call).bytes();
+  return most(own, last.bytes + Kernel(last.call).bytes());
 }
 
 }  // namespace

@@ -20,9 +20,16 @@ inline constexpr int64_t kPlanarStrip = 512;               // results of a piece
 inline constexpr int64_t kPlanarSlots = 32;                // pieces in work at most
 inline constexpr int64_t kPlanarPieces = 8;                // at least, where there is work for them
 
-// Whether a product along pixels can take it.
+inline constexpr int64_t kPlanarChannels = 4, kPlanarResults = 32;  // of windows: from so few, to so many
+
+// Whether a product along pixels takes windows of one pixel.
 CKERAS_INLINE bool goes_planar(const ConvShape& s) {
   return s.layout == (kXFirst | kYFirst) && s.pointwise() && s.cg > 0 && s.og > 0 && !(s.cg == 1 && s.groups > 1);
+}
+// Whether it takes wider ones: copies of what they meet, one for each result, must cost less than turning the results.
+CKERAS_INLINE bool copies_planar(const ConvShape& s) {
+  return s.layout == (kXFirst | kYFirst) && s.taps() > 0 && s.cg > 0 && s.cg <= kPlanarChannels &&
+         s.og >= kPlanarResults;
 }
 
 // Elements from a row of `pixels` to the next: whole vectors, an odd number of lines.
@@ -133,6 +140,15 @@ void copy_apart(T* to, const T* from, int64_t stride, int64_t n) noexcept {
     }
   }
   for (; j < n; ++j) to[j] = from[j * stride];
+}
+template <class T>
+bool all_finite(const T* from, int64_t n) noexcept {
+  using Vector = VecOf<T>;
+  for (int64_t i = 0; i < n; i += Vector::kLanes) {
+    const Vector v = Vector::load(from + i, n - i);
+    if (isnan(v - v).any()) return false;
+  }
+  return true;
 }
 template <class T>
 CKERAS_INLINE void copy_pixels(T* to, const T* from, int64_t n) {

@@ -136,11 +136,14 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
 
 
 def _reads_first(window, sizes, strides, dilation, groups):
-    """Whether the kernels read channels first where they lie: windows of one place, and those of 3 x 3 by their points.
+    """Whether the kernels read channels first where they lie.
 
+    They do for windows of one place, for those from few channels to many, and for 3 x 3 places by Winograd's points.
     Others would turn images over by themselves, where a program shares what was turned over.
     """
     *places, per_group, filters = window
+    if groups == 1 and per_group <= 4 and filters >= 32:
+        return True
     if set(strides) != {1}:
         return False
     if set(places) == {1}:
