@@ -122,6 +122,6 @@ def test_gradients_of_a_transform():
     from ckeras import grad
 
     got = grad(lambda x, t: ops.sum(ops.image.affine_transform(x, t) * v), (0, 1))(ops.array(FLOATS), ops.array(AFFINE))
-    # The last two entries must be 0; what Keras's derivative says of them is that of an index of channels.
+    # The last two entries: without TensorFlow Keras takes no perspective.
     np.testing.assert_allclose(got[0].numpy(), want[0], rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(got[1].numpy()[:, :6], want[1][:, :6], rtol=1e-4, atol=1e-4)

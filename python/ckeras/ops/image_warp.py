@@ -153,11 +153,11 @@ def _per_image(op, name, value, layout, shape):
 
 @public_op
 def affine_transform(images, transform, interpolation="bilinear", fill_mode="constant", fill_value=0, data_format=None):
-    """Images [N, H, W, C] or [H, W, C] moved by `transform` [8] or [N, 8]: (a0, a1, a2, b0, b1, b2, 0, 0).
+    """Images [N, H, W, C] or [H, W, C] moved by `transform` [8] or [N, 8]: (a0, a1, a2, b0, b1, b2, c0, c1).
 
-    The output at column x, row y is the input at (a0 x + a1 y + a2, b0 x + b1 y + b2). `interpolation`: `"bilinear"` or
-    `"nearest"`; `fill_mode` and `fill_value` as in `ops.image.map_coordinates`. The derivatives go to the images and to
-    the transform. The last two entries, which would make it a perspective, must be 0.
+    The output at column x, row y is the input at (a0 x + a1 y + a2, b0 x + b1 y + b2) / (c0 x + c1 y + 1); parallel
+    lines stay so where c0 = c1 = 0. `interpolation`: `"bilinear"` or `"nearest"`; `fill_mode` and `fill_value` as in
+    `ops.image.map_coordinates`. The derivatives go to the images and to the transform.
 
     >>> ops.image.affine_transform(ops.ones((1, 4, 4, 1)), [1.0, 0.0, 2.0, 0.0, 1.0, 0.0, 0.0, 0.0])[0, 0, :, 0].numpy()
     array([1., 1., 0., 0.], dtype=float32)
@@ -167,10 +167,15 @@ def affine_transform(images, transform, interpolation="bilinear", fill_mode="con
     layout = Layout("affine_transform", images, data_format)
     t = _per_image("affine_transform", "transform", transform, layout, (8,))
     _check_size("affine_transform", layout.images, (0,))
-    a0, a1, a2, b0, b1, b2, _, _ = (to_shape(t[:, i], (t.shape[0], 1, 1)) for i in range(8))
+    return _look_up(layout, *_projected(layout, t), _ORDERS[interpolation], fill_mode, fill_value)
+
+
+def _projected(layout, t):
+    """Where the pixels' values lie, ys and xs [1 or N, H, W], by transforms `t` [1 or N, 8]."""
+    a0, a1, a2, b0, b1, b2, c0, c1 = (to_shape(t[:, i], (t.shape[0], 1, 1)) for i in range(8))
     ys, xs = _grid(layout, t.dtype)
-    at_x, at_y = a0 * xs + a1 * ys + a2, b0 * xs + b1 * ys + b2
-    return _look_up(layout, at_y, at_x, _ORDERS[interpolation], fill_mode, fill_value)
+    divisor = c0 * xs + c1 * ys + 1.0
+    return (b0 * xs + b1 * ys + b2) / divisor, (a0 * xs + a1 * ys + a2) / divisor
 
 
 @public_op
@@ -195,11 +200,7 @@ def perspective_transform(images, start_points, end_points, interpolation="bilin
     n = max(start.shape[0], end.shape[0])
     start, end = (widen(p, (n, 4, 2)) for p in (start, end))
     t = _homography(end, as_dtype(start, end.dtype))
-    a0, a1, a2, b0, b1, b2, c0, c1 = (to_shape(t[:, i], (n, 1, 1)) for i in range(8))
-    ys, xs = _grid(layout, t.dtype)
-    divisor = c0 * xs + c1 * ys + 1.0
-    at_x, at_y = (a0 * xs + a1 * ys + a2) / divisor, (b0 * xs + b1 * ys + b2) / divisor
-    return _look_up(layout, at_y, at_x, _ORDERS[interpolation], "constant", fill_value)
+    return _look_up(layout, *_projected(layout, t), _ORDERS[interpolation], "constant", fill_value)
 
 
 def _homography(of, to):
