@@ -112,7 +112,6 @@ struct ResidentBackward {
     bool first = true;
     for (int64_t slice = slices * part / parts; slice < slices * (part + 1) / parts; ++slice) {
       const int64_t begin = slice * slice_rows;
-      if (begin >= s.batch) continue;
       const int64_t n = least(slice_rows, s.batch - begin);
       for (int64_t r = 0; r < n; ++r) {
         copy_row(p.state + r * state_stride, g.gh + (begin + r) * s.units, s.units);
@@ -129,8 +128,6 @@ struct ResidentBackward {
         copy_row(g.dc0 + (begin + r) * s.units, p.cells + r * state_stride, s.units);
       }
     }
-    if (!first) return;
-    __builtin_memset(p.sums, 0, lefts * sum_stride * sizeof(T));
   }
 
   // Step i of n sequences from `begin` on, whose rows in the chunk begin with row `at`.
