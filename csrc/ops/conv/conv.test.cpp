@@ -169,7 +169,8 @@ int main() {
       {1, 2, 33, 1, {{3000, 5, 1, 1, 4, 0}}},                       // one dimension, parts of rows
       {2, 4, 35, 1, {{4, 3, 1, 1, 1, 1}, {5, 2, 1, 1, 1, 0}, {6, 3, 1, 1, 1, 1}}},  // three
       {1, 2, 32, 1, {{4, 3, 1, 1, 5, 4}, {6, 3, 1, 1, 7, 5}}},                      // padding beyond the windows
-      {1, 1, 49, 1, {{255, 1, 1, 1, 0, 0}, {261, 1, 1, 1, 0, 0}}},                  // past the caches
+      {1, 200, 8, 1, {{4, 3, 1, 1, 1, 1}, {70, 3, 1, 1, 1, 1}}},    // parts of rows in the gradient of filters
+      {1, 1, 49, 1, {{255, 1, 1, 1, 0, 0}, {261, 1, 1, 1, 0, 0}}},  // past the caches
   };
   for (const Case& t : firsts) {
     check_case(t, DType::F32, turn % 2 == 0, turn % 4, 3);
