@@ -47,16 +47,22 @@ std::vector<Array> run_all(cpu::Isa isa, const std::string& op, const std::vecto
   return outs;
 }
 
-// Every instruction set and 1, 2, 3 threads; gives the reference's results.
+// Every instruction set and some numbers of threads; gives the reference's results, or without one (kCompares) the
+// first that come.
 std::vector<Array> check_all(const std::string& what, const std::string& op, const std::vector<Array>& in, DType dtype,
                              const Shapes& shapes, const std::vector<int64_t>& ints, double tolerance) {
-  std::vector<Array> expected = run_all(cpu::Isa::Reference, op, in, dtype, shapes, ints);
+  std::vector<Array> expected;
+  if (kCompares) expected = run_all(cpu::Isa::Reference, op, in, dtype, shapes, ints);
   std::vector<std::vector<char>> first;
   for (cpu::Isa isa : cpu::supported_isas()) {
     if (isa == cpu::Isa::Reference) continue;
-    for (int threads : {1, 2, 3}) {
+    for (int threads : kThreads) {
       cpu::set_num_threads(threads);
       std::vector<Array> got = run_all(isa, op, in, dtype, shapes, ints);
+      if (!kCompares) {
+        if (expected.empty()) expected = std::move(got);
+        continue;
+      }
       const std::string where =
           what + ' ' + op + " on " + cpu::name_of(isa) + ", " + std::to_string(threads) + " threads";
       for (size_t k = 0; k < got.size(); ++k) {
@@ -133,7 +139,7 @@ int main() {
   const Problem problems[] = {
       {"lstm", 4, 2, false}, {"gru", 3, 1, true}, {"gru", 3, 1, false}, {"simple_rnn", 1, 1, false}};
   // Around panels, lanes and tiles, nothing at all, a recurrent sum of two K blocks, inputs step by step, steps shared
-  // by the threads.
+  // by the threads; chunks of steps and parts of slices, which lstm alone has.
   const int64_t shapes[][4] = {{1, 1, 1, 1},     {0, 3, 2, 2},   {2, 0, 3, 3},    {3, 4, 0, 5},
                                {9, 5, 3, 17},    {31, 3, 7, 16}, {17, 2, 19, 33}, {3, 2, 5, 261},
                                {37, 3, 300, 18}, {5, 3, 2, 270}, {27, 37, 5, 18}, {133, 19, 3, 17}};
@@ -142,6 +148,7 @@ int main() {
       for (DType dtype : {DType::F32, DType::F64}) {
         for (int flags = 0; flags < 4; ++flags) {
           if (s[3] > 100 && flags != 3) continue;
+          if (s[0] * s[1] > 900 && problem.states != 2) continue;
           check_problem(problem, dtype, s[0], s[1], s[2], s[3], flags % 2 != 0, flags / 2 != 0);
         }
       }
