@@ -1,5 +1,7 @@
 """Convolution over one, two or three spatial dimensions: plain, transposed, depthwise, separable."""
 
+import math
+
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive
 from ckeras._core.settings import X_FIRST, Y_FIRST, standardize_data_format
@@ -130,16 +132,19 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     pads = padding_of("conv", padding, sizes, windows, strides, names)
     groups = channels // per_group or 1
     geometry = {"strides": strides, "dilation": dilation, "pads": pads, "groups": groups}
-    if first and _reads_first(w.shape, sizes, strides, dilation, groups):
+    if first and _reads_first(w.shape, x.shape[0], sizes, strides, dilation, groups):
         return conv_p.bind(x, w, layout=X_FIRST | Y_FIRST, **geometry)
     return as_given(conv_p.bind(last(x) if first else x, w, **geometry), first)
 
 
-def _reads_first(window, sizes, strides, dilation, groups):
+_MANY = 512  # places of a batch; fewer are turned over in less time than copying them for each thread takes
+
+
+def _reads_first(window, images, sizes, strides, dilation, groups):
     """Whether the kernels read channels first where they lie.
 
-    They do for windows of one place, for those from few channels to many, and for 3 x 3 places by Winograd's points.
-    Others would turn images over by themselves, where a program shares what was turned over.
+    They do for windows of one place where there are many, for those from few channels to many, and for 3 x 3 places by
+    Winograd's points. Others would turn images over by themselves, where a program shares what was turned over.
     """
     *places, per_group, filters = window
     if groups == 1 and per_group <= 4 and filters >= 32:
@@ -147,7 +152,7 @@ def _reads_first(window, sizes, strides, dilation, groups):
     if set(strides) != {1}:
         return False
     if set(places) == {1}:
-        return groups == 1
+        return groups == 1 and images * math.prod(sizes) >= _MANY
     few = min(per_group, filters // groups) < 12 or min(sizes) < 6
     return places == [3, 3] and dilation == (1, 1) and not few
 
