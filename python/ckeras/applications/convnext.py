@@ -1,5 +1,7 @@
 """ConvNeXt (Liu et al., "A ConvNet for the 2020s", 2022)."""
 
+import functools
+
 from ckeras import initializers, layers
 from ckeras.applications._build import COMMON, PREPROCESSING, channels_last, images, model_of, pooled, public, published
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
@@ -128,10 +130,11 @@ def convnext(
     return model_of(inputs, x, name, weights, published(f"convnext/{kind}", hashes, include_top))
 
 
-ConvNeXtTiny = public(convnext, "ConvNeXtTiny", "convnext_tiny", 28_589_128, takes=_TAKES, more=PREPROCESSING)
-ConvNeXtSmall = public(convnext, "ConvNeXtSmall", "convnext_small", 50_223_688, takes=_TAKES, more=PREPROCESSING)
-ConvNeXtBase = public(convnext, "ConvNeXtBase", "convnext_base", 88_591_464, takes=_TAKES, more=PREPROCESSING)
-ConvNeXtLarge = public(convnext, "ConvNeXtLarge", "convnext_large", 197_767_336, takes=_TAKES, more=PREPROCESSING)
-ConvNeXtXLarge = public(convnext, "ConvNeXtXLarge", "convnext_xlarge", 350_196_968, takes=_TAKES, more=PREPROCESSING)
+_public = functools.partial(public, convnext, takes=_TAKES, more=PREPROCESSING)
+ConvNeXtTiny = _public("ConvNeXtTiny", "convnext_tiny", 28_589_128)
+ConvNeXtSmall = _public("ConvNeXtSmall", "convnext_small", 50_223_688)
+ConvNeXtBase = _public("ConvNeXtBase", "convnext_base", 88_591_464)
+ConvNeXtLarge = _public("ConvNeXtLarge", "convnext_large", 197_767_336)
+ConvNeXtXLarge = _public("ConvNeXtXLarge", "convnext_xlarge", 350_196_968)
 
 preprocess_input = preprocessor(None)

@@ -1,5 +1,6 @@
 """EfficientNetV2 (Tan, Le: "EfficientNetV2: Smaller Models and Faster Training", 2021)."""
 
+import functools
 import math
 
 from ckeras import layers
@@ -110,26 +111,13 @@ def efficientnet_v2(
     return model_of(inputs, x, name, weights, published(f"efficientnet_v2/{kind}", hashes, include_top))
 
 
-EfficientNetV2B0 = public(
-    efficientnet_v2, "EfficientNetV2B0", "efficientnetv2-b0", 7_200_312, 224, takes=_TAKES, more=PREPROCESSING
-)
-EfficientNetV2B1 = public(
-    efficientnet_v2, "EfficientNetV2B1", "efficientnetv2-b1", 8_212_124, 240, takes=_TAKES, more=PREPROCESSING
-)
-EfficientNetV2B2 = public(
-    efficientnet_v2, "EfficientNetV2B2", "efficientnetv2-b2", 10_178_374, 260, takes=_TAKES, more=PREPROCESSING
-)
-EfficientNetV2B3 = public(
-    efficientnet_v2, "EfficientNetV2B3", "efficientnetv2-b3", 14_467_622, 300, takes=_TAKES, more=PREPROCESSING
-)
-EfficientNetV2S = public(
-    efficientnet_v2, "EfficientNetV2S", "efficientnetv2-s", 21_612_360, 384, takes=_TAKES, more=PREPROCESSING
-)
-EfficientNetV2M = public(
-    efficientnet_v2, "EfficientNetV2M", "efficientnetv2-m", 54_431_388, 480, takes=_TAKES, more=PREPROCESSING
-)
-EfficientNetV2L = public(
-    efficientnet_v2, "EfficientNetV2L", "efficientnetv2-l", 119_027_848, 480, takes=_TAKES, more=PREPROCESSING
-)
+_public = functools.partial(public, efficientnet_v2, takes=_TAKES, more=PREPROCESSING)
+EfficientNetV2B0 = _public("EfficientNetV2B0", "efficientnetv2-b0", 7_200_312, 224)
+EfficientNetV2B1 = _public("EfficientNetV2B1", "efficientnetv2-b1", 8_212_124, 240)
+EfficientNetV2B2 = _public("EfficientNetV2B2", "efficientnetv2-b2", 10_178_374, 260)
+EfficientNetV2B3 = _public("EfficientNetV2B3", "efficientnetv2-b3", 14_467_622, 300)
+EfficientNetV2S = _public("EfficientNetV2S", "efficientnetv2-s", 21_612_360, 384)
+EfficientNetV2M = _public("EfficientNetV2M", "efficientnetv2-m", 54_431_388, 480)
+EfficientNetV2L = _public("EfficientNetV2L", "efficientnetv2-l", 119_027_848, 480)
 
 preprocess_input = preprocessor(None)
