@@ -32,9 +32,23 @@ import ckeras as keras
 model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
 model.compile("adam", "mse")
 model.fit(numpy.zeros((4, 2)), numpy.zeros((4, 1)), verbose=0)
-print([m for m in {(*LAZY, "difflib", "numpy.random")!r} if m in sys.modules and m not in seen])
+print([m for m in {(*LAZY, "difflib", "numpy.random", "ckeras.ops.further")!r} if m in sys.modules and m not in seen])
 """
     assert _python(code).strip() == "[]"
+
+
+def test_rarer_ops_load_when_they_are_named():
+    for code in (
+        "from ckeras.ops import solve as f",
+        "from ckeras.ops import *; f = solve",
+        "from ckeras import ops; assert 'solve' in dir(ops); f = ops.solve",
+        "from ckeras.ops.linalg import solve as f",
+        "import ckeras.ops.numpy as n; f = n.einsum",
+        "import ckeras.ops.nn as n; assert 'moments' in dir(n); f = n.unfold",
+    ):
+        assert _python(code + "; print(callable(f))").strip() == "True"
+    code = "from ckeras import ops; print([hasattr(m, 'solved') for m in (ops, ops.linalg, ops.nn, ops.numpy)])"
+    assert _python(code).strip() == "[False, False, False, False]"
 
 
 def _seconds(module):

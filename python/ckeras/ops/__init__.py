@@ -1,26 +1,25 @@
 # ruff: noqa: F403, F405
 """Functions on tensors, with Keras 3's names.
 
-All accept tensors, variables, NumPy arrays, scalars and KerasTensors; results are tensors.
+All accept tensors, variables, NumPy arrays, scalars and KerasTensors; results are tensors. What most networks are made
+of is loaded here; the rest, `further`, when the first of its names is asked for.
 """
+
+import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from ckeras._core import remat as _remat  # installs itself in `_core.hooks`
 from ckeras._core.tape import custom_gradient as custom_gradient
 from ckeras.ops import operators as operators
 from ckeras.ops.angles import *
 from ckeras.ops.attention import *
-from ckeras.ops.bits import *
 from ckeras.ops.complex import *
-from ckeras.ops.control import *
 from ckeras.ops.conv import *
 from ckeras.ops.create import *
-from ckeras.ops.ctc import *
 from ckeras.ops.cumulative import *
-from ckeras.ops.decompositions import *
 from ckeras.ops.diagonals import *
 from ckeras.ops.elementwise import *
 from ckeras.ops.encodings import *
-from ckeras.ops.fft import *
 from ckeras.ops.indexing import *
 from ckeras.ops.joining import *
 from ckeras.ops.linalg import *
@@ -30,25 +29,34 @@ from ckeras.ops.math import *
 from ckeras.ops.nn import *
 from ckeras.ops.normalization import *
 from ckeras.ops.padding import *
-from ckeras.ops.patches import *
 from ckeras.ops.pooling import *
-from ckeras.ops.predicates import *
-from ckeras.ops.products import *
 from ckeras.ops.reduce import *
-from ckeras.ops.scatter import *
 from ckeras.ops.shape import *
-from ckeras.ops.solve import *
 from ckeras.ops.sorting import *
-from ckeras.ops.special import *
 from ckeras.ops.statistics import *
-from ckeras.ops.transforms import *
-from ckeras.ops.views import *
-from ckeras.ops.windows import *
 
 abs = absolute
 swish = silu
 hard_swish = hard_silu
 true_divide = divide
 
-from ckeras.ops import image as image  # noqa: E402  (last: they read the names above)
-from ckeras.ops import namespaces as namespaces  # noqa: E402
+if _TYPE_CHECKING:
+    from ckeras.ops.further import *
+
+
+def __getattr__(name):
+    """Loads the modules of `further`, all at once, when the first of their names is asked for."""
+    if name.startswith("_") and name != "__all__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = vars(_importlib.import_module("ckeras.ops.further"))
+    globals().update({public: value for public, value in found.items() if not public.startswith("_")})
+    if name == "__all__":  # of `import *`
+        return [public for public in globals() if not public.startswith("_")]
+    if name not in found:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return found[name]
+
+
+def __dir__():
+    __getattr__("__all__")
+    return sorted(globals())

@@ -7,6 +7,7 @@ from ckeras._core import dtypes
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive, broadcast_shapes
 from ckeras._core.symbolic import public_op
+from ckeras.ops import namespaces
 from ckeras.ops._common import as_dtype, axis_index, operand, pair, promote
 from ckeras.ops.reduce import reduce, sum_p
 from ckeras.ops.shape import permute, to_shape, widen
@@ -163,3 +164,11 @@ def outer(x1, x2):
     """All products of an element of `x1` with one of `x2`, both raveled: a matrix."""
     a, b = promote(x1, x2)
     return to_shape(a, (a.size, 1)) * to_shape(b, (1, b.size))
+
+
+def __getattr__(name):
+    return namespaces.find("linalg", name)
+
+
+def __dir__():
+    return sorted({*globals(), *namespaces.names("linalg")})

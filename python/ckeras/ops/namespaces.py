@@ -1,11 +1,9 @@
 """The namespaces `ops.numpy`, `ops.nn` and `ops.linalg` of Keras: functions of `ops` under a second address.
 
-Each lists the reference's names; those that `ops` has are filled in.
+Each lists the reference's names; a module of that name finds those that `ops` has.
 """
 
 import sys
-
-from ckeras.ops import linalg, nn, numpy
 
 _LINALG = """
     cholesky cholesky_inverse det eig eigh inv jvp lstsq lu_factor matrix_rank norm pinv qr solve solve_triangular
@@ -42,12 +40,17 @@ _NUMPY = """
 """
 
 
-def fill(ops):
-    """Gives each namespace the functions of the module `ops`."""
-    for module, names in ((linalg, _LINALG), (nn, _NN), (numpy, _NUMPY)):
-        for name in names.split():
-            if hasattr(ops, name):
-                setattr(module, name, getattr(ops, name))
+_NAMESPACES = {"linalg": _LINALG, "nn": _NN, "numpy": _NUMPY}
 
 
-fill(sys.modules["ckeras.ops"])
+def find(namespace, name):
+    """What a namespace has under a name: its module's `__getattr__`. `AttributeError` when there is none such."""
+    if name not in _NAMESPACES[namespace].split():
+        raise AttributeError(f"module 'ckeras.ops.{namespace}' has no attribute {name!r}")
+    return getattr(sys.modules["ckeras.ops"], name)
+
+
+def names(namespace):
+    """Its module's `__dir__`."""
+    ops = sys.modules["ckeras.ops"]
+    return [name for name in _NAMESPACES[namespace].split() if hasattr(ops, name)]

@@ -11,6 +11,7 @@ from ckeras._core.primitive import Elementwise, Primitive
 from ckeras._core.symbolic import public_op
 from ckeras._core.tape import stop_gradient
 from ckeras._core.tensor import Tensor, from_numpy, scalar
+from ckeras.ops import namespaces
 from ckeras.ops._common import as_dtype, axis_index, float_operand, operand, widened
 from ckeras.ops.elementwise import (
     absolute,
@@ -280,3 +281,11 @@ def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
     inner = x.shape[:axis] + (1,) + x.shape[axis:]
     hit = equal(to_shape(x, inner), to_shape(classes, (num_classes,) + (1,) * (x.ndim - axis)))
     return as_dtype(hit, dtypes.standardize(dtype))
+
+
+def __getattr__(name):
+    return namespaces.find("nn", name)
+
+
+def __dir__():
+    return sorted({*globals(), *namespaces.names("nn")})

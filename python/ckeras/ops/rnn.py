@@ -1,11 +1,11 @@
 """Whole recurrent sequences as one kernel: records of lstm, gru and simple_rnn, and what the layers call."""
 
+import ckeras.ops.rnn_steps as rnn_steps
 from ckeras._core import dtypes
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive
 from ckeras._core.scope import state
 from ckeras._core.tape import no_record
-from ckeras.ops import rnn_steps
 from ckeras.ops._common import as_dtype
 from ckeras.ops.create import constant
 

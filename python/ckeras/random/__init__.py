@@ -6,11 +6,11 @@
 
 import numpy as np
 
+import ckeras.ops.random as _records
 from ckeras import ops
 from ckeras._core import dtypes
 from ckeras._core.errors import ArgumentError, DTypeError
 from ckeras._core.rng import SeedGenerator, draw_seed
-from ckeras.ops import random as _records
 from ckeras.ops._common import axis_index, shape_tuple
 
 __all__ = [
