@@ -74,6 +74,13 @@ def test_integers_where_floats_come_out_are_left():
     assert PRIMITIVES["add"].quick(i, i).dtype == "int32"
 
 
+def test_results_that_nothing_can_count_are_refused():
+    a, b = (ops.convert_to_tensor(np.zeros(s, "float32")) for s in ((2**40, 1, 0), (1, 2**40, 0)))
+    for op in (add, ops.add):
+        with pytest.raises(ValueError, match="too many elements"):
+            op(a, b)
+
+
 def test_products():
     matmul = _engine.quick_matmul(PRIMITIVES["matmul"].op_id, PRIMITIVES["matmul"])
     rng = np.random.default_rng(0)
@@ -202,6 +209,10 @@ def test_public_functions_keep_their_signature_and_messages():
     assert ops.add(x1=X, x2=X).shape == (2, 3)
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'x2'"):
         ops.add(X)
+    with pytest.raises(TypeError, match=r"add\(\) takes 2 positional arguments but 3 were given"):
+        ops.add(X, X, X)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'y'"):
+        ops.add(X, y=X)
     with pytest.raises(ValueError, match=r"\[add\].*\(2, 3\).*\(2, 4\)"):
         ops.add(X, ops.ones((2, 4)))
 
@@ -210,3 +221,11 @@ def test_public_functions_keep_their_signature_and_messages():
 def test_ops_that_are_none_are_refused(op, arity):
     with pytest.raises(ValueError, match="quick"):
         _engine.quick_elementwise(op, arity, False, False, None)
+
+
+@pytest.mark.parametrize(
+    "name, arity, gives_bool", [("add", 1, False), ("add", 2, True), ("less", 2, False), ("matmul", 2, False)]
+)
+def test_ops_of_another_form_are_refused(name, arity, gives_bool):
+    with pytest.raises(ValueError, match=f"quick: {name} is no elementwise op of this arity and result"):
+        _engine.quick_elementwise(PRIMITIVES[name].op_id, arity, False, gives_bool, None)

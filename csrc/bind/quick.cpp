@@ -50,45 +50,50 @@ struct Operands {
   }
 };
 
-PyObject* compute(const Quick& quick, const Operands& operands, std::span<const int64_t> shape, PyObject* shape_tuple,
-                  std::span<const int64_t> ints) {
-  Array out = Array::empty(shape, quick.gives_bool ? DType::Bool : operands.views[0].dtype);
-  const std::span<const View> in{operands.views, quick.arity};
-  run_step(Step(quick.op, in, {&out.view, 1}, ints, {}), in.data(), &out.view, operands.bytes + out.view.nbytes());
-  PyObject* dtype = quick.gives_bool ? tensors.bool_name : slot(operands.tensors[0].ptr(), tensors.dtype);
-  return new_tensor(std::move(out), shape_tuple, dtype);
-}
-
-// NumPy's rule; false when the shapes do not broadcast.
-bool broadcast(const View* views, size_t n, View* out) {
-  *out = views[0];
-  for (size_t v = 1; v < n; ++v) {
-    const View& b = views[v];
-    const View a = *out;
-    out->rank = std::max(a.rank, b.rank);
-    for (int i = 1; i <= out->rank; ++i) {
-      const int64_t x = i <= a.rank ? a.shape[a.rank - i] : 1;
-      const int64_t y = i <= b.rank ? b.shape[b.rank - i] : 1;
-      if (x != y && x != 1 && y != 1) return false;
-      out->shape[out->rank - i] = x == 1 ? y : x;
-    }
+// `out` gets the shape of NumPy's rule; false when the shapes do not broadcast.
+bool broadcast(const View& a, const View& b, View* out) {
+  out->rank = std::max(a.rank, b.rank);
+  for (int i = 1; i <= out->rank; ++i) {
+    const int64_t x = i <= a.rank ? a.shape[a.rank - i] : 1;
+    const int64_t y = i <= b.rank ? b.shape[b.rank - i] : 1;
+    if (x != y && x != 1 && y != 1) return false;
+    out->shape[out->rank - i] = x == 1 ? y : x;
   }
   return true;
 }
 
 bool equal_shapes(const View& a, const View& b) {
-  return a.rank == b.rank && std::equal(a.shape, a.shape + a.rank, b.shape);
+  if (a.rank != b.rank) return false;
+  for (int i = 0; i < a.rank; ++i) {
+    if (a.shape[i] != b.shape[i]) return false;
+  }
+  return true;
 }
 
 PyObject* elementwise(const Quick& quick, const Operands& operands) {
-  View out;
-  if (!broadcast(operands.views, quick.arity, &out)) return nullptr;
-  PyObject* tuple = nullptr;
-  for (size_t i = 0; i < quick.arity && !tuple; ++i) {
-    if (equal_shapes(out, operands.views[i])) tuple = slot(operands.tensors[i].ptr(), tensors.shape);
+  const View* const in = operands.views;
+  View type = in[0];
+  size_t like = 0;  // the operand of the result's shape
+  if (quick.arity == 2 && !equal_shapes(in[0], in[1])) {
+    if (!broadcast(in[0], in[1], &type)) return nullptr;
+    like = equal_shapes(type, in[0]) ? 0 : equal_shapes(type, in[1]) ? 1 : kMaxArity;
+    if (like == kMaxArity) {
+      type = checked_view({type.shape, static_cast<size_t>(type.rank)}, type.dtype);
+      if (type.size() > kMostElements) return nullptr;
+    }
   }
-  if (!tuple && out.size() > kMostElements) return nullptr;
-  return compute(quick, operands, {out.shape, static_cast<size_t>(out.rank)}, tuple, {});
+  if (quick.gives_bool) type.dtype = DType::Bool;
+  // A Step would check again what is known here, and lives longer than a call.
+  Array out = Array::empty(type);
+  Fault fault;
+  run_briefly(operands.bytes + out.view.nbytes(), [&] {
+    run_elementwise(static_cast<int>(quick.op),
+                    {in, &out.view, static_cast<int32_t>(quick.arity), 1, nullptr, nullptr, 0, 0, nullptr, &fault},
+                    tiles());
+  });
+  PyObject* const tuple = like < kMaxArity ? slot(operands.tensors[like].ptr(), tensors.shape) : nullptr;
+  PyObject* const dtype = quick.gives_bool ? tensors.bool_name : slot(operands.tensors[0].ptr(), tensors.dtype);
+  return new_tensor(std::move(out), tuple, dtype);
 }
 
 PyObject* matmul(const Quick& quick, const Operands& operands) {
@@ -97,7 +102,11 @@ PyObject* matmul(const Quick& quick, const Operands& operands) {
   const int64_t shape[] = {a.shape[0], b.shape[1]};
   if (shape[0] * shape[1] > kMostElements) return nullptr;
   static constexpr int64_t kPlain[] = {0, 0, 0, 0};  // no transposes, activation, residual
-  return compute(quick, operands, shape, nullptr, kPlain);
+  Array out = Array::empty(shape, a.dtype);
+  const std::span<const View> in{operands.views, quick.arity};
+  run_step(Step(static_cast<int>(quick.op), in, {&out.view, 1}, kPlain, {}), in.data(), &out.view,
+           operands.bytes + out.view.nbytes());
+  return new_tensor(std::move(out), nullptr, slot(operands.tensors[0].ptr(), tensors.dtype));
 }
 
 template <PyObject* (*way)(const Quick&, const Operands&)>
@@ -127,15 +136,28 @@ template <PyObject* (*way)(const Quick&, const Operands&)>
 PyMethodDef kEntry = {"quick", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(entry<way>)), METH_FASTCALL,
                       "The result as a Tensor, or None when the long way must be gone."};
 
+const OpInfo& op_of(int64_t op) {
+  if (op < 0 || op >= static_cast<int64_t>(ops().size())) throw py::value_error("quick: op is no id of op_table()");
+  return ops()[static_cast<size_t>(op)];
+}
+
+// What `elementwise` trusts.
+void check_elementwise(int64_t op, int64_t arity, bool gives_bool) {
+  const OpInfo& info = op_of(op);
+  const bool of_bools = info.dtypes == 1 << static_cast<int>(DType::Bool);
+  const bool fits = gives_bool ? info.result == OpResult::Bool || of_bools : info.result == OpResult::Same;
+  if (info.kind == OpKind::Elementwise && info.arity == arity && fits) return;
+  throw py::value_error(std::string("quick: ") + info.name + " is no elementwise op of this arity and result");
+}
+
 py::object make(PyMethodDef* entry, int64_t op, int64_t arity, bool floats_only, bool gives_bool,
                 const py::object& primitive) {
-  if (op < 0 || op >= static_cast<int64_t>(ops().size())) throw py::value_error("quick: op is no id of op_table()");
+  const OpInfo& info = op_of(op);
   if (arity < 1 || arity > static_cast<int64_t>(kMaxArity)) throw py::value_error("quick: arity must be 1 or 2");
   auto* kept = new Quick{op, static_cast<size_t>(arity), gives_bool, primitive, {}};
   for (int d = 0; d < kDTypes; ++d) {
     const auto dtype = static_cast<DType>(d);
-    kept->takes[static_cast<size_t>(d)] =
-        ops()[static_cast<size_t>(op)].allows(dtype) && (!floats_only || is_float(dtype));
+    kept->takes[static_cast<size_t>(d)] = info.allows(dtype) && (!floats_only || is_float(dtype));
   }
   const py::capsule self(kept, [](void* p) { delete static_cast<Quick*>(p); });
   return py::reinterpret_steal<py::object>(PyCFunction_NewEx(entry, self.ptr(), nullptr));
@@ -274,6 +296,7 @@ void bind_quick(py::module_& module) {
   module.def(
       "quick_elementwise",
       [](int64_t op, int64_t arity, bool floats_only, bool gives_bool, const py::object& primitive) {
+        check_elementwise(op, arity, gives_bool);
         return make(&kEntry<elementwise>, op, arity, floats_only, gives_bool, primitive);
       },
       py::arg("op"), py::arg("arity"), py::arg("floats_only"), py::arg("gives_bool"), py::arg("primitive"),

@@ -1,11 +1,8 @@
 #include "bind/run.h"
 
-#include <optional>
-
 #include "bind/array.h"
 #include "bind/convert.h"
 #include "bind/errors.h"
-#include "cpu/denormals.h"
 
 namespace ckeras::bind {
 namespace {
@@ -72,12 +69,7 @@ void run_step(const Step& step, const View* in, const View* out, int64_t bytes) 
   StorageRef workspace;
   if (step.workspace_bytes()) workspace = Storage::allocate(step.workspace_bytes());
   Fault fault;
-  {
-    std::optional<py::gil_scoped_release> release;
-    if (bytes >= kReleaseGilBytes) release.emplace();
-    const cpu::FlushDenormals flush;
-    step.run(in, out, workspace ? workspace->data() : nullptr, &fault);
-  }
+  run_briefly(bytes, [&] { step.run(in, out, workspace ? workspace->data() : nullptr, &fault); });
   if (fault.code) throw FaultError(step.name(), fault);
 }
 

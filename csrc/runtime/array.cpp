@@ -24,9 +24,10 @@ View checked_view(std::span<const int64_t> shape, DType dtype) {
   return view;
 }
 
-Array Array::empty(std::span<const int64_t> shape, DType dtype) {
-  Array array{{}, checked_view(shape, dtype)};
-  array.storage = Storage::allocate(array.view.nbytes());
+Array Array::empty(std::span<const int64_t> shape, DType dtype) { return empty(checked_view(shape, dtype)); }
+
+Array Array::empty(const View& type) {
+  Array array{Storage::allocate(type.nbytes()), type};
   array.view.data = array.storage->data();
   return array;
 }

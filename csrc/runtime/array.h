@@ -14,6 +14,8 @@ struct Array {
 
   // Contents undefined. Throws std::invalid_argument for a shape that checked_view refuses, OutOfMemory.
   static Array empty(std::span<const int64_t> shape, DType dtype);
+  // The same of a view that was checked.
+  static Array empty(const View& type);
   // The same bytes in fresh memory of the allocator.
   static Array copy_of(const View& view);
 
