@@ -1,6 +1,4 @@
-"""One call an operation that a saved graph may hold, in the words of either package. Used by test_graph_ops.py."""
-
-from ckeras.models import op_nodes
+"""One call an operation that a saved graph may hold, in the words of either package."""
 
 # x, y: floats (2, 4, 4) between 0 and 1; s: symmetric, positive; i, j: integers below 4; m: images (2, 4, 6, 3).
 _BINARY = """
@@ -129,7 +127,6 @@ _CALLS = {
     "vstack": "ops.vstack([x, y])",
     "where": "ops.where(x > 0.5, x, y)",
 }
-NAMES = sorted(op_nodes._BY_OP)
 
 
 def expression(op):

@@ -101,7 +101,9 @@ for number, (name, (text, arguments)) in enumerate(cases.items()):
         return np.array(data[f"{number}/{key}"]) if isinstance(key, str) else [value(k) for k in key]
     args = [value(k) for k in arguments["args"]]
     kwargs = {k: (value(v) if isinstance(v, (str, list)) else v) for k, v in arguments["kwargs"].items()}
-    layer(*args, **kwargs)
+    symbols = keras.tree.map_structure(
+        lambda v: keras.KerasTensor(v.shape, str(v.dtype)) if isinstance(v, np.ndarray) else v, (args, kwargs))
+    layer(*symbols[0], **symbols[1])  # builds without compiling an operation
     names = [v.path.split("/", 1)[1] for v in layer.weights]
     layer.set_weights([data[f"{number}/w/{i}"] for i in range(len(names))])
     about[name] = {"config": keras.saving.serialize_keras_object(layer), "names": names}
