@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import ckeras
+import network_layers
 from ckeras import applications, layers
 from ckeras.applications import imagenet_utils
 
+LAYERS = json.loads(network_layers.FILE.read_text())
 # Network, parameters with the usual top, least size of an image.
 NETWORKS = [
     ("DenseNet121", 8_062_504, 32),
@@ -58,6 +60,15 @@ def test_network(name, parameters, least):
     assert np.isfinite(np.asarray(features)).all()
     with pytest.raises(ValueError, match=f"at least {least}"):
         build(weights=None, include_top=False, input_shape=(least - 1, least, 3))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_are_those_of_keras(name):
+    assert network_layers.row(network_layers.build(ckeras, name)) == LAYERS[name]
+
+
+def test_no_network_is_missing():
+    assert sorted(LAYERS) == [n for n in dir(applications) if n[0].isupper()]
 
 
 def small(**arguments):
