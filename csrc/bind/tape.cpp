@@ -50,12 +50,12 @@ PyObject* new_record(PyObject* primitive, const py::object& inputs, const py::ob
 
 // ---- backward passes that were made before
 
-constexpr size_t kMaxRecords = 96, kMaxTensors = 256, kMaxWords = 2048;
-constexpr int64_t kMaxBytes = 1 << 20;  // of the tensors; the work outweighs the way to it where they are more
-constexpr size_t kMaxPrograms = 64;     // each may hold memory between calls
+constexpr size_t kTapeRecords = 96, kTapeTensors = 256, kTapeWords = 2048;
+constexpr int64_t kTapeBytes = 1 << 20;  // of the tensors; the work outweighs the way to it where they are more
+constexpr size_t kTapePrograms = 64;     // each may hold memory between calls
 
 Learnt<Replay>& passes() {
-  static auto* kept = new Learnt<Replay>(kMaxPrograms);  // for ever: it holds Python objects
+  static auto* kept = new Learnt<Replay>(kTapePrograms);  // for ever: it holds Python objects
   return *kept;
 }
 
@@ -93,7 +93,7 @@ class Backward {
   std::vector<PyObject*> path;  // the records between the targets and what is asked for
   std::vector<py::object> held;
   int64_t bytes = 0;
-  Words<kMaxWords> words;
+  Words<kTapeWords> words;
 
   // False for a pass without a signature.
   bool take(PyObject* records, PyObject* targets, PyObject* seeds, PyObject* wanted) {
@@ -112,7 +112,7 @@ class Backward {
   }
 
   bool walk(PyObject* records) {
-    if (PyList_GET_SIZE(records) > static_cast<Py_ssize_t>(kMaxRecords)) return false;
+    if (PyList_GET_SIZE(records) > static_cast<Py_ssize_t>(kTapeRecords)) return false;
     for (Py_ssize_t r = 0; r < PyList_GET_SIZE(records); ++r) {
       PyObject* record = PyList_GET_ITEM(records, r);
       if (Py_TYPE(record) != types.record) return false;
@@ -172,11 +172,11 @@ class Backward {
     if (!entry) return false;
     if (entry->number >= 0) return words.put(static_cast<uint64_t>(entry->number));
     const Array* array = array_of(x);
-    if (!array || held.size() == kMaxTensors) return false;
+    if (!array || held.size() == kTapeTensors) return false;
     entry->number = static_cast<int32_t>(held.size());
     held.push_back(py::reinterpret_borrow<py::object>(x));
     bytes += array->view.nbytes();
-    return bytes <= kMaxBytes && words.put(static_cast<uint64_t>(entry->number)) && words.put(array->view);
+    return bytes <= kTapeBytes && words.put(static_cast<uint64_t>(entry->number)) && words.put(array->view);
   }
 
   Numbers numbers_;

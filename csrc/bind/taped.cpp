@@ -9,11 +9,11 @@
 namespace ckeras::bind {
 namespace {
 
-using Numbers = std::vector<size_t>;
+using Indices = std::vector<size_t>;
 
-Numbers numbers_of(PyObject* object, size_t n_values) {
+Indices indices_of(PyObject* object, size_t n_values) {
   const Items items(object, "learn: numbers");
-  Numbers found;
+  Indices found;
   for (size_t i = 0; i < items.size(); ++i) {
     found.push_back(static_cast<size_t>(to_int(items[i], "learn: a number")));
     if (found.back() >= n_values) throw py::value_error("learn: there is no value of that number");
@@ -34,8 +34,8 @@ Taped::Stage stage_of(PyObject* object, std::vector<View>* values) {
   made.recorded = fields[1] == Py_True;
   made.primitive = py::reinterpret_borrow<py::object>(fields[2]);
   made.attrs = py::reinterpret_borrow<py::object>(fields[3]);
-  made.inputs = numbers_of(fields[4], values->size());
-  made.told = numbers_of(fields[5], values->size());
+  made.inputs = indices_of(fields[4], values->size());
+  made.told = indices_of(fields[5], values->size());
   std::vector<View> in, out;
   for (const size_t i : made.inputs) in.push_back((*values)[i]);
   for (size_t i = 0; i < outs.size(); ++i) {
@@ -100,7 +100,7 @@ Taped Taped::of(const py::object& answer) {
   for (size_t i = 0; i < stages.size(); ++i) made.stages.push_back(stage_of(stages[i], &values));
   made.n_values = values.size();
   made.container = static_cast<int>(to_int(fields[3], "learn: container"));
-  made.leaves = numbers_of(fields[4], values.size());
+  made.leaves = indices_of(fields[4], values.size());
   return made;
 }
 
