@@ -6,8 +6,8 @@
 
 namespace ckeras::CKERAS_ISA {
 
-// Kernels of up to so many bytes stay in the second-level cache beside the rest of a step.
-inline constexpr int64_t kResidentBytes = int64_t{1} << 19;
+// Kernels of up to so many bytes, which come from the caches for every panel and step as fast as tiles multiply them.
+inline constexpr int64_t kResidentBytes = int64_t{1} << 21;
 
 // Rows of a panel: few, so that there are panels for several threads.
 inline constexpr int kRnnRows = kPanelRows;
@@ -21,17 +21,17 @@ inline constexpr int64_t kSharedGates = int64_t{1} << 10;  // units of a piece, 
 // instruction set. Its sums have an order of their own.
 inline constexpr int64_t kResidentBatch = 25;
 
-// The cut of the batch: panels of `rows`, shared out to `parts` pieces of work. With one panel, and large matrices, the
-// columns of a step are shared out instead.
+// The cut of the batch: panels of `rows`, shared out to `parts` pieces of work, which go so many steps. With one panel,
+// and large matrices, the columns of a step are shared out instead.
 struct RnnCut {
   int64_t panels, rows, parts;
   bool shared;
 };
 
-CKERAS_INLINE RnnCut cut_batch(const RnnShape& s) {
+CKERAS_INLINE RnnCut cut_batch(const RnnShape& s, int64_t steps) {
   if (s.batch == 0) return {0, 1, 1, false};
   const int64_t panels = ceil_div(s.batch, kRnnRows);
-  const int64_t work = s.batch * s.time * s.units * s.columns;
+  const int64_t work = s.batch * steps * s.units * s.columns;
   return {panels, ceil_div(s.batch, panels), least(least(panels, 32), most(1, ceil_div(work, kPieceWork / 4))),
           panels == 1 && s.batch * s.units * s.columns >= kSharedStep};
 }

@@ -1,5 +1,5 @@
-// lstm with weights that stay in the second-level cache: a thread takes a panel of sequences through all steps, each
-// one product of inputs and states side by side with both matrices, one below the other. Only for .isa.cpp files.
+// lstm with weights that stay in the caches: a thread takes a panel of sequences through all steps, each one product of
+// inputs and states side by side with both matrices, one below the other. Only for .isa.cpp files.
 #pragma once
 #include "cpu/stream_vec.h"
 #include "ops/rnn/panel.h"
@@ -65,7 +65,7 @@ struct ResidentForward {
   ResidentForward(const RnnShape& s, const RnnForward<T>& f) noexcept
       : s(s),
         f(f),
-        cut(cut_batch(s)),
+        cut(cut_batch(s, s.time)),
         weights({f.kernel, f.recurrent, s.inputs, s.columns, false}, s.inputs + s.units, s.columns, cut.rows) {}
 
   // A panel of sequences from `first` on, and what a part of the work has for it: rows of z and of states are apart by

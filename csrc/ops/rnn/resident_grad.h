@@ -1,22 +1,25 @@
-// The gradient of lstm with weights that stay in the second-level cache. A thread takes a slice of sequences backwards
-// through time; what its last steps left (the gradients of gates, inputs, states) is multiplied into the gradients of
-// the weights while it is in the cache. Only for .isa.cpp files.
+// The gradient of lstm with weights that stay in the caches. Panels of a group of sequences go some steps backwards
+// through time; what these leave (the gradients of gates, inputs, states) is multiplied into the gradients of the
+// weights while it is in the cache, by all threads. Only for .isa.cpp files.
 //
-//   d     [steps of a chunk x rows of the slice][W]   gradients of the gates
-//   left  likewise [I + U + 1]                        inputs, the state before, and a one, which sums for the bias
-//   sums  [I + U + 1][W]                              left^T d, over all chunks of the part's slices
+//   state [B][U + I]                        the gradients of the state after a step, and those of its inputs
+//   d     [steps of a chunk x group][W]     gradients of the gates
+//   left  likewise [I + U + 1]              inputs, the state before, and a one, which sums for the bias
 //
-// Order of the sums to weights, by the shape alone: a chain over the rows of each step, steps backwards in time, chunk
-// after chunk, slice after slice of a part; then parts in turn.
+// Order of the sums to weights, by the shape alone: chains over kChainRows rows of d, in which sequences run faster
+// than steps; the chains of a chunk in turn, chunks backwards in time, group after group.
 #pragma once
 #include "ops/rnn/resident.h"
 #include "ops/rnn/slopes.h"
 
 namespace ckeras::CKERAS_ISA {
 
-// Of all instruction sets: rows of a slice, rows of a chunk, parts.
-inline constexpr int64_t kSliceRows = 8, kChunkRows = 128, kSliceParts = 16;
-static_assert(kChunkRows <= kKBlock);
+// Of all instruction sets: sequences of a group, rows of a chunk and of a chain.
+inline constexpr int64_t kGroupRows = 64, kChunkRows = 512, kChainRows = 128;
+static_assert(kChainRows <= kKBlock && kGroupRows <= kChunkRows);
+
+// Rows of the weights' gradients in a piece of work.
+inline constexpr int64_t kSumRows = 64;
 
 // Brings n elements into the second-level cache.
 template <class T>
@@ -32,146 +35,114 @@ struct ResidentBackward {
   using V = VecOf<T>;
   const RnnShape& s;
   const RnnBackward<T>& g;
-  int64_t slices, slice_rows, parts, chunk;  // chunk: steps
-  int64_t rows;                              // of a tile
-  int64_t lefts, left_stride, d_stride, sum_stride, state_stride;
+  int64_t groups;  // of sequences, which go through time one after the other
+  RnnShape group;  // the shape of the largest
+  int64_t chunk;   // steps
+  RnnCut cut;      // of a group, for the steps of a chunk
+  int64_t lefts, left_stride, d_stride, state_stride;
   RnnMatrix<T, Stacked<T>> weights;  // transposed, of the recurrent matrix and the kernel: to [state, inputs]
   ColumnCut<T> sum_cut;
 
   ResidentBackward(const RnnShape& s, const RnnBackward<T>& g) noexcept
       : s(s),
         g(g),
-        slices(ceil_div(s.batch, kSliceRows)),
-        slice_rows(ceil_div(s.batch, slices)),
-        parts(least(slices, kSliceParts)),
-        chunk(least(s.time, kChunkRows / slice_rows)),
-        rows(ceil_div(slice_rows, ceil_div(slice_rows, kPanelRows))),
+        groups(ceil_div(s.batch, kGroupRows)),
+        group(group_of(s, ceil_div(s.batch, groups))),
+        chunk(least(s.time, kChunkRows / group.batch)),
+        cut(cut_batch(group, chunk)),
         lefts(s.inputs + s.units + 1),
         left_stride(spaced<T>(lefts)),
         d_stride(spaced<T>(s.columns)),
-        sum_stride(round_up(s.columns, V::kLanes)),
         state_stride(spaced<T>(s.units + s.inputs)),
         weights({g.recurrent, g.kernel, s.units, s.columns, true}, s.columns,
-                s.units + (g.dx != nullptr ? s.inputs : 0), rows),
+                s.units + (g.dx != nullptr ? s.inputs : 0), cut.rows),
         sum_cut(s.columns, tile_vectors(kPanelRows)) {}
 
-  // What a part of the work has.
-  struct Part {
-    T *sums, *d, *left, *state, *cells, *masked;
-
-    CKERAS_MEMBER static Part in(Room& room, const ResidentBackward& b) {
-      Part p{};
-      p.sums = room.take<T>(b.lefts * b.sum_stride);
-      p.d = room.take<T>(b.chunk * b.slice_rows * b.d_stride);
-      p.left = room.take<T>(b.chunk * b.slice_rows * b.left_stride);
-      p.state = room.take<T>(b.slice_rows * b.state_stride);
-      p.cells = room.take<T>(b.slice_rows * b.state_stride);
-      p.masked = room.take<T>(b.slice_rows * b.state_stride);
-      return p;
-    }
-  };
-  int64_t part_bytes() const {
-    Room room{nullptr};
-    Part::in(room, *this);
-    return room.used;
+  static RnnShape group_of(RnnShape s, int64_t sequences) {
+    s.batch = sequences;
+    return s;
   }
-  int64_t bytes() const { return weights.bytes() + parts * part_bytes(); }
+  struct Memory {
+    T *state, *d, *left;
+  };
+  CKERAS_MEMBER Memory memory(Room& room) const {
+    return {room.take<T>(s.batch * state_stride), room.take<T>(chunk * group.batch * d_stride),
+            room.take<T>(chunk * group.batch * left_stride)};
+  }
+  int64_t bytes() const {
+    Room room{nullptr};
+    memory(room);
+    return weights.bytes() + room.used;
+  }
 
   void run(char* free) {
     weights.pack(&free);
-    const int64_t size = part_bytes();
-    parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) run_part(i, free + i * size);
-    });
-    parallel_for(lefts, most(1, kPieceWork / 16 / (parts * s.columns)), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) add_parts(i, free, size);
-    });
-  }
-
-  // Row i of the sums of all parts.
-  void add_parts(int64_t i, char* memory, int64_t size) const noexcept {
-    T* const to = i < s.inputs             ? g.dkernel + i * s.columns
-                  : i < s.inputs + s.units ? g.drecurrent + (i - s.inputs) * s.columns
-                                           : g.dbias;
-    over_columns<T>(s.columns, [&](int64_t j, int64_t n) __attribute__((always_inline)) {
-      V sum(T{0});
-      for (int64_t part = 0; part < parts; ++part) {
-        const V more = V::load(reinterpret_cast<const T*>(memory + part * size) + i * sum_stride + j);
-        sum = part == 0 ? more : sum + more;
-      }
-      sum.store(to + j, n);
-    });
-  }
-
-  void run_part(int64_t part, char* memory) const noexcept {
-    Room room{memory};
-    const Part p = Part::in(room, *this);
-    // What no one writes is read in whole vectors, though no result depends on it.
-    __builtin_memset(p.d, 0, chunk * slice_rows * d_stride * sizeof(T));
-    __builtin_memset(p.left, 0, chunk * slice_rows * left_stride * sizeof(T));
-    bool first = true;
-    for (int64_t slice = slices * part / parts; slice < slices * (part + 1) / parts; ++slice) {
-      const int64_t begin = slice * slice_rows;
-      const int64_t n = least(slice_rows, s.batch - begin);
-      for (int64_t r = 0; r < n; ++r) {
-        copy_row(p.state + r * state_stride, g.gh + (begin + r) * s.units, s.units);
-        copy_row(p.cells + r * state_stride, g.gc + (begin + r) * s.units, s.units);
-      }
-      for (int64_t i = s.time; i > 0; i -= least(i, chunk)) {
-        const int64_t steps = least(i, chunk);
-        for (int64_t k = 0; k < steps; ++k) run_step(p, begin, n, i - 1 - k, k * n);
-        add_to_sums(p, steps * n, first);
-        first = false;
-      }
-      for (int64_t r = 0; r < n; ++r) {
-        copy_row(g.dh0 + (begin + r) * s.units, p.state + r * state_stride, s.units);
-        copy_row(g.dc0 + (begin + r) * s.units, p.cells + r * state_stride, s.units);
-      }
+    Room room{free};
+    const Memory m = memory(room);
+    for (int64_t i = 0; i < groups; ++i) {
+      run_group(m, s.batch * i / groups, s.batch * (i + 1) / groups, i == 0);
     }
   }
 
+  void run_group(const Memory& m, int64_t from, int64_t to, bool first) const noexcept {
+    const RnnShape part = group_of(s, to - from);
+    for (int64_t end = s.time, steps; end > 0; end -= steps) {
+      steps = least(end, chunk);
+      for_panels(part, cut, nullptr, 0, [&](int64_t at, int64_t rows, char*) {
+        const int64_t begin = from + at;
+        if (end == s.time) first_state(m, begin, rows);
+        for (int64_t k = 0; k < steps; ++k) run_step(m, begin, rows, end - 1 - k, k * part.batch + at);
+        if (end == steps) last_state(m, begin, rows);
+      });
+      add_to_sums(m, steps * part.batch, first && end == s.time);
+    }
+  }
+
+  void first_state(const Memory& m, int64_t begin, int64_t rows) const noexcept {
+    for (int64_t b = begin; b < begin + rows; ++b) copy_row(m.state + b * state_stride, g.gh + b * s.units, s.units);
+    copy_row(g.dc0 + begin * s.units, g.gc + begin * s.units, rows * s.units);
+  }
+  void last_state(const Memory& m, int64_t begin, int64_t rows) const noexcept {
+    for (int64_t b = begin; b < begin + rows; ++b) copy_row(g.dh0 + b * s.units, m.state + b * state_stride, s.units);
+  }
+
   // Step i of n sequences from `begin` on, whose rows in the chunk begin with row `at`.
-  void run_step(const Part& p, int64_t begin, int64_t n, int64_t i, int64_t at) const noexcept {
-    const int64_t u = s.units, t = s.at(i);
-    T* d = p.d + at * d_stride;
-    T* left = p.left + at * left_stride;
+  void run_step(const Memory& m, int64_t begin, int64_t n, int64_t i, int64_t at) const noexcept {
+    const int64_t u = s.units, t = s.at(i), panels = weights.cut.panels;
+    T* const d = m.d + at * d_stride;
+    T* to[kRnnRows];
     for (int64_t r = 0; r < n; ++r) {
-      const int64_t row = (begin + r) * s.time + t, before = s.before(row);
-      copy_row(left + r * left_stride, g.x + row * s.inputs, s.inputs);
-      copy_row(left + r * left_stride + s.inputs, before < 0 ? g.h0 + (begin + r) * u : g.y + before * u, u);
-      left[r * left_stride + s.inputs + u] = 1;
-      const T* const c_before = before < 0 ? g.c0 + (begin + r) * u : g.cells + before * u;
-      T* const state = p.state + r * state_stride;
+      const int64_t b = begin + r, row = b * s.time + t, before = s.before(row);
+      T *const left = m.left + (at + r) * left_stride, *const state = m.state + b * state_stride;
+      copy_row(left, g.x + row * s.inputs, s.inputs);
+      copy_row(left + s.inputs, before < 0 ? g.h0 + b * u : g.y + before * u, u);
+      left[s.inputs + u] = 1;
+      to[r] = state;
       const T* const gy = g.gy != nullptr ? g.gy + row * u : nullptr;
-      if (g.mask == nullptr || g.mask[row] != 0) {
-        end_row(state, p.cells + r * state_stride, gy, g.gates + row * s.slots, g.cells + row * u, c_before,
-                d + r * d_stride);
+      if (live(row)) {
+        end_row(state, g.dc0 + b * u, gy, g.gates + row * s.slots, g.cells + row * u,
+                before < 0 ? g.c0 + b * u : g.cells + before * u, d + r * d_stride);
         continue;
       }
-      // The gradient of the state waits until the product has been where it is.
+      // The gradient of the state waits in dh0 until the product has been where it is.
       __builtin_memset(d + r * d_stride, 0, s.columns * sizeof(T));
       over_columns<T>(u, [&](int64_t j, int64_t count) __attribute__((always_inline)) {
         V v = V::load(state + j, count);
         if (gy != nullptr) v = v + V::load(gy + j, count);
-        v.store(p.masked + r * state_stride + j, count);
+        v.store(g.dh0 + b * u + j, count);
       });
     }
-    for (int64_t r = 0; r < n; r += rows) {
-      const int64_t count = least(rows, n - r), panels = weights.cut.panels;
-      T* to[kRnnRows];
-      for (int64_t k = 0; k < count; ++k) to[k] = p.state + (r + k) * state_stride;
-      for (int64_t q = 0; q < panels; ++q) {
-        if (i > 0) fetch(begin + r, i - 1, count * q / panels, count * (q + 1) / panels);
-        add_panels(count, d + r * d_stride, d_stride, 1, weights, q, q + 1, to, true);
-      }
+    for (int64_t q = 0; q < panels; ++q) {
+      if (i > 0) fetch(begin, i - 1, n * q / panels, n * (q + 1) / panels);
+      add_panels(n, d, d_stride, 1, weights, q, q + 1, to, true);
     }
     for (int64_t r = 0; r < n; ++r) {
       const int64_t row = (begin + r) * s.time + t;
-      const T* const state = p.state + r * state_stride;
-      if (g.dx != nullptr) copy_row(g.dx + row * s.inputs, state + u, s.inputs);
-      if (g.mask != nullptr && g.mask[row] == 0) copy_row(p.state + r * state_stride, p.masked + r * state_stride, u);
+      if (g.dx != nullptr) copy_row(g.dx + row * s.inputs, to[r] + u, s.inputs);
+      if (!live(row)) copy_row(to[r], g.dh0 + (begin + r) * u, u);
     }
   }
+  bool live(int64_t row) const { return g.mask == nullptr || g.mask[row] != 0; }
 
   // What step i reads of sequences from `first` on comes while the step before it multiplies.
   CKERAS_MEMBER void fetch(int64_t first, int64_t i, int64_t begin, int64_t end) const {
@@ -206,21 +177,41 @@ struct ResidentBackward {
     });
   }
 
-  // sums += left^T d, over `length` rows.
-  void add_to_sums(const Part& p, int64_t length, bool first) const noexcept {
-    const int64_t panels = ceil_div(lefts, kPanelRows), height = ceil_div(lefts, panels);
-    for (int64_t q = 0; q < sum_cut.panels; ++q) {
-      const int64_t j = sum_cut.at(q), columns = round_up(sum_cut.at(q + 1) - j, V::kLanes);
-      for (int64_t i = 0; i < lefts; i += height) {
-        const int64_t n = least(height, lefts - i);
-        T* to[kRnnRows];
-        for (int64_t r = 0; r < n; ++r) {
-          to[r] = p.sums + (i + r) * sum_stride + j;
-          for (int64_t k = 0; k < columns; k += V::kLanes) __builtin_prefetch(to[r] + k, 1);
-        }
-        Tiles<T>::table.kernels[n - 1][columns / V::kLanes - 1](length, p.left + i, 1, left_stride, p.d + j, d_stride,
-                                                                to, columns, first, {p.d, 0});
+  // Row i of [dkernel; drecurrent; dbias].
+  T* sum(int64_t i) const {
+    if (i < s.inputs) return g.dkernel + i * s.columns;
+    i -= s.inputs;
+    return i < s.units ? g.drecurrent + i * s.columns : g.dbias;
+  }
+
+  // Adds left^T d, of `length` rows, to the gradients of the weights.
+  void add_to_sums(const Memory& m, int64_t length, bool first) const noexcept {
+    const int64_t groups = ceil_div(lefts, kSumRows), work = length * least(lefts, kSumRows) * s.columns;
+    parallel_for(groups * sum_cut.panels, most(1, kPieceWork / 16 * sum_cut.panels / work),
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t i = begin; i < end; ++i) {
+                     const int64_t group = i % groups;
+                     for (int64_t k = 0; k < length; k += kChainRows) {
+                       add_group(m, k, least(kChainRows, length - k), lefts * group / groups,
+                                 lefts * (group + 1) / groups, i / groups, first && k == 0);
+                     }
+                   }
+                 });
+  }
+  // Rows [begin, end) of them, column panel q, of `length` rows from row k on.
+  void add_group(const Memory& m, int64_t k, int64_t length, int64_t begin, int64_t end, int64_t q,
+                 bool first) const noexcept {
+    const int64_t j = sum_cut.at(q), columns = sum_cut.at(q + 1) - j;
+    const int64_t vectors = ceil_div(columns, V::kLanes), tiles = ceil_div(end - begin, kPanelRows);
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const int64_t i = begin + (end - begin) * tile / tiles, n = begin + (end - begin) * (tile + 1) / tiles - i;
+      T* to[kRnnRows];
+      for (int64_t r = 0; r < n; ++r) {
+        to[r] = sum(i + r) + j;
+        for (int64_t v = 0; v < columns; v += V::kLanes) __builtin_prefetch(to[r] + v, 1);
       }
+      Tiles<T>::table.kernels[n - 1][vectors - 1](length, m.left + k * left_stride + i, 1, left_stride,
+                                                  m.d + k * d_stride + j, d_stride, to, columns, first, {m.d, 0});
     }
   }
 };

@@ -138,7 +138,7 @@ struct Backward {
       : kind(kind),
         s(rnn_shape(kind, call)),
         g(rnn_backward<T>(kind, call)),
-        cut(cut_batch(s)),
+        cut(cut_batch(s, s.time)),
         first({g.recurrent, s.columns, true}, split(), s.units, cut.rows),
         second({g.recurrent == nullptr ? nullptr : g.recurrent + split(), s.columns, true}, s.columns - split(),
                s.units, cut.rows) {}
