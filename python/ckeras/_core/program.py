@@ -8,9 +8,9 @@ from ckeras import _engine, _garbage
 from ckeras._core import control, nest
 from ckeras._core.errors import from_fault
 from ckeras._core.passes.optimize import optimize
-from ckeras._core.passes.plan import Plan, nbytes
+from ckeras._core.passes.plan import Plan
 from ckeras._core.tensor import Tensor, convert
-from ckeras._core.trace import Trace, trace_function
+from ckeras._core.trace import Trace, nbytes, trace_function
 
 
 def compile(fn, *avals):

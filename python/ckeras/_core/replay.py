@@ -6,13 +6,12 @@ but tensors, variables, numbers, strings, slices and short lists of them, go thr
 """
 
 from ckeras._core import hooks, program
-from ckeras._core.passes.plan import nbytes
 from ckeras._core.primitive import Primitive
 from ckeras._core.scope import state
 from ckeras._core.tape import Derived, Record, backward
 from ckeras._core.taped import stages
 from ckeras._core.tensor import Tensor
-from ckeras._core.trace import Tracer
+from ckeras._core.trace import Tracer, nbytes
 from ckeras._core.variable import Variable
 
 _WORK = 1 << 16  # bytes that a kept program may hold between calls

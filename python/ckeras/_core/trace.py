@@ -1,6 +1,9 @@
 """Trace: the list of equations that a Python function leaves behind when it runs on stand-ins for its inputs."""
 
+import math
+
 from ckeras._core import nest
+from ckeras._core.dtypes import SIZES
 from ckeras._core.errors import TraceError, user_line
 from ckeras._core.scope import state
 from ckeras._core.tensor import Tensor, TensorBase, convert
@@ -24,6 +27,11 @@ class Tracer(TensorBase):
 
     def __deepcopy__(self, memo):
         return self
+
+
+def nbytes(value):
+    """Bytes of a value of a shape and dtype."""
+    return math.prod(value.shape) * SIZES[value.dtype]
 
 
 class Equation:

@@ -24,6 +24,7 @@ class FusedLoop:
     elementwise = True
     alias = False
     multi = True
+    gradients = None
     op_id = -1
 
     def __init__(self, shape, strides, steps, registers, names, cut=None, reductions=()):

@@ -6,7 +6,7 @@ from ckeras._core.passes.fuse import fuse
 from ckeras._core.passes.layout import join_layouts
 from ckeras._core.passes.order import read_sums_late
 from ckeras._core.passes.simplify import simplify
-from ckeras._core.passes.updates import absorb_casts
+from ckeras._core.passes.updates import absorb_casts, update_early
 
 
 def optimize(equations, values):
@@ -18,4 +18,4 @@ def optimize(equations, values):
             break
         equations, values = simplify(joined, values)
     equations = absorb_casts(absorb_epilogues(read_clipped(equations), values), values)
-    return fuse(read_sums_late(equations), values), values
+    return update_early(fuse(read_sums_late(equations), values)), values

@@ -4,23 +4,17 @@ One arena holds the values inside a run, each from the instruction that makes it
 write over an input that dies in it. A variable's new value is written over the old one where nothing reads that later.
 """
 
-import math
-
 from ckeras import _engine
 from ckeras._core.control import Control
-from ckeras._core.dtypes import CODES, SIZES
+from ckeras._core.dtypes import CODES
 from ckeras._core.host import Hosted
 from ckeras._core.passes.fuse import FusedLoop, contiguous
 from ckeras._core.passes.optimize import optimize
 from ckeras._core.primitive import OP_IDS
 from ckeras._core.tensor import Tensor
-from ckeras._core.trace import Equation, Tracer
+from ckeras._core.trace import Equation, Tracer, nbytes
 
 INPUT, CONSTANT, CELL, ARENA, FRESH = range(5)
-
-
-def nbytes(value):
-    return math.prod(value.shape) * SIZES[value.dtype]
 
 
 class Plan:
