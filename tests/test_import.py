@@ -45,6 +45,7 @@ def test_rarer_ops_load_when_they_are_named():
         "from ckeras.ops.linalg import solve as f",
         "import ckeras.ops.numpy as n; f = n.einsum",
         "import ckeras.ops.nn as n; assert 'moments' in dir(n); f = n.unfold",
+        "import ckeras.ops; from ckeras._core.symbolic import get_public_op; f = get_public_op('unfold')",
     ):
         assert _python(code + "; print(callable(f))").strip() == "True"
     code = "from ckeras import ops; print([hasattr(m, 'solved') for m in (ops, ops.linalg, ops.nn, ops.numpy)])"

@@ -323,6 +323,8 @@ _public_ops = {}
 
 def get_public_op(name):
     """The public function of `ops` of that name."""
+    if name not in _public_ops:
+        hooks.load_ops()
     return _public_ops[name]
 
 

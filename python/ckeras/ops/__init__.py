@@ -8,6 +8,7 @@ of is loaded here; the rest, `further`, when the first of its names is asked for
 import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from ckeras._core import hooks as _hooks
 from ckeras._core import remat as _remat  # installs itself in `_core.hooks`
 from ckeras._core.tape import custom_gradient as custom_gradient
 from ckeras.ops import operators as operators
@@ -44,19 +45,25 @@ if _TYPE_CHECKING:
     from ckeras.ops.further import *
 
 
-def __getattr__(name):
-    """Loads the modules of `further`, all at once, when the first of their names is asked for."""
-    if name.startswith("_") and name != "__all__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def _load_further():
+    """All modules of `further` at once; what they define."""
     found = vars(_importlib.import_module("ckeras.ops.further"))
-    globals().update({public: value for public, value in found.items() if not public.startswith("_")})
+    globals().update({name: value for name, value in found.items() if not name.startswith("_")})
+    return found
+
+
+_hooks.load_ops = _load_further
+
+
+def __getattr__(name):
     if name == "__all__":  # of `import *`
+        _load_further()
         return [public for public in globals() if not public.startswith("_")]
-    if name not in found:
+    if name.startswith("_") or name not in _load_further():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return found[name]
+    return globals()[name]
 
 
 def __dir__():
-    __getattr__("__all__")
+    _load_further()
     return sorted(globals())
