@@ -10,7 +10,7 @@ from ckeras.models import op_nodes
 from graph_ops import batch, model
 
 
-@pytest.mark.parametrize("op", sorted(op_nodes._BY_OP))
+@pytest.mark.parametrize("op", sorted(op_nodes.known().by_op))
 def test_a_graph_comes_back_from_its_config(op):
     found = model(keras, op)
     text = found.to_json()

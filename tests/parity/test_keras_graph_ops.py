@@ -25,7 +25,7 @@ PYTHON = os.environ.get("CKERAS_ORACLE_PYTHON", sys.executable)
 KERAS_CANNOT = {"adaptive_average_pool", "adaptive_max_pool", "conv_transpose", "max_pool", "sobel_edges", "sparsemax"}
 # Decompositions are unique only up to signs; what is empty holds anything.
 SHAPE_ALONE = {"eigh", "qr", "svd", "empty_like"}
-NAMES = sorted(set(op_nodes._BY_OP) - KERAS_CANNOT)
+NAMES = sorted(set(op_nodes.known().by_op) - KERAS_CANNOT)
 
 SCRIPT = """
 import json, sys

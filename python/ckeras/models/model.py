@@ -1,13 +1,11 @@
 """Model: a layer that can be compiled, trained, summarised and saved."""
 
-import json
-
 from ckeras import saving
 from ckeras._catalog import near_matches
 from ckeras._core.symbolic import KerasTensor, output_spec
 from ckeras.layers.layer import Layer
 from ckeras.layers.structure import map_shapes, shape_of
-from ckeras.saving import json_reader, registry
+from ckeras.saving import registry
 from ckeras.trainers.trainer import Trainer
 
 
@@ -128,6 +126,8 @@ class Model(Trainer, Layer):
 
     def to_json(self, **kwargs):
         """The architecture as JSON, for `models.model_from_json`; `kwargs` go to `json.dumps`."""
+        import json  # wanted by those who ask for text alone
+
         return json.dumps(registry.serialize_keras_object(self), **kwargs)
 
     @classmethod
@@ -165,16 +165,3 @@ def _become_functional(cls):
         for base in cls.__bases__:
             if issubclass(base, Model):
                 _become_functional(base)
-
-
-def model_from_json(json_string, custom_objects=None):
-    """The model of what `to_json` gave. Code in the text is refused. Raises `ValueError` for what is no such JSON."""
-    if not isinstance(json_string, (str, bytes)):
-        raise ValueError(
-            f"[model_from_json] expected the JSON text that to_json() gives, got {type(json_string).__name__}"
-        )
-    config = json_reader.loads(json_string, "model_from_json")
-    model = registry.deserialize_keras_object(config, custom_objects=custom_objects)
-    if not isinstance(model, Model):
-        raise ValueError(f"[model_from_json] expected the config of a model, got that of {type(model).__name__}")
-    return model

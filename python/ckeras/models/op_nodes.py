@@ -3,7 +3,9 @@
 The table is also the allow list: a file can name these operations and no others.
 """
 
+import functools
 import inspect
+from typing import NamedTuple
 
 from ckeras._core.symbolic import Function, get_public_op
 
@@ -95,19 +97,31 @@ def _rows():
             yield op, f"keras.src.ops.{module}", name, tuple(stored.split(",")) if stored else ()
 
 
-_BY_OP = {op: (module, name, stored) for op, module, name, stored in _rows()}
-_BY_CLASS = {(module, name): (op, stored) for op, module, name, stored in _rows()}
-_BY_CLASS["keras.src.ops.numpy", "Conj"] = ("conj", ())
-_MODULES = {name: module for _, module, name, _ in _rows()}
-# Keras publishes its operations under keras.ops too, and activations.relu has a class of its own.
-_BY_CLASS.update({("keras.ops", name): (op, stored) for op, _, name, stored in _rows()})
+class Known(NamedTuple):
+    by_op: dict  # op -> (module, class, what is stored)
+    by_class: dict  # (module, class) -> (op, what is stored)
+    modules: dict  # class -> module
+
+
+@functools.cache
+def known():
+    """The operations of the table."""
+    rows = list(_rows())
+    by_class = {(module, name): (op, stored) for op, module, name, stored in rows}
+    by_class["keras.src.ops.numpy", "Conj"] = ("conj", ())
+    # Keras publishes its operations under keras.ops too, and activations.relu has a class of its own.
+    by_class.update({("keras.ops", name): (op, stored) for op, _, name, stored in rows})
+    by_op = {op: (module, name, stored) for op, module, name, stored in rows}
+    return Known(by_op, by_class, {name: module for _, module, name, _ in rows})
+
+
 # A tensor of a graph is one already.
 _CONVERSIONS = {("keras.src.ops.core", "ConvertToTensor"), ("keras.ops", "ConvertToTensor")}
 
 
 def class_name(function):
     """The name of Keras's class for a `Function`; that of the operation where there is none."""
-    row = _BY_OP.get(function.op)
+    row = known().by_op.get(function.op)
     return row[1] if row else function.op
 
 
@@ -116,7 +130,7 @@ def module_of(name, nodes, layer_names):
 
     Operations and merging layers share names: a layer's call has one list, an operation's two arguments.
     """
-    module = _MODULES.get(name)
+    module = known().modules.get(name)
     if module is None or name not in layer_names:
         return module
     return module if nodes and all(isinstance(n, dict) and len(n.get("args") or ()) > 1 for n in nodes) else None
@@ -125,7 +139,7 @@ def module_of(name, nodes, layer_names):
 def to_config(function):
     """The entry of a `Function` in a graph's config, without its nodes. Raises `ValueError` where Keras has no
     class."""
-    row = _BY_OP.get(function.op)
+    row = known().by_op.get(function.op)
     if row is None:
         raise ValueError(
             f"[get_config] the operation ops.{function.op} (node '{function.name}') has no form in "
@@ -140,7 +154,7 @@ def to_config(function):
 
 def node_arguments(function, node):
     """`(args, kwargs)` of a node as Keras stores them: those that are not in the config."""
-    _, _, stored = _BY_OP[function.op]
+    _, _, stored = known().by_op[function.op]
     named = _arguments(function, node)
     rest = {k: v for k, v in named.items() if k not in stored}
     args, kwargs, skipped = [], {}, False
@@ -192,7 +206,7 @@ def from_config(module, name, config):
     if (module, name) in _CONVERSIONS:
         dtype = config.get("dtype")
         return Function("copy" if dtype is None else "cast", name=config.get("name")), {"dtype": dtype} if dtype else {}
-    found = _BY_CLASS.get((module, name))
+    found = known().by_class.get((module, name))
     if found is None:
         return None
     op, stored = found

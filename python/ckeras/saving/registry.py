@@ -4,7 +4,6 @@ Nothing outside two lists is ever found: the classes and functions that ckeras i
 what the user registered or passed as `custom_objects`. No module is imported because a config names it.
 """
 
-import base64
 import importlib
 import inspect
 import marshal
@@ -501,6 +500,8 @@ _PLAIN = {
 
 
 def _dump_code(fn):
+    import base64  # wanted by lambdas alone
+
     closure = None if fn.__closure__ is None else [serialize_keras_object(c.cell_contents) for c in fn.__closure__]
     defaults = None if fn.__defaults__ is None else [serialize_keras_object(d) for d in fn.__defaults__]
     code = base64.b64encode(marshal.dumps(fn.__code__)).decode("ascii")
@@ -513,6 +514,8 @@ def load_code(value):
         raise DeserializationError("[load_code] refused in safe mode")
     if not isinstance(value, dict) or not isinstance(value.get("code"), str):
         raise DeserializationError("[deserialize_keras_object] a lambda needs `code`, a base64 string")
+    import base64  # wanted by lambdas alone
+
     try:
         code = marshal.loads(base64.b64decode(value["code"]))
     except (ValueError, EOFError, TypeError) as e:
