@@ -52,6 +52,12 @@ def test_losses_as_metrics():
     assert float(got) == pytest.approx(expected, rel=1e-5)
 
 
+def test_cosine_similarity_along_the_batch():
+    x, y = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    along = (x * y).sum(0) / np.sqrt((x * x).sum(0) * (y * y).sum(0))
+    np.testing.assert_allclose(metrics.CosineSimilarity(axis=0)(x, y), along.mean(), rtol=1e-5)
+
+
 def test_state_is_named_and_stateless_updates_leave_it():
     m = metrics.Mean(name="loss")
     assert [v.path for v in m.variables] == ["loss/total", "loss/count"]
