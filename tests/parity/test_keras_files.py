@@ -162,6 +162,11 @@ def do(folder, load):
         path = folder + "/" + make.__name__ + ".weights.h5"
         m.load_weights(path) if load else m.save_weights(path)
         found.append(m.predict(x, verbose=0))
+        path = folder + "/" + make.__name__ + ".weights.json"
+        m = make()
+        m(x)
+        m.load_weights(path) if load else m.save_weights(path, max_shard_size=2e-7)
+        found.append(m.predict(x, verbose=0))
     return found
 def write(folder):
     return do(folder, False)

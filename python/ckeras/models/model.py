@@ -107,11 +107,11 @@ class Model(Trainer, Layer):
         return saving.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
-        """Saves the weights to a `.weights.h5` file."""
+        """Saves the weights to a `.weights.h5` file, or with `max_shard_size` (GB) to several and a `.weights.json`."""
         return saving.save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
-        """Loads weights from a `.weights.h5`, `.keras` or older `.h5` file; from the last `by_name=True` by names."""
+        """Loads weights from `.weights.h5`, `.weights.json`, `.keras` or older `.h5`, the last also `by_name=True`."""
         return saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs):

@@ -122,7 +122,8 @@ class Reader:
     def entry(self, path, limit):
         """The variables of the object at `path`, a mapping; `None` when the file has no such group.
 
-        `limit`: the bytes that reading the entry may take in all, those of the object's own variables.
+        `limit`: the bytes that reading the entry may take in all, those of the object's own variables; or a `Budget`
+        that several entries share.
         """
         path = f"{path}/vars".strip("/")
         group = self.group(path)
@@ -254,6 +255,13 @@ class Reader:
         return self._try(path, check)
 
 
+class Budget:
+    """How many bytes may still be read."""
+
+    def __init__(self, limit):
+        self.left = limit
+
+
 class Entry:
     """The variables of one object: `keys()` and `entry[key]`, whose `shape` and `dtype` cost no reading."""
 
@@ -261,7 +269,7 @@ class Entry:
         self._reader = reader
         self._group = group
         self._path = path
-        self._left = limit
+        self._budget = limit if isinstance(limit, Budget) else Budget(limit)
         self._names = sorted(reader._keys(group, path), key=_order)
 
     def keys(self):
@@ -306,8 +314,8 @@ class Entry:
             raise FileError(f"[{reader.where}] {self._path!r}: the data does not fit its checksum; the file is damaged")
 
     def _spend(self, size, path):
-        self._left -= size
-        if self._left < 0:
+        self._budget.left -= size
+        if self._budget.left < 0:
             raise FileError(f"[{self._reader.where}] {path!r} is bigger than the model's variables of this object")
 
 
@@ -380,7 +388,7 @@ class Stored:
         size = self.dtype.itemsize
         for n in self.shape:
             size *= int(n)
-        if size > self._entry._left:
+        if size > self._entry._budget.left:
             self._entry._spend(size, self.path)
         return self._entry._reader._try(self.path, lambda: np.asarray(self._dataset[()]))
 

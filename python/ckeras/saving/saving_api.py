@@ -5,10 +5,11 @@ import datetime
 import json
 import os
 import random
+import warnings
 
 from ckeras._core import dtypes, rng, scope
 from ckeras._core.scope import state as ambient
-from ckeras.saving import archive, assets, json_reader, legacy_config, legacy_h5, state
+from ckeras.saving import archive, assets, json_reader, legacy_config, legacy_h5, shards, state
 from ckeras.saving.atomic import write_atomically
 from ckeras.saving.errors import FileError
 from ckeras.saving.h5_store import Reader, Writer
@@ -129,21 +130,48 @@ def _is_legacy(path):
 
 
 def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs):
-    """Writes a `.weights.h5` file: the variables of the model, its layers and its optimizer."""
+    """Writes a `.weights.h5` file: the variables of the model, its layers and its optimizer.
+
+    With `max_shard_size`, in GB, several of them, and beside them the file `filepath`, here `.weights.json`, that says
+    which holds what and that `load_weights` takes.
+
+    >>> ckeras.saving.save_weights(model, "big.weights.json", max_shard_size=2)
+    """
     if kwargs:
         raise ValueError(f"[save_weights] unexpected arguments {sorted(kwargs)}")
-    if max_shard_size is not None:
-        raise NotImplementedError("[save_weights] max_shard_size: sharded files are not supported; leave it out")
     path = _path(filepath, "save_weights")
+    if max_shard_size is not None:
+        _save_shards(model, path, overwrite, max_shard_size)
+        return
+    if path.endswith(shards.ENDING):
+        raise ValueError(
+            f"[save_weights] filepath {path!r} goes with max_shard_size, in GB; or end it in '.weights.h5'"
+        )
     if not path.endswith(".weights.h5"):
         raise ValueError(f"[save_weights] filepath must end with '.weights.h5', got {path!r}")
     _check_overwrite(path, overwrite)
     write_atomically(path, weights_bytes(model))
 
 
+def _save_shards(model, path, overwrite, size):
+    if isinstance(size, bool) or not isinstance(size, (int, float)) or not size > 0:
+        raise ValueError(f"[save_weights] max_shard_size must be a number of GB above 0, got {size!r}")
+    if path.endswith(".weights.h5"):
+        path = path.removesuffix(".weights.h5") + shards.ENDING
+        warnings.warn(
+            f"[save_weights] weights in several files are told of by a JSON file: writing {path!r}", stacklevel=4
+        )
+    if not path.endswith(shards.ENDING):
+        raise ValueError(f"[save_weights] with max_shard_size filepath must end with '{shards.ENDING}', got {path!r}")
+    _check_overwrite(path, overwrite)
+    with shards.ShardWriter(path, size * (1 << 30)) as writer:
+        state.save(model, writer)
+
+
 def load_weights(model, filepath, skip_mismatch=False, **kwargs):
     """Reads the variables of a `.weights.h5`, `.keras` or `.h5` file into a built model of the same layers.
 
+    Of a `.weights.json` file, those of all the files beside it that it names.
     Of a `.h5` file, `by_name=True` reads the layers that the file and the model both have, by their names.
     `skip_mismatch`: objects that do not fit keep their values, with a warning. Nothing is assigned unless all fits.
     Raises `FileError` (a `ValueError`) naming layer, variable and both shapes.
@@ -156,13 +184,19 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
     if by_name and not _is_legacy(path):
         raise ValueError(f"[load_weights] by_name=True goes with the older '.h5' format, got {path!r}")
     _check_readable(path, "load_weights")
+    if path.endswith(shards.ENDING):
+        with shards.ShardReader(path, where) as reader, _all_or_nothing(where):
+            state.load(model, reader, skip_mismatch)
+        return
     if path.endswith(".keras"):
         data = archive.read(path, where)["model.weights.h5"]
     elif path.endswith((".h5", ".hdf5")):
         with open(path, "rb") as f:
             data = f.read()
     else:
-        raise ValueError(f"[load_weights] filepath must end with '.weights.h5', '.keras' or '.h5', got {path!r}")
+        raise ValueError(
+            f"[load_weights] filepath must end with '.weights.h5', '.weights.json', '.keras' or '.h5', got {path!r}"
+        )
     if _is_legacy(path):
         with legacy_h5.LegacyReader(data, where) as reader, _all_or_nothing(where):
             legacy_h5.load_weights(model, reader, skip_mismatch, by_name)
