@@ -250,6 +250,15 @@ def test_bidirectional(mode, x):
     assert [s.shape[1:] for s in symbolic] == [t.shape[1:] if t.ndim == 2 else (None, t.shape[2]) for t in out]
 
 
+def test_bidirectional_sequences_are_zero_where_the_mask_is(x):
+    layer = layers.Bidirectional(layers.GRU(5, return_sequences=True), merge_mode="sum")
+    mask = np.ones(x.shape[:2], bool)
+    mask[:, -2:] = False
+    out = layer(x, mask=mask).numpy()
+    assert not out[:, -2:].any() and out[:, :-2].all()
+    assert not layers.Bidirectional(layers.GRU(5)).forward_layer.zero_output_for_mask
+
+
 def test_bidirectional_refuses_layers_that_do_not_fit():
     with pytest.raises(ValueError, match="merge_mode"):
         layers.Bidirectional(layers.LSTM(2), merge_mode="max")

@@ -21,7 +21,7 @@ class Bidirectional(Layer):
 
     `merge_mode` is "concat", "sum", "mul", "ave", or `None` for both outputs by themselves. Both layers are made of
     `layer`'s config (weights are not shared); `backward_layer` gives another one, which must go backwards and agree in
-    return_sequences, return_state and stateful. `weights`: initial weights, as `set_weights` takes them. With
+    return_sequences, return_state and stateful. Sequences of outputs are zero where the mask is. `weights`: initial weights, as `set_weights` takes them. With
     `return_state` the states of both follow, the forward ones first; `initial_state` takes them in that order. Raises
     `ValueError` for another merge_mode and for layers that do not fit together.
 
@@ -46,6 +46,9 @@ class Bidirectional(Layer):
             backward_layer = _copy(layer, name=f"backward_{name}", go_backwards=not layer.go_backwards)
         self.backward_layer = backward_layer
         self._check()
+        for each in (self.forward_layer, self.backward_layer):  # what a direction repeats would meet the other's steps
+            if hasattr(each, "zero_output_for_mask"):
+                each.zero_output_for_mask = each.return_sequences
         self.merge_mode = merge_mode
         self.stateful = layer.stateful
         self.return_sequences = layer.return_sequences
