@@ -34,6 +34,7 @@ def model(kind, eager=False):
         ("list", (Y1, Y2), {"a": W}, 37.5),
         ("list", {"a": Y1, "b": Y2}, W, 25.0),
         ("dict", {"a": Y1, "b": Y2}, {"b": W}, 37.5),
+        ("dict", [Y1, Y2], [None, W], 37.5),
     ],
 )
 def test_what_belongs_to_an_output(kind, y, weights, loss, eager):
@@ -51,7 +52,9 @@ def test_what_belongs_to_an_output(kind, y, weights, loss, eager):
         ("list", [Y1, Y2], [W] * 3, ["sample_weight", "2 entries", "got 3"]),
         ("list", [Y1, Y2], {"z": W}, ["sample_weight", "['z']", "['a', 'b']"]),
         ("list", [Y1, Y2, Y2], None, ["y must", "2 entries", "got 3"]),
-        ("dict", {"a": Y1, "b": Y2}, [W, W], ["sample_weight", "a dict with keys ['a', 'b']", "got 2 in a list"]),
+        ("list", Y1, None, ["y must", "2 outputs", "one array"]),
+        ("dict", {"a": Y1, "b": Y2}, [W] * 3, ["sample_weight", "a dict with keys ['a', 'b']", "got 3 in a list"]),
+        ("dict", [Y1], None, ["y must", "a dict with keys ['a', 'b']", "got 1 in a list"]),
         ("dict", {"a": Y1, "b": Y2, "c": Y2}, None, ["y has keys ['c']", "['a', 'b']"]),
     ],
 )
@@ -60,6 +63,29 @@ def test_what_belongs_to_none(kind, y, weights, words):
         with pytest.raises(ValueError) as e:
             getattr(model(kind), method)(X, y, sample_weight=weights, verbose=0)
         assert all(word in str(e.value) for word in words), str(e.value)
+
+
+def test_lists_for_outputs_in_a_dict():
+    m = model("dict")
+    m.compile("sgd", ["mse", "mae"], loss_weights=[1, 2], metrics=[["mae"], ["mse"]])
+    found = m.evaluate(X, [Y1, Y2 + 1], verbose=0, return_dict=True)
+    assert found == {"loss": 33, "a_loss": 25, "b_loss": 4, "a_mae": 5, "b_mse": 16}
+
+
+def test_metrics_of_compile_come_before_those_of_the_model():
+    class Own(keras.Sequential):
+        def __init__(self):
+            super().__init__([keras.Input((5,)), layers.Dense(2, kernel_initializer="ones")])
+            self.own = keras.metrics.Mean(name="own")
+
+        def test_step(self, data):
+            self.own.update_state(7.0)
+            return super().test_step(data)
+
+    m = Own()
+    m.compile("sgd", "mse", metrics=["mae"])
+    assert m.evaluate(X, Y1, verbose=0) == [25, 5, 7]
+    assert m.metrics_names == ["loss", "compile_metrics", "own"]
 
 
 def test_validation_data_without_targets():

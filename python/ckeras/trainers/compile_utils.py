@@ -54,6 +54,14 @@ def pick(structure, path, name, missing=None):
     return structure
 
 
+def by_key(structure, y_pred):
+    """For a model whose output is a flat dict: a list of as many things as a dict; they are in the order of the keys."""
+    flat = isinstance(y_pred, dict) and not any(nest.is_nested(y) for y in y_pred.values())
+    if flat and isinstance(structure, (list, tuple)) and len(structure) == len(y_pred):
+        return dict(zip(sorted(y_pred), structure))
+    return structure
+
+
 def check_keys(what, structure, paths, where="compile"):
     """Raises `ValueError` when a dict or list given to `where` does not fit the outputs."""
     names = [name or (path[0] if path else "output") for path, name in paths]
@@ -91,12 +99,17 @@ def _check_parts(what, given, paths, every=False):
     elif isinstance(given, (list, tuple)):
         tops = {path[0] for path, _ in paths}
         named = [top for top in tops if isinstance(top, str)]
-        if len(given) > len(tops) or (every and (named or len(given) < len(tops))):
+        if named or len(given) > len(tops) or (every and len(given) < len(tops)):
             expected = f"a dict with keys {sorted(named)}" if named else f"{len(tops)} entries, one per output"
             raise ValueError(
                 f"[compute_loss] {what} must fit the model's outputs: expected {expected}, got {len(given)} in a "
                 f"{type(given).__name__}"
             )
+    elif what == "y" and given is not None and len(paths) > 1:
+        raise ValueError(
+            f"[compute_loss] y must have the structure of the model's {len(paths)} outputs, got one array of shape "
+            f"{tuple(given.shape)}"
+        )
 
 
 def _only_weights(sample_weight, paths):
@@ -137,14 +150,13 @@ class CompileLoss:
                 "its `call` return what it computes?"
             )
         paths = output_paths(y_pred, self._output_names)
-        loss = only_dict_entry(self._loss, paths)
+        loss = only_dict_entry(by_key(self._loss, y_pred), paths)
         if len(paths) == 1 and isinstance(loss, (list, tuple)) and len(loss) == 1:
             loss = loss[0]
         if len(paths) == 1 and isinstance(loss, (list, tuple)):
             raise ValueError(f"[compile] the model has one output, so one loss is expected, got {len(loss)}: {loss!r}")
         check_keys("loss", loss, paths)
-        weights = self._loss_weights
-        weights = only_dict_entry(weights, paths)
+        weights = only_dict_entry(by_key(self._loss_weights, y_pred), paths)
         if len(paths) == 1 and isinstance(weights, (list, tuple)) and len(weights) == 1:
             weights = weights[0]
         check_keys("loss_weights", weights, paths)
@@ -178,7 +190,7 @@ class CompileLoss:
         if self.rows is None:
             self.build(y_true, y_pred)
         paths = output_paths(y_pred, self._output_names)
-        sample_weight = _only_weights(sample_weight, paths)
+        y_true, sample_weight = by_key(y_true, y_pred), by_key(_only_weights(sample_weight, paths), y_pred)
         if nest.is_nested(y_pred):
             _check_parts("y", y_true, paths)
             _check_parts("sample_weight", sample_weight, paths, every=True)
@@ -292,6 +304,7 @@ class CompileMetrics:
         for given, weighted in ((self._metrics, False), (self._weighted, True)):
             if not given:
                 continue
+            given = by_key(given, y_pred) if len(paths) > 1 else given
             if len(paths) == 1 and not (paths[0][0] and isinstance(given, dict)):
                 given = only_dict_entry(given, paths) if isinstance(given, dict) else given
             else:
@@ -314,9 +327,10 @@ class CompileMetrics:
         self.rows = rows
 
     def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = by_key(y_true, y_pred)
         if self.rows is None:
             self.build(y_true, y_pred)
-        sample_weight = _only_weights(sample_weight, output_paths(y_pred, self._output_names))
+        sample_weight = by_key(_only_weights(sample_weight, output_paths(y_pred, self._output_names)), y_pred)
         for path, name, metric, _, weighted in self.rows:
             target = pick(y_true, path, name) if nest.is_nested(y_pred) else _only(y_true)
             prediction = pick(y_pred, path, name)

@@ -206,17 +206,17 @@ class Trainer(StateTree, StepFunctions):
 
     @property
     def metrics(self):
-        """The loss tracker, metrics of the model and its layers, and those of `compile`."""
+        """The loss tracker, metrics of `compile`, each output's loss, then those of the model and its layers."""
         state = self._trainer
         found = [] if state.loss_tracker is None else [state.loss_tracker]
-        for layer in self._flatten_layers():
-            own = getattr(layer, "_metrics", ())
-            if own and (layer is self or not isinstance(layer, Trainer)):
-                found.extend(m for m in own if not any(m is f for f in found))
         if state.compile_metrics is not None:
             found.append(state.compile_metrics)
         if state.compile_loss is not None:
             found.extend(state.compile_loss.metrics)
+        for layer in self._flatten_layers():
+            own = getattr(layer, "_metrics", ())
+            if own and (layer is self or not isinstance(layer, Trainer)):
+                found.extend(m for m in own if not any(m is f for f in found))
         return found
 
     @property
