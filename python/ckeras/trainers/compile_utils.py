@@ -55,7 +55,7 @@ def pick(structure, path, name, missing=None):
 
 
 def by_key(structure, y_pred):
-    """For a model whose output is a flat dict: a list of as many things as a dict; they are in the order of the keys."""
+    """For a model whose output is a flat dict: a list of as many things, in the order of the keys, as a dict."""
     flat = isinstance(y_pred, dict) and not any(nest.is_nested(y) for y in y_pred.values())
     if flat and isinstance(structure, (list, tuple)) and len(structure) == len(y_pred):
         return dict(zip(sorted(y_pred), structure))

@@ -21,9 +21,10 @@ class Bidirectional(Layer):
 
     `merge_mode` is "concat", "sum", "mul", "ave", or `None` for both outputs by themselves. Both layers are made of
     `layer`'s config (weights are not shared); `backward_layer` gives another one, which must go backwards and agree in
-    return_sequences, return_state and stateful. Sequences of outputs are zero where the mask is. `weights`: initial weights, as `set_weights` takes them. With
-    `return_state` the states of both follow, the forward ones first; `initial_state` takes them in that order. Raises
-    `ValueError` for another merge_mode and for layers that do not fit together.
+    return_sequences, return_state and stateful. Sequences of outputs are zero where the mask is. `weights`: initial
+    weights, as `set_weights` takes them. With `return_state` the states of both follow, the forward ones first;
+    `initial_state` takes them in that order. Raises `ValueError` for another merge_mode and for layers that do not fit
+    together.
 
     >>> ckeras.layers.Bidirectional(ckeras.layers.LSTM(4))(ckeras.ops.ones((2, 7, 3))).shape
     (2, 8)
