@@ -94,6 +94,10 @@ def test_checkpoints_by_epoch_by_best_and_by_batch(tmp_path):
     np.testing.assert_array_equal(m.get_weights()[0], saved[1][0])
     with pytest.raises(ValueError, match=r"weights\.h5"):
         keras.callbacks.ModelCheckpoint("a.keras", save_weights_only=True)
+    with pytest.raises(ValueError, match=r"\.keras' or '\.h5' when"):
+        keras.callbacks.ModelCheckpoint("a.weights.h5")
+    model().fit(X, Y, callbacks=[keras.callbacks.ModelCheckpoint(tmp_path / "old.h5")], verbose=0)
+    assert keras.models.load_model(tmp_path / "old.h5").predict(X, verbose=0).shape[0] == len(X)
     with pytest.raises(KeyError, match="val_nope"):
         model().fit(X, Y, callbacks=[keras.callbacks.ModelCheckpoint(tmp_path / "{val_nope}.keras")], verbose=0)
 

@@ -287,6 +287,30 @@ def test_a_summary_names_layers_built_for_several_shapes():
     assert "(2, 3, 8)" in "".join(lines)
 
 
+def test_layers_built_inside_a_call_remember_open_sizes():
+    class Inside(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.first = layers.Dense(3, name="first")
+            self.second = layers.Conv1D(2, 3, padding="same", name="second")
+
+        def call(self, x):
+            return self.second(self.first(x))
+
+    x, inside = keras.Input((None, 4), name="x"), Inside()
+    model, lines = keras.Model(x, {"y": inside(x), "z": layers.Dense(1)(inside.output)}), []
+    model.summary(print_fn=lines.append, expand_nested=True)
+    assert "└ second (Conv1D)" in lines[0] and "(None, None, 2)" in lines[0]
+    assert inside.first.get_build_config() == {"input_shape": (None, None, 4)}
+    assert inside.get_build_config() == {"input_shape": (None, None, 4)}
+
+
+def test_a_summary_of_a_chain_has_no_connections():
+    x, lines = keras.Input((None, 3)), []
+    keras.Model(x, layers.LSTM(2, return_state=True, name="l")(x)).summary(print_fn=lines.append, line_length=120)
+    assert "[(None, 2), (None, 2), (None, 2)]" in lines[0] and "Connected" not in lines[0]
+
+
 def test_clones_share_the_functions_of_lambda_layers():
     def halve(x):
         return ops.divide(x, 2)

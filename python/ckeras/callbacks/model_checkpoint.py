@@ -11,9 +11,8 @@ class ModelCheckpoint(MonitorCallback):
     """Saves the model to `filepath` after every epoch, or every `save_freq` batches.
 
     `filepath` may hold `{epoch}`, `{batch}` and names of logs, with formats: `"{epoch:02d}-{val_loss:.2f}.keras"`.
-    It ends with `.keras`, or with `.weights.h5` when `save_weights_only`. `save_best_only` saves when
-    `monitor` is the best so
-    far, `initial_value_threshold` included. Raises `ValueError` for another ending and for an unknown `save_freq`.
+    It ends with `.keras` (or `.h5`), or with `.weights.h5` when `save_weights_only`. `save_best_only` saves when
+    `monitor` is the best so far, `initial_value_threshold` included. Raises `ValueError` for another ending and for an unknown `save_freq`.
     """
 
     def __init__(
@@ -37,10 +36,10 @@ class ModelCheckpoint(MonitorCallback):
                 f"[ModelCheckpoint] save_freq must be 'epoch' or a positive number of batches, got {save_freq!r}"
             )
         self.save_freq = save_freq
-        ending = ".weights.h5" if save_weights_only else ".keras"
-        if not self.filepath.endswith(ending):
+        endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
+        if not self.filepath.endswith(endings) or self.filepath.endswith(".weights.h5") != save_weights_only:
             raise ValueError(
-                f"[ModelCheckpoint] filepath must end with {ending!r} when save_weights_only={save_weights_only}, got "
+                f"[ModelCheckpoint] filepath must end with {' or '.join(map(repr, endings))} when save_weights_only={save_weights_only}, got "
                 f"{self.filepath!r}"
             )
         self._since = 0
@@ -77,7 +76,7 @@ class ModelCheckpoint(MonitorCallback):
                     log_line(f"\nEpoch {epoch + 1}: {self.monitor} did not improve from {self.best:.5f}")
                 return
             if self.verbose:
-                before = "-inf" if self.best is None else f"{self.best:.5f}"
+                before = None if self.best is None else f"{self.best:.5f}"
                 log_line(
                     f"\nEpoch {epoch + 1}: {self.monitor} improved from {before} to {value:.5f}, saving model to {path}"
                 )
@@ -91,6 +90,8 @@ class ModelCheckpoint(MonitorCallback):
             self.model.save_weights(path, overwrite=True)
         else:
             self.model.save(path, overwrite=True)
+        if self.verbose:
+            log_line(f"\nEpoch {epoch + 1}: finished saving model to {path}")
 
     def _path(self, epoch, logs, batch):
         names = {"epoch": epoch + 1, **logs}

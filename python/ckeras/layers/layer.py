@@ -18,7 +18,7 @@ from ckeras.layers.input_spec import HasInputSpec, check_inputs
 from ckeras.layers.quantization import NotQuantized
 from ckeras.layers.rematerialize import Rematerialized, call_again
 from ckeras.layers.saving import LayerSaving
-from ckeras.layers.structure import brief, map_all, map_shapes, shape_of
+from ckeras.layers.structure import brief, map_all, map_shapes, shape_of, with_open_dims
 from ckeras.layers.tracking import Tracked, unique
 
 _FLOATS = dtypes.FLOATS
@@ -608,7 +608,7 @@ def _wrap_build(build):
         names = self._build_parameters
         shapes = {**dict(zip(names, args)), **kwargs}
         if shapes:
-            object.__setattr__(self, "_build_shapes", shapes)
+            object.__setattr__(self, "_build_shapes", with_open_dims(shapes))
         self.built = True
         return result
 

@@ -1,5 +1,7 @@
 """Shapes and values of nested arguments."""
 
+from ckeras._core.scope import state
+
 
 def shape_of(x):
     """The shape of a tensor, or the structure of shapes of a structure of them; `None` for what has none."""
@@ -26,6 +28,19 @@ def map_shapes(fn, x):
     if isinstance(x, (tuple, list)) and all(d is None or isinstance(d, int) for d in x):
         return fn(tuple(x))
     return map_all(lambda v: map_shapes(fn, v), x)
+
+
+def with_open_dims(shapes):
+    """A structure of shapes as it is to be remembered: while an unknown size is stood in for, `None` for that size.
+
+    The last axis has one that weights are made for, so it is always known.
+    """
+    size = state.stand_in
+    if size is None or not isinstance(shapes, (tuple, list, dict)):
+        return shapes
+    if isinstance(shapes, dict) or not all(d is None or isinstance(d, int) for d in shapes):
+        return map_all(with_open_dims, shapes)
+    return (*[None if d == size else d for d in shapes[:-1]], *shapes[-1:])
 
 
 def brief(x):

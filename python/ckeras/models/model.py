@@ -4,7 +4,7 @@ from ckeras import saving
 from ckeras._catalog import near_matches
 from ckeras._core.symbolic import KerasTensor, output_spec
 from ckeras.layers.layer import Layer
-from ckeras.layers.structure import map_shapes, shape_of
+from ckeras.layers.structure import map_shapes, shape_of, with_open_dims
 from ckeras.saving import registry
 from ckeras.trainers.trainer import Trainer
 
@@ -78,7 +78,7 @@ class Model(Trainer, Layer):
     def _build_for(self, spec, args, kwargs):
         if type(self).build is Model.build:
             # `call` builds the layers inside as it runs; a symbolic call runs it once for that.
-            self._build_shapes = {"input_shape": shape_of(args[0]) if args else None}
+            self._build_shapes = {"input_shape": with_open_dims(shape_of(args[0])) if args else None}
             self.built = True
             return
         super()._build_for(spec, args, kwargs)

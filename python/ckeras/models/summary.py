@@ -69,10 +69,10 @@ def _is_chain(model):
         return True
     consumers = {}
     for node in model._graph.nodes:
-        if len(node.input_tensors) > 1 or len(node.output_tensors) > 1:
+        if len(node.input_tensors) > 1:
             return False
-        for t in node.input_tensors:
-            consumers[id(t)] = consumers.get(id(t), 0) + 1
+        for parent in node.parent_nodes:
+            consumers[parent] = consumers.get(parent, 0) + 1
     counts = {}
     for node in model._graph.nodes:
         counts[node.operation] = counts.get(node.operation, 0) + 1
@@ -95,7 +95,7 @@ def _rows(model, connected, show_trainable, expand_nested, layer_range, indent):
         if show_trainable:
             row.append(("Y" if op.trainable else "N") if isinstance(op, Layer) and op.weights else "-")
         yield row
-        if expand_nested and isinstance(op, (Functional, Sequential)):
+        if expand_nested and getattr(op, "layers", None):
             yield from _rows(op, connected, show_trainable, True, None, indent + "    └ ")
 
 
@@ -111,9 +111,8 @@ def _cut(model, members, layer_range):
 
 def _output_shape(op):
     if op._inbound_nodes:
-        outs = [t.shape for t in op._inbound_nodes[0].output_tensors]
-        text = ", ".join(str(tuple(s)) for s in outs)
-        return text
+        shapes = [tuple(t.shape) for t in op._inbound_nodes[0].output_tensors]
+        return str(shapes[0] if len(shapes) == 1 else shapes)
     if (
         getattr(op, "built", False)
         and op._build_shapes is not None
