@@ -311,6 +311,50 @@ def test_a_summary_of_a_chain_has_no_connections():
     assert "[(None, 2), (None, 2), (None, 2)]" in lines[0] and "Connected" not in lines[0]
 
 
+@pytest.mark.parametrize("chain", [True, False])
+def test_a_clone_is_compiled_alike_and_may_stand_on_a_given_input(chain):
+    def own(y, p):
+        return ops.mean(ops.square(y - p))
+
+    x = keras.Input((3,))
+    model = keras.Sequential([x, layers.Dense(2)]) if chain else keras.Model(x, layers.Dense(2)(x))
+    assert not models.clone_model(model).compiled
+    model.compile(keras.optimizers.Adam(0.5), own, metrics=["mae", keras.metrics.MeanSquaredError()])
+    model.fit(rand(4, 3), rand(4, 2), verbose=0)
+    given = keras.Input((3,), name="given")
+    clone = models.clone_model(model, input_tensors=[given])
+    assert clone.inputs[0] is given
+    clone.set_weights(model.get_weights())
+    assert clone.evaluate(rand(4, 3), rand(4, 2), verbose=0) == model.evaluate(rand(4, 3), rand(4, 2), verbose=0)
+    assert clone.optimizer is not model.optimizer and clone.optimizer.learning_rate == 0.5
+    clone.fit(rand(4, 3), rand(4, 2), verbose=0)
+    assert int(model.optimizer.iterations) == int(clone.optimizer.iterations) == 1
+
+
+def test_a_clone_of_a_model_with_an_unknown_optimizer_says_so():
+    class Slow(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 0.1
+
+        def get_config(self):
+            return {}
+
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    model.compile(keras.optimizers.SGD(Slow()), "mse")
+    with pytest.warns(UserWarning, match="not compiled: .*Slow"):
+        assert not models.clone_model(model).compiled
+
+
+def test_an_input_of_a_given_tensor():
+    given = keras.Input((3,), name="given")
+    assert keras.Input(tensor=given) is given and layers.InputLayer(input_tensor=given).output is given
+
+
+def test_weights_of_a_model_not_built_are_not_saved(tmp_path):
+    with pytest.raises(ValueError, match="is not built"):
+        keras.Sequential([layers.Dense(2)]).save_weights(tmp_path / "w.weights.h5")
+
+
 def test_clones_share_the_functions_of_lambda_layers():
     def halve(x):
         return ops.divide(x, 2)

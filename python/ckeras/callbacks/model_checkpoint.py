@@ -12,7 +12,8 @@ class ModelCheckpoint(MonitorCallback):
 
     `filepath` may hold `{epoch}`, `{batch}` and names of logs, with formats: `"{epoch:02d}-{val_loss:.2f}.keras"`.
     It ends with `.keras` (or `.h5`), or with `.weights.h5` when `save_weights_only`. `save_best_only` saves when
-    `monitor` is the best so far, `initial_value_threshold` included. Raises `ValueError` for another ending and for an unknown `save_freq`.
+    `monitor` is the best so far, `initial_value_threshold` included. Raises `ValueError` for another ending and for an
+    unknown `save_freq`.
     """
 
     def __init__(
@@ -39,8 +40,8 @@ class ModelCheckpoint(MonitorCallback):
         endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
         if not self.filepath.endswith(endings) or self.filepath.endswith(".weights.h5") != save_weights_only:
             raise ValueError(
-                f"[ModelCheckpoint] filepath must end with {' or '.join(map(repr, endings))} when save_weights_only={save_weights_only}, got "
-                f"{self.filepath!r}"
+                f"[ModelCheckpoint] filepath must end with {' or '.join(map(repr, endings))} when "
+                f"save_weights_only={save_weights_only}, got {self.filepath!r}"
             )
         self._since = 0
         self._epoch = 0

@@ -48,7 +48,9 @@ class InputLayer(Layer):
         self.sparse = False
         self.ragged = False
         self.built = True
-        output = input_tensor or KerasTensor(batch_shape, self._input_dtype, name=self.name)
+        output = input_tensor
+        if output is None:
+            output = KerasTensor(batch_shape, self._input_dtype, name=self.name)
         Node(self, (), {}, output)
 
     @property

@@ -140,6 +140,11 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs)
     if kwargs:
         raise ValueError(f"[save_weights] unexpected arguments {sorted(kwargs)}")
     path = _path(filepath, "save_weights")
+    if not model.built:
+        raise ValueError(
+            f"[save_weights] the model '{model.name}' is not built, so it has no weights: call it on data, or "
+            "build(input_shape), first"
+        )
     if max_shard_size is not None:
         _save_shards(model, path, overwrite, max_shard_size)
         return
