@@ -14,6 +14,12 @@ struct Chain {
   static CKERAS_MEMBER VecOf<P> add(Factors a, Factors b, VecOf<P> sum) { return fma(a, b, sum); }
 };
 
+template <class T, int V>
+CKERAS_INLINE void fetch_row(const T* c) {
+#pragma GCC unroll 4
+  for (int j = 0; j < V; ++j) __builtin_prefetch(c + j * VecOf<T>::kLanes, 1);
+}
+
 template <class P, int R, int V>
 void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb, Sum<P>* const* c,
                    int64_t n, bool first, Ahead ahead) noexcept {
@@ -28,16 +34,28 @@ void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, cons
     for (int j = 0; j < V; ++j) sum[i][j] = Vector(T{0});
   }
   const char* fetched = static_cast<const char*>(ahead.from);
-  for (int64_t p = 0; p < k; ++p, a += k_step, b += ldb, fetched += ahead.step) {
-    __builtin_prefetch(fetched, 0, 2);
-    Factors column[V];
+  // Two rows of C at a time: all at once, they would keep what is multiplied waiting.
+  constexpr int kTogether = 2, kTurns = (R + kTogether - 1) / kTogether + 1;
+  int next = k < kFetchingSteps<P> ? R : 0;
+  const int64_t turn = k / kTurns;
+  for (int64_t p = 0; p < k;) {
+    int64_t end = k;
+    if (next < R) {
+      fetch_row<T, V>(c[next++]);
+      if (next < R) fetch_row<T, V>(c[next++]);
+      end = p + turn;
+    }
+    for (; p < end; ++p, a += k_step, b += ldb, fetched += ahead.step) {
+      __builtin_prefetch(fetched, 0, 2);
+      Factors column[V];
 #pragma GCC unroll 4
-    for (int j = 0; j < V; ++j) column[j] = Chain<P>::load(b + j * kLanes);
+      for (int j = 0; j < V; ++j) column[j] = Chain<P>::load(b + j * kLanes);
 #pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) {
-      const Factors row = Chain<P>::splat(a[i * row_step]);
+      for (int i = 0; i < R; ++i) {
+        const Factors row = Chain<P>::splat(a[i * row_step]);
 #pragma GCC unroll 4
-      for (int j = 0; j < V; ++j) sum[i][j] = Chain<P>::add(row, column[j], sum[i][j]);
+        for (int j = 0; j < V; ++j) sum[i][j] = Chain<P>::add(row, column[j], sum[i][j]);
+      }
     }
   }
   const bool whole = n == V * kLanes;

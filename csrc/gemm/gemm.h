@@ -236,7 +236,6 @@ struct Gemm {
     return false;
   }
 
-  // A tile stores more lines of C than a processor keeps waiting: they come while it multiplies.
   static void fetch_rows(T* const* at, int64_t rows, int64_t vectors) {
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t v = 0; v < vectors; ++v) __builtin_prefetch(at[r] + v * kLanes, 1);
@@ -256,7 +255,7 @@ struct Gemm {
     }
     const int64_t vectors = ceil_div(columns, kLanes);
     const bool last = k + length == plan.k, ends = last && !ending.nothing();
-    if (!passes()) fetch_rows(at, rows, vectors);
+    if (!passes() && length < kFetchingSteps<P>) fetch_rows(at, rows, vectors);
     if (ends) fetch_ending(ending.at(row, column), rows, vectors);
     if constexpr (requires { c.fetch(row, column, rows, columns); }) {
       if (last) c.fetch(row, column, rows, columns);

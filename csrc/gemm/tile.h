@@ -42,6 +42,13 @@ struct Ahead {
   int64_t step;
 };
 
+// A tile stores more lines of C than a processor keeps waiting, so they come while it multiplies. From so many steps on
+// it fetches them itself; else, and with pairs, whose sums become halves elsewhere, the caller does.
+template <class P>
+inline constexpr int64_t kFetchingSteps = 32;
+template <>
+inline constexpr int64_t kFetchingSteps<HalfPair> = kKBlock;
+
 template <class P>
 using TileKernel = void (*)(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb,
                             Sum<P>* const* c, int64_t n, bool first, Ahead ahead) noexcept;
