@@ -100,20 +100,27 @@ inline double epsilon(DType dtype) {
   return dtype == DType::F64 ? 0x1p-52 : dtype == DType::F32 ? 0x1p-23 : dtype == DType::F16 ? 0x1p-10 : 0x1p-7;
 }
 
+// Where an emulator runs the tests, some 20 times slower.
+#if defined(CKERAS_CROSS_COMPILED)
+inline constexpr bool kEmulated = true;
+#else
+inline constexpr bool kEmulated = false;
+#endif
+
 // Instrumented code looks for races or bad memory, not for values, which the plain build compares: references, the
-// slowest part there, are left out. Most numbers of threads are left out there and where an emulator runs the tests.
+// slowest part there, are left out. Most numbers of threads are left out there and under an emulator.
 #if defined(__SANITIZE_THREAD__)
 inline constexpr bool kCompares = false;
-inline constexpr int kThreads[] = {3};
+inline std::vector<int> thread_counts() { return {3}; }
 #elif defined(__SANITIZE_ADDRESS__)
 inline constexpr bool kCompares = false;
-inline constexpr int kThreads[] = {1, 3};
-#elif defined(CKERAS_CROSS_COMPILED)
-inline constexpr bool kCompares = true;
-inline constexpr int kThreads[] = {3};
+inline std::vector<int> thread_counts() {  // by turns
+  static int turn = 0;
+  return {++turn % 2 == 0 ? 3 : 1};
+}
 #else
 inline constexpr bool kCompares = true;
-inline constexpr int kThreads[] = {1, 2, 3};
+inline std::vector<int> thread_counts() { return kEmulated ? std::vector<int>{3} : std::vector<int>{1, 2, 3}; }
 #endif
 
 // The op on every instruction set and 1, 2, 3 threads: within `terms` roundings of the reference (of float32 before the
@@ -129,7 +136,7 @@ inline void check_op(const std::string& what, const char* op, const std::vector<
   kept.reserve(1);
   for (cpu::Isa isa : cpu::supported_isas()) {
     if (isa == cpu::Isa::Reference) continue;
-    for (int threads : kThreads) {
+    for (int threads : thread_counts()) {
       cpu::set_num_threads(threads);
       const Array got = run(isa, op, in, dtype, shape, ints);
       if (!kCompares) continue;

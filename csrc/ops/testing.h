@@ -132,7 +132,7 @@ inline void check_kernel(const char* op, const std::vector<const Array*>& in, co
   std::vector<Outcome> kept;
   for (cpu::Isa isa : cpu::supported_isas()) {
     if (isa == cpu::Isa::Reference) continue;
-    for (int threads : kThreads) {
+    for (int threads : thread_counts()) {
       cpu::set_num_threads(threads);
       Outcome got = run(isa, op, in, outs, attributes);
       if (!kCompares) continue;

@@ -59,6 +59,7 @@ int main() {
     for (int64_t rows : {1, 2, 19, 600}) {
       if (rows > 2 && n > (rows > 100 ? 5 : 256)) continue;
       if (rows == 2 && (n < 256 || n > 777)) continue;
+      if (kEmulated && n > 360) continue;  // the plain sums take a minute there; longer rows follow without them
       for (DType dtype : {DType::F32, DType::F64}) {
         const Array re = random_array(dtype, {rows, n}, 3), im = random_array(dtype, {rows, n}, 4);
         const double rounding = dtype == DType::F64 ? 1e-13 : 1e-7;

@@ -56,7 +56,7 @@ std::vector<Array> check_all(const std::string& what, const std::string& op, con
   std::vector<std::vector<char>> first;
   for (cpu::Isa isa : cpu::supported_isas()) {
     if (isa == cpu::Isa::Reference) continue;
-    for (int threads : kThreads) {
+    for (int threads : thread_counts()) {
       cpu::set_num_threads(threads);
       std::vector<Array> got = run_all(isa, op, in, dtype, shapes, ints);
       if (!kCompares) {
