@@ -1,6 +1,7 @@
 // conv and conv_grad_input: both are products whose A is packed from an image (ops/conv/panels.h), but for depthwise
-// ones, which groups of few channels become, and those to few channels, which are loops of their own, those of 3 x 3
-// taps, which go by points (ops/conv/winograd.h), and those of few filters, which pack nothing.
+// ones, which groups of few channels become, and those to few channels (ops/conv/shares.h, ops/conv/few.h), which are
+// loops of their own, those of 3 x 3 taps, which go by points (ops/conv/winograd.h), and those of few filters, which
+// pack nothing.
 #include "ops/conv/conv.h"
 
 #include "gemm/batch.h"
@@ -12,6 +13,7 @@
 #include "ops/conv/layout.h"
 #include "ops/conv/phases.h"
 #include "ops/conv/planar.h"
+#include "ops/conv/shares.h"
 #include "ops/conv/spread.h"
 #include "ops/conv/winograd.h"
 
@@ -44,9 +46,19 @@ struct Convolution {
     if (planar()) return planar_plan().bytes();
     if (depthwise(s)) return 0;
     if (spreads()) return spread_plan().bytes();
-    if (few()) return s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T));
+    if (few()) return turned_bytes() + (shares() ? share_plan().bytes() : 0);
     if (winograd()) return winograd_plan().bytes();
     return direct() ? direct_plan().bytes() : batch.total_bytes();
+  }
+
+  bool shares() const noexcept {
+    return goes_shares(s, s.og, s.cg) && s.z.stride == 1 && s.y.stride == 1 && s.x.stride == 1;
+  }
+  Shares<T> share_plan() const noexcept {
+    return {share_axis(s.z), share_axis(s.y), share_axis(s.x), s.n, s.cg, s.groups, s.og, (s.layout & kXFirst) != 0};
+  }
+  int64_t turned_bytes() const noexcept {
+    return round_up(s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T)), 64);
   }
 
   bool spreads() const noexcept { return goes_spread(s, s.cg, s.og); }
@@ -82,7 +94,7 @@ struct Convolution {
     return {{axis_of(s.z), axis_of(s.y), axis_of(s.x)}, s.n, s.cg, s.groups, s.og};
   }
   // Whether it reads and writes images whose channels come first.
-  bool any_layout() const noexcept { return by_points() || planar(); }
+  bool any_layout() const noexcept { return by_points() || planar() || (shares() && s.layout == (kXFirst | kYFirst)); }
 
   bool direct() const noexcept { return goes_direct(s.cg, s.og, s.taps(), s.results()); }
   Direct<T> direct_plan() const noexcept {
@@ -135,6 +147,10 @@ struct Convolution {
     if (few()) {
       T* turned = static_cast<T*>(call.workspace);
       turn_filters(w, turned);
+      if (shares()) {
+        const auto filters = [&](int64_t g) { return ShareFilters<T>{turned + g * s.taps() * s.og * s.cg, s.cg}; };
+        return share_plan().run(static_cast<char*>(call.workspace) + turned_bytes(), filters, x, y, bias, epilogue);
+      }
       for (int64_t g = 0; g < s.groups; ++g) {
         const T* own = turned + g * s.taps() * s.og * s.cg;
         dot_pixels(
@@ -228,7 +244,7 @@ struct InputGradient {
   Planar<T> planar_plan(const Phases& all) const noexcept {
     return {{all.z.axis, all.y.axis, all.x.axis}, s.n, s.og, s.groups, s.cg};
   }
-  bool any_layout() const noexcept { return by_points() || planar(); }
+  bool any_layout() const noexcept { return by_points() || planar() || (shares() && s.layout == (kXFirst | kYFirst)); }
   // By a Direct or a Winograd.
   template <class Plan>
   void run_by(const Plan& by, const Phases& phase, const T* dy, const T* w, T* dx, void* workspace) const noexcept {
@@ -250,8 +266,14 @@ struct InputGradient {
   }
 
   bool few() const noexcept { return few_results(s.cg, s.og); }
+  bool shares() const noexcept { return goes_shares(s, s.cg, s.og); }
+  Shares<T> share_plan() const noexcept {
+    return {share_axis_back(s.z),     share_axis_back(s.y), share_axis_back(s.x), s.n, s.og, s.groups, s.cg,
+            (s.layout & kXFirst) != 0};
+  }
   int64_t bytes() const noexcept {
     if (planar()) return planar_plan(Phases(0, s)).bytes();
+    if (shares()) return share_plan().bytes();
     if (depthwise(s) || few()) return 0;
     if (spreads()) return spread_plan().bytes() + s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T));
     int64_t bytes = batch.total_bytes();
@@ -296,6 +318,10 @@ struct InputGradient {
           run_depthwise(phase, count, spread_plan().planes(), spread, turned, s.taps() * s.c, to);
         }
       });
+    }
+    if (shares()) {
+      const auto filters = [&](int64_t g) { return ShareFilters<T>{w + g * s.og, s.o}; };
+      return share_plan().run(call.workspace, filters, dy, dx, nullptr, Epilogue::None);
     }
     if (few()) {
       for (int64_t i = 0; i < phases * s.groups; ++i) {

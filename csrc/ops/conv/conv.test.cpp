@@ -131,6 +131,9 @@ int main() {
       {1, 40, 2, 2, {{7, 3, 1, 2, 2, 2}, {6, 1, 1, 1, 0, 0}}},      // to few channels of each group
       {1, 30, 9, 3, {{7, 3, 1, 1, 1, 1}, {9, 4, 2, 1, 1, 1}}},      // from so few that it goes in tiles
       {2, 20, 4, 1, {{7, 3, 1, 1, 1, 1}, {13, 3, 1, 2, 2, 2}}},     // the same, one group
+      {1, 24, 1, 1, {{3, 3, 1, 1, 1, 1}, {2300, 5, 1, 1, 3, 2}}},   // to few channels (shares.h), parts of rows
+      {1, 32, 2, 1, {{70, 3, 1, 1, 1, 0}, {61, 3, 1, 2, 2, 2}}},    // the same, bands of rows
+      {2, 3, 24, 1, {{21, 5, 2, 3, 5, 6}, {36, 4, 3, 1, 0, 2}}},    // from few, other strides
       {2, 9, 1, 1, {{11, 4, 2, 1, 1, 2}}},                          // one dimension, to one channel
       {2, 9, 1, 1, {{40, 4, 2, 1, 1, 2}}},                          // the same, many pixels side by side
       {1, 17, 2, 1, {{7, 3, 2, 1, 1, 1}, {27, 3, 3, 1, 1, 1}}},     // to few channels, strided
@@ -168,6 +171,8 @@ int main() {
       {5, 2, 32, 1, {{5, 2, 1, 1, 1, 0}, {4, 3, 1, 1, 0, 1}}},      // images together
       {1, 2, 33, 1, {{3000, 5, 1, 1, 4, 0}}},                       // one dimension, parts of rows
       {2, 4, 35, 1, {{4, 3, 1, 1, 1, 1}, {5, 2, 1, 1, 1, 0}, {6, 3, 1, 1, 1, 1}}},  // three
+      {3, 24, 2, 1, {{5, 3, 1, 1, 1, 1}, {7, 3, 1, 1, 1, 1}}},  // to few (shares.h), vectors beyond the last image
+      {2, 48, 4, 2, {{3, 2, 1, 1, 1, 0}, {5, 3, 1, 1, 1, 1}, {9, 3, 1, 1, 1, 1}}},  // the same, groups, three
       {1, 2, 32, 1, {{4, 3, 1, 1, 5, 4}, {6, 3, 1, 1, 7, 5}}},                      // padding beyond the windows
       {1, 200, 8, 1, {{4, 3, 1, 1, 1, 1}, {70, 3, 1, 1, 1, 1}}},    // parts of rows in the gradient of filters
       {1, 1, 49, 1, {{255, 1, 1, 1, 0, 0}, {261, 1, 1, 1, 0, 0}}},  // past the caches
