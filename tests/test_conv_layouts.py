@@ -46,7 +46,9 @@ CASES = {
     "depthwise": ((9, 12), (3, 3), 16, 16, 16, 1, 1),
     "one dimension": ((200,), (3,), 20, 20, 1, 1, 1),
 }
-OTHER_ORDER = {"1 x 1", "1 x 1, groups"}  # of the sums for few filters: products as large ones have them
+# Of the sums for few filters, which are products as large ones have them, and for those from few channels, which are
+# dot products along pixels.
+OTHER_ORDER = {"1 x 1", "1 x 1, groups", "from few to many"}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])

@@ -1,12 +1,14 @@
 // conv_grad_filter: a product whose K is all pixels of y. Where M and N leave few pieces of work, the pixels are cut
 // by the shape alone into parts that are summed side by side, and the parts' results are added in rising order. Few
-// filters or rows go by ops/conv/direct_filter.h, 3 x 3 taps by ops/conv/winograd.h.
+// filters or rows go by ops/conv/direct_filter.h, few channels that come first by ops/conv/dots.h, 3 x 3 taps by
+// ops/conv/winograd.h.
 #include "gemm/batch.h"
 #include "gemm/gemm.h"
 #include "gemm/widen.h"
 #include "ops/conv/conv.h"
 #include "ops/conv/depthwise.h"
 #include "ops/conv/direct_filter.h"
+#include "ops/conv/dots.h"
 #include "ops/conv/layout.h"
 #include "ops/conv/panels.h"
 #include "ops/conv/planar.h"
@@ -55,6 +57,7 @@ struct FilterGradient {
     if (depthwise(s)) return results_bytes();
     if (spreads()) return spread_plan().bytes() + (spread_parts() + 1) * spread_bytes();
     if (winograd()) return winograd_plan().bytes();
+    if (dots()) return dots_plan().bytes();
     return direct() && !planar() ? direct_plan().bytes() : groups.total_bytes();
   }
 
@@ -75,6 +78,9 @@ struct FilterGradient {
   // Whether it reads images whose channels come first.
   bool any_layout() const noexcept { return planar() || (!depthwise(s) && !spreads() && (winograd() || direct())); }
   bool planar() const noexcept { return goes_planar(s) && s.pointwise(); }
+
+  bool dots() const noexcept { return goes_dots(s) && !s.pointwise() && pixels > 0; }
+  Dots<T> dots_plan() const noexcept { return {{axis_of(s.z), axis_of(s.y), axis_of(s.x)}, s.n, s.cg, s.groups, s.og}; }
 
   // Few filters, rows or channels: packing would take as long as the product.
   bool direct() const noexcept {
@@ -174,6 +180,9 @@ struct FilterGradient {
                             call.out[0].as<T>() + g * s.og, s.o, call.workspace);
       }
       return;
+    }
+    if (dots()) {
+      return dots_plan().run(call.in[0].as<const T>(), call.in[1].as<const T>(), call.out[0].as<T>(), call.workspace);
     }
     if (direct() && !planar()) {
       return direct_plan().run(call.in[0].as<const T>(), call.in[1].as<const T>(), call.out[0].as<T>(), call.workspace);

@@ -171,7 +171,7 @@ void tap_pixels(const PlanarAxes& axes, const PlanarPiece& piece, const T* plane
   const int64_t at = x.at(piece.j, v), columns = piece.columns;
   const int64_t low = at < 0 ? least(columns, ceil_div(-at, x.stride)) : 0;
   const int64_t high = at < x.size ? most(low, least(columns, (x.size - 1 - at) / x.stride + 1)) : low;
-  const bool whole = low == 0 && high == columns && columns == x.size && x.stride == 1 && y.stride == 1;
+  const bool whole = low < high && columns == x.size && x.stride == 1 && y.stride == 1;
   for (int64_t r = 0; r < piece.rows;) {
     const int64_t row = y.at(piece.i + r, u);
     int64_t count = 1;
@@ -179,12 +179,14 @@ void tap_pixels(const PlanarAxes& axes, const PlanarPiece& piece, const T* plane
       zero_pixels(to, columns);
     } else if (whole) {
       count = least(piece.rows - r, y.size - row);
-      copy_pixels(to, plane + row * x.size, count * columns);
+      copy_pixels(to + low, plane + row * x.size + at + low, count * columns - low - (columns - high));
+      for (int64_t i = 0; low > 0 && i < count; ++i) zero_pixels(to + i * columns, low);
+      for (int64_t i = 0; high < columns && i < count; ++i) zero_pixels(to + i * columns + high, columns - high);
     } else {
       const T* const from = plane + row * x.size + at + low * x.stride;
-      for (int64_t j = 0; j < low; ++j) to[j] = 0;
+      zero_pixels(to, low);
       x.stride == 1 ? copy_pixels(to + low, from, high - low) : copy_apart(to + low, from, x.stride, high - low);
-      for (int64_t j = high; j < columns; ++j) to[j] = 0;
+      zero_pixels(to + high, columns - high);
     }
     r += count;
     to += count * columns;
