@@ -34,7 +34,8 @@ struct FloatTraits<float> {
   static constexpr float kInf = __builtin_inff(), kNan = __builtin_nanf("");
   static constexpr float kSmallest = 0x1p-126f, kBelowOne = 0x1.fffffcp-1f;
   static constexpr Int kSqrtHalf = 0x3f3504f3;
-  static constexpr float kExpLeast = -104, kExpMost = 89;  // beyond them e^x is 0 and infinite
+  static constexpr float kExpLeast = -104, kExpMost = 89;          // beyond them e^x is 0 and infinite
+  static constexpr float kNormalLeast = -87, kNormalMost = 88.3f;  // 2^n is normal between them, e^-most is not
   static constexpr float kQuarterPi = 0x1.921fb6p-1f, kQuarterPiLow = -0x1.777a5cp-26f;
 };
 template <>
@@ -47,6 +48,7 @@ struct FloatTraits<double> {
   static constexpr double kSmallest = 0x1p-1022, kBelowOne = 0x1.ffffffffffffep-1;
   static constexpr Int kSqrtHalf = 0x3fe6a09e667f3bcd;
   static constexpr double kExpLeast = -750, kExpMost = 710;
+  static constexpr double kNormalLeast = -708, kNormalMost = 709;
   static constexpr double kQuarterPi = 0x1.921fb54442d18p-1, kQuarterPiLow = 0x1.1a62633145c07p-55;
 };
 template <class V>
@@ -96,13 +98,16 @@ CKERAS_INLINE ExpParts<V> split_exp(V x) {
   const V high = fnma(n, V(F::kLn2Low), near);
   return {n, high, fnma(n, V(F::kLn2Low), near - high)};
 }
+// (e^r - 1) / r for |r| <= ln(2)/2.
+CKERAS_INLINE V16 exp_slope(V16 r) {
+  return polynomial(r, {1.f, 5.e-01f, 1.6666576e-01f, 4.1666556e-02f, 8.363179e-03f, 1.3926184e-03f});
+}
 // e^x for x between FloatTraits' limits.
 CKERAS_INLINE V16 exp_between(V16 x) {
   using F = FloatTraits<float>;
   const V16 n = round(x * V16(1.4426950408889634f));
   const V16 r = fnma(n, V16(F::kLn2Low), fnma(n, V16(F::kLn2High), x));
-  const V16 slope = polynomial(r, {1.f, 5.e-01f, 1.6666576e-01f, 4.1666556e-02f, 8.363179e-03f, 1.3926184e-03f});
-  return scale(fma(slope, r, V16(1)), n);
+  return scale(fma(exp_slope(r), r, V16(1)), n);
 }
 CKERAS_INLINE V8 exp_between(V8 x) {
   const ExpParts<V8> s = split_exp(x);
@@ -132,25 +137,46 @@ CKERAS_INLINE V expm1_between(V x, typename V::Lane least, typename V::Lane most
 CKERAS_INLINE V16 expm1(V16 x) { return expm1_between(x, -40.0f, 89.0f); }
 CKERAS_INLINE V8 expm1(V8 x) { return expm1_between(x, -80.0, 710.0); }
 
+// 1 + e^x, rounded once after e^x = 2^n + 2^n p, for x between FloatTraits' limits of normal powers.
+CKERAS_INLINE V16 exp_and_one(V16 x) {
+  using F = FloatTraits<float>;
+  const V16 whole(0x1.8p23f + F::kBias);  // leaves n + kBias in the lowest bits of a sum
+  const V16 sum = fma(x, V16(1.4426950408889634f), whole);
+  const V16 n = sum - whole, power = as_float(as_int(sum) << F::kMantissa);
+  const V16 r = fnma(n, V16(F::kLn2Low), fnma(n, V16(F::kLn2High), x));
+  return fma(exp_slope(r) * r, power, power + V16(1));
+}
+CKERAS_INLINE V8 exp_and_one(V8 x) {
+  const ExpParts<V8> s = split_exp(x);
+  const V8 power = power_of_two(s.n);
+  return fma(fma(s.high * s.high, exp_tail(s.high), s.low) + s.high, power, power + V8(1));
+}
+
 // 1 / (1 + e^-x). Max 2.5 / 3 ULP.
 template <class V>
 CKERAS_INLINE V sigmoid(V x) {
-  const V z = exp_falling(-abs(x));
-  return select(x < V(0), z, V(1)) / (V(1) + z);
+  using F = TraitsOf<V>;
+  return V(1) / exp_and_one(smaller(V(F::kNormalMost), larger(V(F::kNormalLeast), -x)));
 }
 
+// Max 1.5 / 3 ULP. From tanh x = 1/2 on 1 - 2 / (1 + e^2|x|), before it a polynomial.
+CKERAS_INLINE V16 tanh(V16 x) {
+  const V16 a = smaller(V16(20), abs(x)), square = a * a;
+  const V16 tail =
+      polynomial(square, {-3.3333332e-01f, 1.33331137e-01f, -5.3909429e-02f, 2.1309389e-02f, -6.6102278e-03f});
+  return copysign(select(a < V16(0.55f), fma(a * square, tail, a), V16(1) - V16(2) / exp_and_one(a + a)), x);
+}
 // r = u / (u + 1), u = (e^2|x| - 1) / 2, which does not cancel. What u + 1 lost in rounding is taken off again, times
-// 1 / (u + 1) = 1 - r or, since it counts for small r alone, a little less. Max 2 / 3 ULP.
-template <class V>
-CKERAS_INLINE V tanh(V x) {
-  const V a = smaller(V(20), abs(x));  // there it is 1 in float64 too
-  const ExpParts<V> s = split_exp(a + a);
-  const V p = fma(s.high * s.high, exp_tail(s.high), s.low) + s.high;
-  const V half = power_of_two(s.n - V(1));
-  const V u = fma(p, half, half - V(0.5f));
-  const V below = u + V(1);
-  const V r = u / below, lost = u - (below - V(1));
-  return copysign(fnma(r * lost, larger(fnma(r, V(1.125f), V(1)), V(0)), r), x);
+// 1 / (u + 1) = 1 - r or, since it counts for small r alone, a little less.
+CKERAS_INLINE V8 tanh(V8 x) {
+  const V8 a = smaller(V8(20), abs(x));  // there it is 1
+  const ExpParts<V8> s = split_exp(a + a);
+  const V8 p = fma(s.high * s.high, exp_tail(s.high), s.low) + s.high;
+  const V8 half = power_of_two(s.n - V8(1));
+  const V8 u = fma(p, half, half - V8(0.5));
+  const V8 below = u + V8(1);
+  const V8 r = u / below, lost = u - (below - V8(1));
+  return copysign(fnma(r * lost, larger(fnma(r, V8(1.125), V8(1)), V8(0)), r), x);
 }
 
 // ---- logarithms

@@ -85,7 +85,7 @@ const std::vector<Function>& functions() {
       {"expm1", 2, 2, [](Wide x, Wide, Wide) { return std::expm1(x); }},
       {"log", 1, 1, [](Wide x, Wide, Wide) { return std::log(x); }},
       {"log1p", 2, 2, [](Wide x, Wide, Wide) { return std::log1p(x); }},
-      {"tanh", 2, 3, [](Wide x, Wide, Wide) { return std::tanh(x); }},
+      {"tanh", 1.5, 3, [](Wide x, Wide, Wide) { return std::tanh(x); }},
       {"sigmoid", 2.5, 3, [](Wide x, Wide, Wide) { return 1 / (1 + std::exp(-x)); }},
       {"softplus", 2, 2,
        [](Wide x, Wide, Wide) { return std::fmax(x, Wide{0}) + std::log1p(std::exp(-std::fabs(x))); }},
