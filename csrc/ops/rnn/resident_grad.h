@@ -192,15 +192,18 @@ struct ResidentBackward {
                    for (int64_t i = begin; i < end; ++i) {
                      const int64_t group = i % groups;
                      for (int64_t k = 0; k < length; k += kChainRows) {
-                       add_group(m, k, least(kChainRows, length - k), lefts * group / groups,
-                                 lefts * (group + 1) / groups, i / groups, first && k == 0);
+                       add_group(m, k, length - k, lefts * group / groups, lefts * (group + 1) / groups, i / groups,
+                                 first && k == 0);
                      }
                    }
                  });
   }
-  // Rows [begin, end) of them, column panel q, of `length` rows from row k on.
-  void add_group(const Memory& m, int64_t k, int64_t length, int64_t begin, int64_t end, int64_t q,
+  // Rows [begin, end) of them, column panel q, of a chain from row k on; `rest` rows are left.
+  void add_group(const Memory& m, int64_t k, int64_t rest, int64_t begin, int64_t end, int64_t q,
                  bool first) const noexcept {
+    constexpr int64_t kSize = sizeof(T);
+    const int64_t length = least(kChainRows, rest);
+    const bool more = rest >= 2 * kChainRows;
     const int64_t j = sum_cut.at(q), columns = sum_cut.at(q + 1) - j;
     const int64_t vectors = ceil_div(columns, V::kLanes), tiles = ceil_div(end - begin, kPanelRows);
     for (int64_t tile = 0; tile < tiles; ++tile) {
@@ -210,8 +213,13 @@ struct ResidentBackward {
         to[r] = sum(i + r) + j;
         for (int64_t v = 0; v < columns; v += V::kLanes) __builtin_prefetch(to[r] + v, 1);
       }
-      Tiles<T>::table.kernels[n - 1][vectors - 1](length, m.left + k * left_stride + i, 1, left_stride,
-                                                  m.d + k * d_stride + j, d_stride, to, columns, first, {m.d, 0});
+      // The rows of the next chain come meanwhile, a line of each for every tile.
+      const T *const d = m.d + k * d_stride + j, *const left = m.left + k * left_stride;
+      const int64_t line = 64 / kSize * (tile < vectors ? tile : tile - vectors);
+      const Ahead ahead = tile < vectors ? Ahead{d + kChainRows * d_stride + line, d_stride * kSize}
+                                         : Ahead{left + kChainRows * left_stride + begin + line, left_stride * kSize};
+      Tiles<T>::table.kernels[n - 1][vectors - 1](length, left + i, 1, left_stride, d, d_stride, to, columns, first,
+                                                  more ? ahead : Ahead{m.d, 0});
     }
   }
 };
