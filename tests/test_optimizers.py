@@ -286,3 +286,17 @@ def test_an_optimizer_of_ones_own_finds_its_slots():
         optimizer.apply([keras.ops.ones(2), 2 * keras.ops.ones(3)], variables)
     np.testing.assert_allclose(variables[0], np.full(2, -0.25), rtol=1e-6)
     np.testing.assert_allclose(variables[1], np.full(3, -0.5), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["SGD", "Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Ftrl", "Lion", "Lamb", "Muon", "ScheduleFreeAdamW"]
+)
+def test_an_optimizer_first_built_in_a_traced_step_takes_the_steps_of_an_eager_one(name):
+    x = np.linspace(-1, 1, 24).reshape(6, 4).astype("float32")
+
+    def losses(eager):
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, kernel_initializer="ones")])
+        model.compile(getattr(optimizers, name)(0.05), "mse", run_eagerly=eager)
+        return model.fit(x, x[:, :2], batch_size=2, epochs=3, shuffle=False, verbose=0).history["loss"]
+
+    np.testing.assert_allclose(losses(False), losses(True), rtol=1e-5)

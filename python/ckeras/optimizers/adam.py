@@ -1,6 +1,7 @@
 """Adam and its kin: AdamW, Adamax, Nadam, ScheduleFreeAdamW."""
 
 from ckeras import ops
+from ckeras._core import scope
 from ckeras._core.short import short
 from ckeras.ops.updates import adam_update_p, adamax_update_p, nadam_update_p, schedule_free_update_p
 from ckeras.optimizers.arguments import check_betas, takes
@@ -152,8 +153,9 @@ class ScheduleFreeAdamW(RuleOptimizer):
         if self.built:
             return
         super().build(var_list)
-        for z, v in zip(self._slots["momentum"], self._trainable_variables):
-            z.assign(v)
+        with scope.concrete():  # once, though the first step be traced
+            for z, v in zip(self._slots["momentum"], self._trainable_variables):
+                z.assign(v)
 
     def _slot_names(self):
         return [("momentum", "velocity")]
