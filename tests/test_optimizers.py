@@ -288,9 +288,10 @@ def test_an_optimizer_of_ones_own_finds_its_slots():
     np.testing.assert_allclose(variables[1], np.full(3, -0.5), rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "name", ["SGD", "Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Ftrl", "Lion", "Lamb", "Muon", "ScheduleFreeAdamW"]
-)
+FIRST = ["SGD", "Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Ftrl", "Lion", "Lamb", "Muon", "ScheduleFreeAdamW"]
+
+
+@pytest.mark.parametrize("name", FIRST)
 def test_an_optimizer_first_built_in_a_traced_step_takes_the_steps_of_an_eager_one(name):
     x = np.linspace(-1, 1, 24).reshape(6, 4).astype("float32")
 
