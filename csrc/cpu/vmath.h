@@ -156,7 +156,12 @@ CKERAS_INLINE V8 exp_and_one(V8 x) {
 template <class V>
 CKERAS_INLINE V sigmoid(V x) {
   using F = TraitsOf<V>;
-  return V(1) / exp_and_one(smaller(V(F::kNormalMost), larger(V(F::kNormalLeast), -x)));
+  const V y = V(1) / exp_and_one(smaller(V(F::kNormalMost), larger(V(F::kNormalLeast), -x)));
+#if defined(CKERAS_ISA_CUDA)
+  return select(x < V(-F::kNormalMost), V(0), y);  // where denormals are not flushed
+#else
+  return y;
+#endif
 }
 
 // Max 1.5 / 3 ULP. From tanh x = 1/2 on 1 - 2 / (1 + e^2|x|), before it a polynomial.
