@@ -53,7 +53,7 @@ inline Array random_array(DType dtype, const std::vector<int64_t>& shape, uint32
 // A kernel's workspace: at first garbage (NaN), and bytes behind it that the kernel must leave alone.
 class Workspace {
  public:
-  Workspace(const Kernel& kernel, const Call& call) : bytes_(kernel.workspace != nullptr ? kernel.workspace(call) : 0) {
+  Workspace(const Kernel& kernel, const Call& call) : bytes_(bytes_of(kernel, call)) {
     if (bytes_ <= 0) return;
     data_ = static_cast<char*>(std::aligned_alloc(64, (bytes_ + kBehind + 63) / 64 * 64));
     std::memset(data_, 0xff, bytes_);
@@ -71,6 +71,17 @@ class Workspace {
   void* data() const { return data_; }
 
  private:
+  // A plan asks before there are arrays: of shapes alone.
+  static int64_t bytes_of(const Kernel& kernel, Call call) {
+    if (kernel.workspace == nullptr) return 0;
+    std::vector<View> in(call.in, call.in + call.n_in), out(call.out, call.out + call.n_out);
+    for (std::vector<View>* views : {&in, &out})
+      for (View& view : *views) view.data = nullptr;
+    call.in = in.data();
+    call.out = out.data();
+    return kernel.workspace(call);
+  }
+
   static constexpr int64_t kBehind = 64;
   static constexpr char kMark = 0x5a;
   int64_t bytes_;

@@ -54,8 +54,8 @@ struct ResidentBackward {
         left_stride(spaced<T>(lefts)),
         d_stride(spaced<T>(s.columns)),
         state_stride(spaced<T>(s.units + s.inputs)),
-        weights({g.recurrent, g.kernel, s.units, s.columns, true}, s.columns,
-                s.units + (g.dx != nullptr ? s.inputs : 0), cut.rows),
+        weights({g.recurrent, g.kernel, s.units, s.columns, true}, s.columns, s.units + (g.wants_dx ? s.inputs : 0),
+                cut.rows),
         sum_cut(s.columns, tile_vectors(kPanelRows)) {}
 
   static RnnShape group_of(RnnShape s, int64_t sequences) {

@@ -91,6 +91,7 @@ struct RnnBackward {
   const T *gh, *gc = nullptr, *gy = nullptr;
   const uint8_t* mask = nullptr;
   T *dh0, *dc0 = nullptr, *dkernel, *drecurrent, *dbias, *dx = nullptr;
+  bool wants_dx;  // known, as `dx` is not, where a plan asks for the bytes of the workspace
 };
 
 template <class T>
@@ -114,7 +115,8 @@ CKERAS_INLINE RnnBackward<T> rnn_backward(RnnKind kind, const Call& call) {
   g.dkernel = call.out[out++].as<T>();
   g.drecurrent = call.out[out++].as<T>();
   g.dbias = call.out[out++].as<T>();
-  if (call.ints[4] != 0) g.dx = call.out[out++].as<T>();
+  g.wants_dx = call.ints[4] != 0;
+  if (g.wants_dx) g.dx = call.out[out++].as<T>();
   return g;
 }
 
