@@ -262,15 +262,8 @@ class Budget:
         self.left = limit
 
 
-class Entry:
-    """The variables of one object: `keys()` and `entry[key]`, whose `shape` and `dtype` cost no reading."""
-
-    def __init__(self, reader, group, path, limit):
-        self._reader = reader
-        self._group = group
-        self._path = path
-        self._budget = limit if isinstance(limit, Budget) else Budget(limit)
-        self._names = sorted(reader._keys(group, path), key=_order)
+class Named:
+    """What a mapping has beside its values, of the list `_names`."""
 
     def keys(self):
         return self._names
@@ -283,6 +276,17 @@ class Entry:
 
     def __contains__(self, key):
         return str(key) in self._names
+
+
+class Entry(Named):
+    """The variables of one object: `keys()` and `entry[key]`, whose `shape` and `dtype` cost no reading."""
+
+    def __init__(self, reader, group, path, limit):
+        self._reader = reader
+        self._group = group
+        self._path = path
+        self._budget = limit if isinstance(limit, Budget) else Budget(limit)
+        self._names = sorted(reader._keys(group, path), key=_order)
 
     def __getitem__(self, key):
         key = str(key)

@@ -10,7 +10,7 @@ import os
 from ckeras.saving import json_reader
 from ckeras.saving.atomic import AtomicFiles
 from ckeras.saving.errors import FileError
-from ckeras.saving.h5_store import Budget, Reader, Writer, data_and_mark
+from ckeras.saving.h5_store import Budget, Named, Reader, Writer, data_and_mark
 
 ENDING = ".weights.json"
 _PART = ".weights.h5"
@@ -168,7 +168,7 @@ def _names(value, key, where):
     return names
 
 
-class _Joined:
+class _Joined(Named):
     """One object's variables out of several files: a mapping as `Entry` is."""
 
     def __init__(self, parts, where):
@@ -179,18 +179,7 @@ class _Joined:
                 if key in self._owners:
                     raise FileError(f"[{where}] two files hold the variable {key!r}")
                 self._owners[key] = part
-
-    def keys(self):
-        return self._owners.keys()
-
-    def __len__(self):
-        return len(self._owners)
-
-    def __iter__(self):
-        return iter(self._owners)
-
-    def __contains__(self, key):
-        return str(key) in self._owners
+        self._names = list(self._owners)
 
     def __getitem__(self, key):
         return self._owners.get(str(key), self._parts[0])[key]
