@@ -154,7 +154,7 @@ def _make(name, data, custom_objects):
     """`(layer or operation, keyword arguments of its calls)` of an entry."""
     module, cls = data.get("module"), data.get("class_name")
     if module is None and isinstance(cls, str):
-        module = op_nodes.module_of(cls, data.get("inbound_nodes"), vars(layers))
+        module = op_nodes.module_of(cls, data.get("inbound_nodes"), dir(layers))
     inner = _typed(data.get("config"), dict, f"the config of {name!r}")
     found = op_nodes.from_config(module, cls, inner) if isinstance(cls, str) else None
     if found is not None:
