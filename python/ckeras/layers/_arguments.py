@@ -64,6 +64,12 @@ def per_dim(where, name, value, n):
     return (positive(where, name, value),) * n
 
 
+def given(frame, *besides):
+    """The arguments of a constructor, from its `locals()`: `kwargs` spread out, without the names in `besides`."""
+    arguments = {k: v for k, v in frame.items() if k not in ("self", "kwargs", "__class__", *besides)}
+    return {**arguments, **frame["kwargs"]}
+
+
 def padding_name(where, value, names=("valid", "same")):
     name = value.lower() if isinstance(value, str) else value
     if name not in names:

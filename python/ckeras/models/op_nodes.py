@@ -142,9 +142,8 @@ def to_config(function):
     row = known().by_op.get(function.op)
     if row is None:
         raise ValueError(
-            f"[get_config] the operation ops.{function.op} (node '{function.name}') has no form in "
-            "a saved model; put it "
-            "into a layer of your own"
+            f"[get_config] the operation ops.{function.op} (node '{function.name}') has no form in a saved model; "
+            "put it into a layer of your own"
         )
     module, name, stored = row
     kwargs = _arguments(function, function._inbound_nodes[0])

@@ -6,7 +6,11 @@ from ckeras._core.rng import SeedGenerator
 from ckeras.layers._arguments import positive
 from ckeras.layers.layer import Layer
 
-_INITIALIZERS = ("kernel", "recurrent", "bias")
+_PARTS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
+# Argument: the module that looks it up.
+_WEIGHT_ARGUMENTS = {
+    f"{kind}_{part}": module for kind in ("kernel", "recurrent", "bias") for part, module in _PARTS.items()
+}
 
 
 class BuiltInCell(Layer):
@@ -26,25 +30,20 @@ class BuiltInCell(Layer):
         activation,
         recurrent_activation=None,
         use_bias,
-        initializers_,
-        regularizers_,
-        constraints_,
         dropout,
         recurrent_dropout,
         seed,
         **kwargs,
     ):
+        weights = {name: module.get(kwargs.pop(name)) for name, module in _WEIGHT_ARGUMENTS.items()}
         super().__init__(**kwargs)
-        where = type(self).__name__
-        self.units = positive(where, "units", units)
+        self.units = positive(type(self).__name__, "units", units)
         self.activation = activations.get(activation)
         if recurrent_activation is not None or "recurrent_activation" in self._activations:
             self.recurrent_activation = activations.get(recurrent_activation)
         self.use_bias = use_bias
-        for name, init, reg, con in zip(_INITIALIZERS, initializers_, regularizers_, constraints_):
-            setattr(self, f"{name}_initializer", initializers.get(init))
-            setattr(self, f"{name}_regularizer", regularizers.get(reg))
-            setattr(self, f"{name}_constraint", constraints.get(con))
+        for name, value in weights.items():
+            setattr(self, name, value)
         self.dropout = min(1.0, max(0.0, dropout))
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
         self.seed = seed
@@ -132,8 +131,6 @@ class BuiltInCell(Layer):
         config = {**super().get_config(), "units": self.units, "use_bias": self.use_bias}
         for name in self._activations:
             config[name] = activations.serialize(getattr(self, name))
-        for name in _INITIALIZERS:
-            config[f"{name}_initializer"] = initializers.serialize(getattr(self, f"{name}_initializer"))
-            config[f"{name}_regularizer"] = regularizers.serialize(getattr(self, f"{name}_regularizer"))
-            config[f"{name}_constraint"] = constraints.serialize(getattr(self, f"{name}_constraint"))
+        for name, module in _WEIGHT_ARGUMENTS.items():
+            config[name] = module.serialize(getattr(self, name))
         return {**config, "dropout": self.dropout, "recurrent_dropout": self.recurrent_dropout, "seed": self.seed}

@@ -2,9 +2,8 @@
 
 from ckeras import ops
 from ckeras._core.settings import standardize_data_format
-from ckeras.layers._arguments import padding_name, per_dim, positive, window_output
-from ckeras.layers.input_spec import InputSpec
-from ckeras.layers.rnn.fused import FusedRNN, cell_arguments
+from ckeras.layers._arguments import given, padding_name, per_dim, positive, window_output
+from ckeras.layers.rnn.fused import FusedRNN
 from ckeras.layers.rnn.lstm import LSTMCell
 
 
@@ -15,11 +14,9 @@ class ConvLSTMCell(LSTMCell):
     (*kernel_size, channels, 4 * filters). Dropout masks are shared by the gates.
     """
 
-    def __init__(
-        self, rank, filters, kernel_size, strides, padding, data_format, dilation_rate, name="conv_lstm_cell", **kwargs
-    ):
+    def __init__(self, rank, filters, kernel_size, strides, padding, data_format, dilation_rate, **kwargs):
         where = f"ConvLSTM{rank}D"
-        super().__init__(positive(where, "filters", filters), name=name, **kwargs)
+        super().__init__(positive(where, "filters", filters), **kwargs)
         self.rank = rank
         self.filters = self.units
         self.kernel_size = per_dim(where, "kernel_size", kernel_size, rank)
@@ -86,23 +83,13 @@ class ConvLSTMCell(LSTMCell):
 
 
 class _ConvLSTM(FusedRNN):
-    """Base of the three: `_rank` spatial dimensions, a ConvLSTMCell made of the arguments that RNN does not take."""
+    """Base of the three; their cells know the number of spatial dimensions, `rank`."""
 
-    _rank = 0
     _cell_class = ConvLSTMCell
+    _cell_name = "conv_lstm_cell"
 
     def _fits_kernel(self, training):
         return False
-
-    def _make(self, arguments):
-        arguments = {k: v for k, v in arguments.items() if k not in ("self", "kwargs", "__class__")} | arguments[
-            "kwargs"
-        ]
-        own = cell_arguments(ConvLSTMCell)
-        layer = {k: arguments.pop(k) for k in list(arguments) if k not in own}
-        shared = {"dtype": layer.get("dtype"), "trainable": layer.get("trainable", True)}
-        super().__init__(ConvLSTMCell(self._rank, **arguments, **shared), **layer)
-        self.input_spec = InputSpec(ndim=self._rank + 3)
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         batch, time = sequences_shape[:2]
@@ -124,7 +111,7 @@ class ConvLSTM1D(_ConvLSTM):
     (2, 6, 4)
     """
 
-    _rank = 1
+    _dimensions = 4
 
     def __init__(
         self,
@@ -157,7 +144,7 @@ class ConvLSTM1D(_ConvLSTM):
         stateful=False,
         **kwargs,
     ):
-        self._make(locals())
+        super().__init__(rank=1, **given(locals()))
 
 
 class ConvLSTM2D(_ConvLSTM):
@@ -173,7 +160,7 @@ class ConvLSTM2D(_ConvLSTM):
     (2, 6, 6, 4)
     """
 
-    _rank = 2
+    _dimensions = 5
 
     def __init__(
         self,
@@ -206,7 +193,7 @@ class ConvLSTM2D(_ConvLSTM):
         stateful=False,
         **kwargs,
     ):
-        self._make(locals())
+        super().__init__(rank=2, **given(locals()))
 
 
 class ConvLSTM3D(_ConvLSTM):
@@ -222,7 +209,7 @@ class ConvLSTM3D(_ConvLSTM):
     (2, 2, 2, 2, 4)
     """
 
-    _rank = 3
+    _dimensions = 6
 
     def __init__(
         self,
@@ -255,4 +242,4 @@ class ConvLSTM3D(_ConvLSTM):
         stateful=False,
         **kwargs,
     ):
-        self._make(locals())
+        super().__init__(rank=3, **given(locals()))

@@ -1,5 +1,6 @@
 """FusedRNN: what LSTM, GRU and SimpleRNN share: the cell's arguments, and the kernel for whole sequences."""
 
+import functools
 import inspect
 
 from ckeras import activations, ops
@@ -14,11 +15,17 @@ class FusedRNN(RNN):
 
     _kernel_name = None
     _cell_class = None
+    _cell_name = None
+    _dimensions = 3  # of the inputs
     _no_config = ()
 
-    def __init__(self, cell, **kwargs):
-        super().__init__(cell, **kwargs)
-        self.input_spec = InputSpec(ndim=3)
+    def __init__(self, **arguments):
+        own = cell_arguments(self._cell_class)
+        layer = {name: value for name, value in arguments.items() if name not in own}
+        cell = {name: value for name, value in arguments.items() if name in own}
+        shared = {"dtype": layer.get("dtype"), "trainable": layer.get("trainable", True)}
+        super().__init__(self._cell_class(**cell, name=self._cell_name, **shared), **layer)
+        self.input_spec = InputSpec(ndim=self._dimensions)
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -72,6 +79,7 @@ class FusedRNN(RNN):
         return {"activity_regularizer": None, **self._base_config(), **config}
 
 
+@functools.cache
 def cell_arguments(cell_class):
     """The constructor arguments that a cell class has beside those of all layers."""
     names = {}

@@ -1,6 +1,7 @@
 """GRU and its cell (Cho et al., 2014)."""
 
 from ckeras import ops
+from ckeras.layers._arguments import given
 from ckeras.layers.rnn.cell import BuiltInCell
 from ckeras.layers.rnn.fused import FusedRNN
 
@@ -41,19 +42,7 @@ class GRUCell(BuiltInCell):
         seed=None,
         **kwargs,
     ):
-        super().__init__(
-            units,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            initializers_=(kernel_initializer, recurrent_initializer, bias_initializer),
-            regularizers_=(kernel_regularizer, recurrent_regularizer, bias_regularizer),
-            constraints_=(kernel_constraint, recurrent_constraint, bias_constraint),
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            **kwargs,
-        )
+        super().__init__(**given(locals(), "reset_after"))
         self.reset_after = reset_after
 
     def _bias_shape(self):
@@ -91,6 +80,7 @@ class GRU(FusedRNN):
     """
 
     _kernel_name = "gru"
+    _cell_name = "gru_cell"
     _cell_class = GRUCell
 
     def __init__(
@@ -121,36 +111,5 @@ class GRU(FusedRNN):
         use_cudnn="auto",
         **kwargs,
     ):
-        cell = GRUCell(
-            units,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            reset_after=reset_after,
-            seed=seed,
-            name="gru_cell",
-            dtype=kwargs.get("dtype"),
-            trainable=kwargs.get("trainable", True),
-        )
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(**given(locals(), "use_cudnn"))
         self.use_cudnn = use_cudnn

@@ -1,6 +1,7 @@
 """LSTM and its cell (Hochreiter and Schmidhuber, 1997)."""
 
 from ckeras import initializers, ops
+from ckeras.layers._arguments import given
 from ckeras.layers.rnn.cell import BuiltInCell
 from ckeras.layers.rnn.fused import FusedRNN
 
@@ -41,19 +42,7 @@ class LSTMCell(BuiltInCell):
         seed=None,
         **kwargs,
     ):
-        super().__init__(
-            units,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            initializers_=(kernel_initializer, recurrent_initializer, bias_initializer),
-            regularizers_=(kernel_regularizer, recurrent_regularizer, bias_regularizer),
-            constraints_=(kernel_constraint, recurrent_constraint, bias_constraint),
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            **kwargs,
-        )
+        super().__init__(**given(locals(), "unit_forget_bias"))
         self.unit_forget_bias = unit_forget_bias
 
     def _initializer(self, kind):
@@ -95,6 +84,7 @@ class LSTM(FusedRNN):
     """
 
     _kernel_name = "lstm"
+    _cell_name = "lstm_cell"
     _cell_class = LSTMCell
 
     def __init__(
@@ -125,36 +115,5 @@ class LSTM(FusedRNN):
         use_cudnn="auto",
         **kwargs,
     ):
-        cell = LSTMCell(
-            units,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            unit_forget_bias=unit_forget_bias,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            name="lstm_cell",
-            dtype=kwargs.get("dtype"),
-            trainable=kwargs.get("trainable", True),
-        )
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(**given(locals(), "use_cudnn"))
         self.use_cudnn = use_cudnn

@@ -1,6 +1,7 @@
 """SimpleRNN and its cell (Elman, 1990)."""
 
 from ckeras import ops
+from ckeras.layers._arguments import given
 from ckeras.layers.rnn.cell import BuiltInCell
 from ckeras.layers.rnn.fused import FusedRNN
 
@@ -37,18 +38,7 @@ class SimpleRNNCell(BuiltInCell):
         seed=None,
         **kwargs,
     ):
-        super().__init__(
-            units,
-            activation=activation,
-            use_bias=use_bias,
-            initializers_=(kernel_initializer, recurrent_initializer, bias_initializer),
-            regularizers_=(kernel_regularizer, recurrent_regularizer, bias_regularizer),
-            constraints_=(kernel_constraint, recurrent_constraint, bias_constraint),
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            **kwargs,
-        )
+        super().__init__(**given(locals()))
 
     def step(self, inputs, h, states):
         x = self._plus_bias(ops.matmul(inputs, self.kernel), self.bias)
@@ -66,6 +56,7 @@ class SimpleRNN(FusedRNN):
     """
 
     _kernel_name = "simple_rnn"
+    _cell_name = "simple_rnn_cell"
     _cell_class = SimpleRNNCell
     _no_config = ("seed",)  # as Keras
 
@@ -94,33 +85,4 @@ class SimpleRNN(FusedRNN):
         seed=None,
         **kwargs,
     ):
-        cell = SimpleRNNCell(
-            units,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            name="simple_rnn_cell",
-            dtype=kwargs.get("dtype"),
-            trainable=kwargs.get("trainable", True),
-        )
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(**given(locals()))
