@@ -9,7 +9,7 @@ from ckeras._core import settings
 from ckeras._core.primitive import PRIMITIVES
 from ckeras._core.program import compile
 from ckeras._core.trace import trace_function
-from composites import Call, check_gradient, check_symbolic, check_traced, check_values
+from composites import Call, Calls
 
 rng = np.random.default_rng(11)
 
@@ -169,27 +169,10 @@ CALLS = [
     ),
     Call("sparsemax", (x,), sparsemax, rtol=1e-5),
 ]
-IDS = [f"{c.name}-{i}" for i, c in enumerate(CALLS)]
 
 
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_values(call):
-    check_values(call)
-
-
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_traced_equals_eager(call):
-    check_traced(call, ckeras.function)
-
-
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_symbolic_shapes(call):
-    check_symbolic(call)
-
-
-@pytest.mark.parametrize("call", [c for c in CALLS if c.order], ids=lambda c: c.name)
-def test_gradients(call):
-    check_gradient(call)
+class TestCalls(Calls):
+    calls = CALLS
 
 
 def with_gradients(flash, arrays, dtype="float64", **options):

@@ -1,11 +1,9 @@
 """The functions of `ops` that NumPy has, made of others: values, dtypes, traces, symbolic shapes, derivatives."""
 
 import numpy as np
-import pytest
 
-import ckeras
 from ckeras import ops
-from composites import Call, check_gradient, check_symbolic, check_traced, check_values
+from composites import Call, Calls
 
 rng = np.random.default_rng(3)
 x, y = rng.normal(size=(4, 6)), rng.normal(size=(4, 6))
@@ -128,28 +126,10 @@ SHAPES = [
 ]
 
 CALLS = ELEMENTWISE + STATISTICS + SHAPES
-IDS = [f"{c.name}-{i}" for i, c in enumerate(CALLS)]
 
 
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_values(call):
-    with np.errstate(all="ignore"):
-        check_values(call)
-
-
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_traced_equals_eager(call):
-    check_traced(call, ckeras.function)
-
-
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_symbolic_shapes(call):
-    check_symbolic(call)
-
-
-@pytest.mark.parametrize("call", [c for c in CALLS if c.order], ids=lambda c: c.name)
-def test_gradients(call):
-    check_gradient(call)
+class TestCalls(Calls):
+    calls = CALLS
 
 
 def test_windows_and_ranges():

@@ -5,7 +5,7 @@ import pytest
 
 import ckeras
 from ckeras import ops
-from composites import Call, check_gradient, check_symbolic, check_traced, check_values
+from composites import Call, Calls
 
 rng = np.random.default_rng(17)
 images = rng.normal(size=(2, 3, 6, 5))
@@ -34,12 +34,8 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize("call", CALLS, ids=str)
-def test_patches_and_correlation(call):
-    check_values(call)
-    check_traced(call, ckeras.function)
-    check_symbolic(call)
-    check_gradient(call)
+class TestCalls(Calls):
+    calls = CALLS
 
 
 @pytest.mark.parametrize("geometry", [((2, 3), 1, 0, 1), ((2, 2), 2, 1, 2), ((3, 3), 1, 1, 3)])

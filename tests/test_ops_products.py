@@ -5,7 +5,7 @@ import pytest
 
 import ckeras
 from ckeras import ops
-from composites import Call, check_gradient, check_symbolic, check_traced, check_values
+from composites import Call, Calls
 
 rng = np.random.default_rng(5)
 
@@ -103,27 +103,10 @@ OTHERS = [
 ]
 
 CALLS = EINSUMS + OTHERS
-IDS = [f"{c.name}-{i}" for i, c in enumerate(CALLS)]
 
 
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_values(call):
-    check_values(call)
-
-
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_traced_equals_eager(call):
-    check_traced(call, ckeras.function)
-
-
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_symbolic_shapes(call):
-    check_symbolic(call)
-
-
-@pytest.mark.parametrize("call", [c for c in CALLS if c.order], ids=lambda c: c.name)
-def test_gradients(call):
-    check_gradient(call)
+class TestCalls(Calls):
+    calls = CALLS
 
 
 def test_einsum_of_integers_and_mistakes():

@@ -8,7 +8,7 @@ import pytest
 
 import ckeras
 from ckeras import ops
-from composites import Call, check_gradient, check_second_gradient, check_symbolic, check_traced, check_values
+from composites import Call, Calls, check_gradient
 
 rng = np.random.default_rng(11)
 x, y = rng.normal(size=(3, 8)), rng.normal(size=(3, 8))
@@ -85,29 +85,10 @@ CALLS = [
     Call("cumprod", (odd_x, -1), np.cumprod, order=2),
     Call("cumprod", (np.array([2.0, 0.0, 3.0, 0.0, 5.0]),), np.cumprod, order=2, symbolic=False),
 ]
-IDS = [f"{c}-{i}" for i, c in enumerate(CALLS)]
 
 
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_values(call):
-    check_values(call)
-
-
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_traced_equals_eager(call):
-    check_traced(call, ckeras.function)
-
-
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_symbolic_shapes(call):
-    check_symbolic(call)
-
-
-@pytest.mark.parametrize("call", [c for c in CALLS if c.order], ids=str)
-def test_gradients(call):
-    check_gradient(call)
-    if call.order > 1:
-        check_second_gradient(call)
+class TestCalls(Calls):
+    calls = CALLS
 
 
 @pytest.mark.parametrize("rows", [1, 3])

@@ -5,7 +5,7 @@ import pytest
 
 import ckeras
 from ckeras import ops
-from composites import Call, check_gradient, check_symbolic, check_traced, check_values
+from composites import Call, Calls
 
 rng = np.random.default_rng(13)
 x = rng.normal(size=(5, 7))
@@ -116,28 +116,10 @@ CALLS = [
     Call("cbrt", (x,), np.cbrt),
     Call("cbrt", (np.array([0.0, -0.0, 8.0, -27.0, 1e30, 1e-30, np.inf, -np.inf, np.nan]),), np.cbrt, order=0),
 ]
-IDS = [f"{c.name}-{i}" for i, c in enumerate(CALLS)]
 
 
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_values(call):
-    with np.errstate(all="ignore"):
-        check_values(call)
-
-
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_traced_equals_eager(call):
-    check_traced(call, ckeras.function)
-
-
-@pytest.mark.parametrize("call", CALLS, ids=IDS)
-def test_symbolic_shapes(call):
-    check_symbolic(call)
-
-
-@pytest.mark.parametrize("call", [c for c in CALLS if c.order], ids=lambda c: c.name)
-def test_gradients(call):
-    check_gradient(call)
+class TestCalls(Calls):
+    calls = CALLS
 
 
 @pytest.mark.parametrize(
