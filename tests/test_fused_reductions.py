@@ -76,6 +76,16 @@ def test_values_are_stored_beside_their_reductions():
     assert program.n_kernels == 1 and "fused[exp multiply -> reduce_sum reduce_max reduce_sum]" in str(program)
 
 
+@pytest.mark.parametrize("shape", [(41, 700), (530, 300), (2100, 515)])
+def test_columns_are_reduced_beside_what_is_stored(shape):
+    def f(x):
+        e = ops.exp(x)
+        y = e * x  # the last step writes the output itself
+        return y, ops.sum(y, axis=0), ops.max(y, axis=0), ops.sum(e, axis=0)
+
+    assert _check(f, _numbers(*shape)).n_kernels == 1
+
+
 def test_what_reads_a_reduction_is_not_in_its_loop():
     def f(x):
         y = x * 2

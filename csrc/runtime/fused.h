@@ -92,6 +92,7 @@ class Fused {
     const Fold* fold;
     int16_t from;  // register
     int16_t output;
+    bool in_memory;   // what it folds is an output, too, and lies there
     int64_t results;  // of chunks: bytes into the workspace
   };
   // How the loop, seen as [outer, n, inner] with n reduced, becomes items of parallel work:

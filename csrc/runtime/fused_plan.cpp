@@ -146,7 +146,7 @@ void Fused::read_outputs(Reader& ints, const std::vector<int16_t>& numbered, Fol
     const Fold* fold = folds == nullptr || folds[op] == nullptr ? nullptr : folds[op][static_cast<int>(r.dtype)];
     if (fold == nullptr) refuse("op " + std::to_string(op) + " folds no tiles of " + name_of(r.dtype));
     r.last_read = static_cast<int32_t>(steps_.size());
-    reductions_.push_back({fold, from, static_cast<int16_t>(n_outputs + i), 0});
+    reductions_.push_back({fold, from, static_cast<int16_t>(n_outputs + i), false, 0});
   }
 }
 

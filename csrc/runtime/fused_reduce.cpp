@@ -64,6 +64,7 @@ void Fused::cut_reductions() {
   cut.grain = std::max<int64_t>(1, grain_ / std::max<int64_t>(1, cost));
   workspace_ = 0;
   for (Reduction& r : reductions_) {
+    r.in_memory = registers_[r.from].output >= 0;
     r.results = workspace_;
     workspace_ += aligned(cut.outer * cut.chunks * cut.inner * r.fold->result_size);
   }
@@ -74,6 +75,7 @@ void Fused::run_reductions(const void* const* in, void* const* out, void* worksp
   unsigned char* const results = static_cast<unsigned char*>(workspace);
   cpu::parallel_for(cut.items, cut.grain, [&](int64_t begin, int64_t end) {
     FoldScratch scratch;
+    const void* folded[kMaxReductions];  // four rows of a segment
     if (size_ > 0) lay_out(in, std::min(tile_, size_), scratch.chain);
 
     // Elements first ... first + n - 1 of the loop; then scratch.chain.at says where the values lie.
@@ -120,6 +122,9 @@ void Fused::run_reductions(const void* const* in, void* const* out, void* worksp
             make(begin_of_chunk + (row + i) * cut.inner, width);
             for (size_t k = 0; k < reductions_.size(); ++k) {
               const Reduction& r = reductions_[k];
+              if (r.in_memory && i > 0) continue;
+              folded[k] = r.in_memory ? at(r) : scratch.rows[k];
+              if (r.in_memory) continue;
               std::memcpy(scratch.rows[k] + i * width * r.fold->element_size, at(r),
                           static_cast<size_t>(width * r.fold->element_size));
             }
@@ -132,8 +137,9 @@ void Fused::run_reductions(const void* const* in, void* const* out, void* worksp
           if (cut.way == Cut::Row) {
             r.fold->add(scratch.state[k], at(r), n, row == 0);
           } else {
-            const void* x = cut.way == Cut::Segments ? scratch.rows[k] : at(r);
-            r.fold->columns(x, n, width, width, results + r.results + place * r.fold->result_size, row == 0);
+            const bool apart = cut.way == Cut::Segments;
+            r.fold->columns(apart ? folded[k] : at(r), n, apart && r.in_memory ? cut.inner : width, width,
+                            results + r.results + place * r.fold->result_size, row == 0);
           }
         }
       }
