@@ -64,6 +64,43 @@ def test_a_residual_joins_the_matmul_before_it():
     assert double.n_kernels == 1
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_all_steps_join_behind_a_reshape(dtype):
+    w, b = ops.cast(np.linspace(-1, 1, 24).reshape(4, 6), dtype), ops.cast(np.linspace(-1, 1, 6), dtype)
+
+    def joined(f, *shapes):
+        return _same_bits(f, *shapes, dtype=dtype).n_kernels == 1
+
+    x, r = (2, 3, 4), (2, 3, 6)
+    assert joined(lambda x, r: ops.relu(ops.matmul(x, w) + b) + r, x, r)
+
+    # A bias of the channels in two dimensions, a variable as well; but no other part of them.
+    def split(x):
+        return ops.reshape(ops.matmul(x, w), (2, 3, 2, 3))
+
+    heads = Variable(np.linspace(-1, 1, 6).reshape(2, 3), dtype=dtype)
+    fixed = convert(heads.numpy()[None, None])
+    assert joined(lambda x: ops.tanh(split(x) + ops.reshape(b, (2, 3))), x)
+    assert joined(lambda x: split(x) + heads.value, x)
+    assert joined(lambda x: split(x) + fixed, x)
+    for part in ((3,), (2, 1), (1, 3), (3, 2, 3)):
+        assert not joined(lambda x, r: split(x) + r, x, part)
+
+
+def test_a_sum_waits_for_the_product_of_what_it_adds():
+    def order(f):
+        listing = str(_same_bits(f, (30, 8), (4, 5)))
+        return listing.index("= matmul") < listing.index("= reduce_sum")
+
+    def parts(x):
+        return ops.split(ops.sort(x), 2, axis=1)
+
+    assert order(lambda x, w: ops.matmul(parts(x)[1], w)[0] + ops.sum(parts(x)[1]))
+    # Not where the product reads the sum, nor where the array was just made.
+    assert not order(lambda x, w: ops.matmul(parts(x)[1], w * ops.sum(parts(x)[1])))
+    assert not order(lambda x, w: ops.sum(ops.sort(x[:, 4:])) + ops.matmul(ops.sort(x[:, 4:]), w)[0])
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
 @pytest.mark.parametrize("shape", [(70, 300), (1, 40), (33, 31)])

@@ -1,9 +1,12 @@
 """Bias and activation move into the matmul or convolution that they follow, a residual into the matmul.
 
 A convolution of halves takes none: it would skip the roundings between the steps, and the bits would differ; the matmul
-of halves makes them. The elementwise step must be the only reader of what the kernel makes; a reshape that keeps the
-last dimension may stand in between. After a residual nothing joins: `activation(a b + bias) + residual`.
+of halves makes them. The elementwise step must be the only reader of what the kernel makes; a reshape may stand in
+between, and of a bias, then, the channels in several dimensions. After a residual nothing joins:
+`activation(a b + bias) + residual`.
 """
+
+from math import prod
 
 from ckeras._core.passes.simplify import count_uses, equation
 from ckeras._core.settings import Y_FIRST
@@ -33,20 +36,20 @@ def _absorb(eq, made_by, uses, kept):
         for i in (0, 1):
             found = _kernel_behind(eq.inputs[i], eq.outputs[0].shape, made_by, uses)
             if found and len(found[0].inputs) == 2 and found[0].attrs.get("activation") is None:
-                bias = _bias(eq.inputs[1 - i], found[0], made_by)
+                bias = _bias(eq.inputs[1 - i], eq.outputs[0].shape, found[0], made_by, kept)
                 if bias is not None and _ready(bias, found[0], kept, made_by):
-                    return _take(eq, found, made_by, kept, bias=bias)
+                    return _take(eq, found, made_by, uses, kept, bias=bias)
         for i in (0, 1):
             found, other = _kernel_behind(eq.inputs[i], eq.outputs[0].shape, made_by, uses), eq.inputs[1 - i]
             if found and _is_residual(other, eq, found[0], made_by, uses) and _ready(other, found[0], kept, made_by):
-                return _take(eq, found, made_by, kept, residual=other)
+                return _take(eq, found, made_by, uses, kept, residual=other)
         return False
     activation = name if name in ("sigmoid", "tanh") else "relu" if _is_relu(eq) else None
     if activation is None:
         return False
     found = _kernel_behind(eq.inputs[0], eq.outputs[0].shape, made_by, uses)
     if found and found[0].attrs.get("activation") is None:
-        return _take(eq, found, made_by, kept, activation=activation)
+        return _take(eq, found, made_by, uses, kept, activation=activation)
     return False
 
 
@@ -63,11 +66,7 @@ def _kernel_behind(value, shape, made_by, uses):
     reshape = None
     if eq is None or uses.get(id(value)) != 1 or value.shape != shape:
         return None
-    if (
-        eq.primitive.name == "reshape"
-        and not _first(made_by.get(id(eq.inputs[0])))
-        and eq.inputs[0].shape[-1:] == value.shape[-1:]
-    ):
+    if eq.primitive.name == "reshape" and not _first(made_by.get(id(eq.inputs[0]))):
         reshape = eq
         if uses.get(id(eq.inputs[0])) != 1:
             return None
@@ -82,21 +81,30 @@ def _first(kernel):
     return kernel is not None and kernel.attrs.get("layout", 0) & Y_FIRST
 
 
-def _bias(value, kernel, made_by):
-    """`value` as the kernel's bias [N]: it, or what it is a reshape of, holds N numbers along the channels."""
-    shape = kernel.outputs[0].shape
-    behind = len(shape) - 2 if _first(kernel) else 0  # dimensions behind the channels
-    n = shape[-1 - behind]
-    if value.shape[-1 - behind :] != (n,) + (1,) * behind or any(d != 1 for d in value.shape[: -1 - behind]):
+def _bias(value, shape, kernel, made_by, kept):
+    """`value`, added to `shape`, as the kernel's bias [N]: what holds N numbers along the channels; else None."""
+    made = kernel.outputs[0].shape
+    behind = len(made) - 2 if _first(kernel) else 0  # dimensions behind the channels
+    n = made[-1 - behind]
+    channels = (n,) + (1,) * behind if behind else _channels(shape, n)
+    if not channels or (1,) * (len(value.shape) - len(channels)) + channels != value.shape:
         return None
     if value.shape == (n,):
         return value
     eq = made_by.get(id(value))
     if eq is not None and eq.primitive.name == "reshape" and eq.inputs[0].shape == (n,):
         return eq.inputs[0]
-    if value.__class__ is Tensor:
-        return Tensor(value._array.reshape((n,)), (n,), value.dtype)
+    if value.__class__ is Tensor or eq is None or _ready(value, kernel, kept, made_by):
+        return _reshaped(value, (n,), kernel, made_by, kept)
     return None
+
+
+def _channels(shape, n):
+    """The last dimensions of `shape` that hold `n` elements: the channels of what was reshaped to it."""
+    for last in range(1, len(shape) + 1):
+        if prod(shape[-last:]) == n:
+            return shape[-last:]
+    return ()
 
 
 def _is_residual(value, eq, kernel, made_by, uses):
@@ -128,7 +136,7 @@ def _ready(value, kernel, kept, made_by):
     return True
 
 
-def _take(eq, found, made_by, kept, bias=None, activation=None, residual=None):
+def _take(eq, found, made_by, uses, kept, bias=None, activation=None, residual=None):
     """The kernel computes `eq` as well."""
     kernel, reshape = found
     if bias is not None:
@@ -137,7 +145,7 @@ def _take(eq, found, made_by, kept, bias=None, activation=None, residual=None):
         kernel.attrs = {**kernel.attrs, "activation": activation}
     if residual is not None:
         if reshape is not None:
-            residual = _reshaped(residual, kernel, made_by, kept)
+            residual = _reshaped(residual, kernel.outputs[0].shape, kernel, made_by, kept)
         kernel.inputs = (*kernel.inputs, residual)
         kernel.attrs = {**kernel.attrs, "residual": True}
     out = eq.outputs[0]
@@ -148,16 +156,15 @@ def _take(eq, found, made_by, kept, bias=None, activation=None, residual=None):
     # The kernel's own result has another shape: the reshape now gives the value that `eq` gave.
     inner = Tracer(out.trace, kernel.outputs[0].shape, out.dtype)
     kernel.outputs = (inner,)
-    made_by[id(inner)] = kernel
+    made_by[id(inner)], uses[id(inner)] = kernel, 1
     renewed = equation("reshape", (inner,), {"shape": out.shape}, (out,))
     kept[next(i for i, k in enumerate(kept) if k is reshape)] = renewed
     made_by[id(out)] = renewed
     return True
 
 
-def _reshaped(value, kernel, made_by, kept):
-    """`value` in the shape of the kernel's result, by a reshape in front of the kernel."""
-    shape = kernel.outputs[0].shape
+def _reshaped(value, shape, kernel, made_by, kept):
+    """`value` in this shape, by a reshape in front of the kernel."""
     if value.__class__ is Tensor:
         return Tensor(value._array.reshape(shape), shape, value.dtype)
     out = Tracer(kernel.outputs[0].trace, shape, value.dtype)

@@ -4,7 +4,7 @@ from ckeras._core.passes.clip import read_clipped
 from ckeras._core.passes.epilogue import absorb_epilogues
 from ckeras._core.passes.fuse import fuse
 from ckeras._core.passes.layout import join_layouts
-from ckeras._core.passes.order import read_sums_late
+from ckeras._core.passes.order import read_sums_late, sum_behind_products
 from ckeras._core.passes.simplify import simplify
 from ckeras._core.passes.updates import absorb_casts, update_early
 
@@ -18,4 +18,4 @@ def optimize(equations, values):
             break
         equations, values = simplify(joined, values)
     equations = absorb_casts(absorb_epilogues(read_clipped(equations), values), values)
-    return update_early(fuse(read_sums_late(equations), values)), values
+    return update_early(sum_behind_products(fuse(read_sums_late(equations), values))), values
