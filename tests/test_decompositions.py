@@ -295,11 +295,17 @@ def positive_at_the_largest(columns):
         assert np.all(np.take_along_axis(columns, at[..., None, :], -2) > 0)
 
 
+GLUE = np.where(np.arange(1, 147) % 21, 1.0, 1e-9)  # between matrices of Wilkinson's
 SYMMETRIC = {name: (x + t(x)) / 2 for name, x in HARD.items() if x.shape[-1] == x.shape[-2]}
 SYMMETRIC |= {
     "equal": orthonormal(40, 40) @ np.diag([1.0] * 20 + [2.0] * 20) @ np.eye(40),
     "outer": np.outer(np.arange(50.0), np.arange(50.0)),
     "wilkinson": np.diag(np.abs(np.arange(-30.0, 31))) + np.eye(61, k=1) + np.eye(61, k=-1),
+    "glued": np.diag(np.abs(np.arange(147) % 21 - 10.0)) + sum(np.diag(GLUE, k) for k in (-1, 1)),
+    "many equal": (lambda q: q * (np.arange(110) // 40 - 1.0) @ q.T)(orthonormal(110, 110)),
+    "zero": np.zeros((70, 70)),
+    "halves": np.kron(np.eye(2), np.ones((40, 40))),
+    "falling": np.outer(0.7 ** np.arange(150), 0.7 ** np.arange(150)) * draw(150, 150),
     "laplace": 2 * np.eye(90) - np.eye(90, k=1) - np.eye(90, k=-1),
     "diagonal": np.diag(rng.permutation(45) - 20.0),
     "all scales": np.diag(np.logspace(-30, 30, 40)),

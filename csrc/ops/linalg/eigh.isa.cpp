@@ -1,67 +1,14 @@
-// Eigenvalues of symmetric matrices: tridiagonal by reflections, then the QL algorithm with implicit shifts (H.
-// Bowdler, R. S. Martin, C. Reinsch, J. H. Wilkinson, "The QR and QL algorithms for symmetric matrices", 1968).
+// Eigenvalues of symmetric matrices: tridiagonal by reflections, then by ops/linalg/tridiagonal.h.
 #include "cpu/parallel.h"
 #include "ops/linalg/linalg.h"
 #include "ops/linalg/order.h"
 #include "ops/linalg/reflectors.h"
 #include "ops/linalg/room.h"
-#include "ops/linalg/rotations.h"
+#include "ops/linalg/tridiagonal.h"
 #include "ops/linalg/vectors.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
-
-// d and e, the diagonal and what is beside it, e[i] between i and i + 1, of numbers of about 1. The eigenvalues are
-// left in d; false when they are not found in a bounded number of steps.
-template <class T>
-bool diagonalise(double* d, double* e, int64_t n, Rotations<T>& rotations) noexcept {
-  constexpr double kSmall = sizeof(T) == 4 ? 0x1p-32 : 0x1p-53;  // float32 results need no more
-  double norm = 0;
-  for (int64_t i = 0; i < n; ++i) norm = max(norm, max(__builtin_fabs(d[i]), i + 1 < n ? __builtin_fabs(e[i]) : 0.0));
-  const double nothing = norm * kSmall * 0x1p-4;
-  int64_t left = 40 * n;
-  for (int64_t l = 0; l < n; ++l) {
-    for (;; --left) {
-      int64_t m = l;
-      for (; m + 1 < n; ++m) {
-        const double size = __builtin_fabs(e[m]);
-        if (size <= nothing || size <= kSmall * (__builtin_fabs(d[m]) + __builtin_fabs(d[m + 1]))) break;
-      }
-      if (m == l) break;
-      if (left <= 0) return false;
-      // The eigenvalue of the first two rows that is nearer to d[l].
-      const double half = (d[l + 1] - d[l]) / (2 * e[l]), root = __builtin_sqrt(half * half + 1);
-      double g = d[m] - d[l] + e[l] / (half + (half < 0 ? -root : root));
-      double s = 1, c = 1, p = 0;
-      rotations.begin(m, -1);
-      int64_t i = m - 1;
-      for (; i >= l; --i) {
-        const double f = s * e[i], b = c * e[i];
-        const double r = __builtin_sqrt(f * f + g * g);
-        e[i + 1] = r;
-        if (r == 0) break;
-        s = f / r;
-        c = g / r;
-        g = d[i + 1] - p;
-        const double t = (d[i] - g) * s + 2 * c * b;
-        p = s * t;
-        d[i + 1] = g + p;
-        g = c * t - b;
-        rotations.add(c, s);
-      }
-      if (i >= l) {
-        d[i + 1] -= p;
-      } else {
-        d[l] -= p;
-        e[l] = g;
-      }
-      e[m] = 0;
-    }
-    e[l] = 0;
-  }
-  rotations.apply();
-  return true;
-}
 
 template <class T>
 struct Eigh {
@@ -78,6 +25,7 @@ struct Eigh {
     double *d, *e;
     int64_t* order;
     Rotations<T> rotations;
+    Halving<T> halving;
     Buffers(Room& room, const Eigh& s) noexcept
         : a(room.take<T>(s.n * s.ld)),
           vectors(room.take<T>(s.n * s.ld)),
@@ -87,7 +35,8 @@ struct Eigh {
           d(room.take<double>(s.n)),
           e(room.take<double>(s.n + 1)),
           order(room.take<int64_t>(s.n)),
-          rotations(vectors, s.n, s.ld, room) {}
+          rotations(vectors, s.n, s.ld, room),
+          halving(vectors, s.n > Halving<T>::kLeaf ? s.n : 0, s.ld, room) {}
   };
 
   // Reflection k, which leaves of row k the places up to k + 1, is kept in row k from place k + 1 on. What a reflection
@@ -167,6 +116,18 @@ struct Eigh {
     });
   }
 
+  bool find_vectors(Buffers& at) const noexcept {
+    const Reflectors<T> set{at.a, ld, at.tau, most(n - 1, 0), 1, n};
+    if (n > Halving<T>::kLeaf) {
+      if (!at.halving.solve(at.d, at.e)) return false;
+      apply_all(set, at.vectors, ld, n, at.room);
+      return true;
+    }
+    accumulate(set, at.vectors, ld, n, at.room);
+    for (int64_t i = 0; i < n; ++i) fill(at.vectors + i * ld + n, T{0}, ld - n);
+    return diagonalise(at.d, at.e, n, at.rotations);
+  }
+
   void run(const Call& call, int64_t index, Buffers& at) const noexcept {
     T* const values = call.out[0].as<T>() + index * n;
     T* const vectors = call.out[1].as<T>() + index * n * n;
@@ -177,9 +138,7 @@ struct Eigh {
     const T factor = unit_scale(size);
     scale(at.a, factor, n * ld);
     tridiagonalise(at);
-    accumulate(Reflectors<T>{at.a, ld, at.tau, most(n - 1, 0), 1, n}, at.vectors, ld, n, at.room);
-    for (int64_t i = 0; i < n; ++i) fill(at.vectors + i * ld + n, T{0}, ld - n);
-    if (!diagonalise(at.d, at.e, n, at.rotations)) return report(call, kNoConvergence, 0, n);
+    if (!find_vectors(at)) return report(call, kNoConvergence, 0, n);
     sort_places(at.d, n, at.order, false);
     for (int64_t i = 0; i < n; ++i) {
       T* const row = at.vectors + at.order[i] * ld;

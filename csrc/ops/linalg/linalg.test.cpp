@@ -178,6 +178,39 @@ void test_values(cpu::Isa isa, DType dtype, Bits& bits) {
   }
 }
 
+// Wilkinson's matrices of 21 rows, glued to each other: values in nearly equal groups, through several levels of
+// halves. Checked by the three diagonals and by dots of neighbouring vectors.
+void test_halves(cpu::Isa isa, DType dtype, Bits& bits) {
+  for (const double glue : {1.0, 1e-5, 0.0}) {
+    constexpr int64_t n = 13 * 21;
+    Array x(dtype, {n, n});
+    for (int64_t i = 0; i < n; ++i) {
+      x.set(i * n + i, static_cast<double>(std::abs(i % 21 - 10)));
+      if (i > 0) x.set(i * n + i - 1, i % 21 == 0 ? glue : 1.0), x.set((i - 1) * n + i, i % 21 == 0 ? glue : 1.0);
+    }
+    const Result eigh = run(isa, "eigh", {&x}, {{dtype, {n}}, {dtype, {n, n}}});
+    CHECK_EQ(eigh.fault.code, 0);
+    const Array& v = eigh.out[1];
+    double worst = 0, skew = 0;
+    for (int64_t j = 0; j < n; ++j) {
+      for (int64_t i = 0; i < n; ++i) {
+        double sum = -eigh.out[0].at(j) * at(v, n, i, j);
+        for (int64_t p = std::max<int64_t>(i - 1, 0); p < std::min(n, i + 2); ++p)
+          sum += at(x, n, i, p) * at(v, n, p, j);
+        worst = std::max(worst, std::abs(sum));
+      }
+      for (int64_t other = j; other < std::min(n, j + 3); ++other) {
+        double sum = other == j ? -1 : 0;
+        for (int64_t i = 0; i < n; ++i) sum += at(v, n, i, j) * at(v, n, i, other);
+        skew = std::max(skew, std::abs(sum));
+      }
+    }
+    CHECK_NEAR(worst, 0, 200 * roundoff(dtype));
+    CHECK_NEAR(skew, 0, 80 * roundoff(dtype));
+    bits.check(isa, "halves " + std::to_string(glue) + (dtype == DType::F32 ? " f32" : " f64"), eigh);
+  }
+}
+
 // More matrices than one piece of work takes; the last ones have the bits of matrices alone.
 void test_batch(cpu::Isa isa) {
   constexpr int64_t kCount = 3000, n = 4;
@@ -295,6 +328,7 @@ int main() {
       test_square(isa, dtype, bits);
       test_any(isa, dtype, bits);
       test_values(isa, dtype, bits);
+      test_halves(isa, dtype, bits);
       test_across(isa, dtype);
     }
     test_batch(isa);

@@ -33,6 +33,10 @@ template <class T>
 void apply_block(const Reflectors<T>& set, int64_t first, int64_t last, bool turned, T* x, int64_t ld, int64_t rows,
                  T* room) noexcept;
 
+// Rows x [rows, length] become x H(count - 1) ... H(1) H(0).
+template <class T>
+void apply_all(const Reflectors<T>& set, T* x, int64_t ld, int64_t rows, T* room) noexcept;
+
 // Row i of x [rows, length] becomes column i of H(0) H(1) ... H(count - 1), rows >= count.
 template <class T>
 void accumulate(const Reflectors<T>& set, T* x, int64_t ld, int64_t rows, T* room) noexcept;

@@ -81,6 +81,13 @@ void apply_block(const Reflectors<T>& set, int64_t first, int64_t last, bool tur
 }
 
 template <class T>
+void apply_all(const Reflectors<T>& set, T* x, int64_t ld, int64_t rows, T* room) noexcept {
+  for (int64_t first = (set.count - 1) / kSolverBlock * kSolverBlock; first >= 0; first -= kSolverBlock) {
+    apply_block(set, first, least(set.count, first + kSolverBlock), true, x, ld, rows, room);
+  }
+}
+
+template <class T>
 void accumulate(const Reflectors<T>& set, T* x, int64_t ld, int64_t rows, T* room) noexcept {
   for (int64_t i = 0; i < rows; ++i) {
     fill(x + i * ld, T{0}, set.length);
@@ -106,6 +113,7 @@ void accumulate(const Reflectors<T>& set, T* x, int64_t ld, int64_t rows, T* roo
   template void reflect<T>(const T*, T, T*, int64_t) noexcept;                                                   \
   template int64_t block_room<T>(int64_t, int64_t) noexcept;                                                     \
   template void apply_block<T>(const Reflectors<T>&, int64_t, int64_t, bool, T*, int64_t, int64_t, T*) noexcept; \
+  template void apply_all<T>(const Reflectors<T>&, T*, int64_t, int64_t, T*) noexcept;                           \
   template void accumulate<T>(const Reflectors<T>&, T*, int64_t, int64_t, T*) noexcept;
 CKERAS_INSTANTIATE(float)
 CKERAS_INSTANTIATE(double)
