@@ -16,7 +16,7 @@ import numpy as np
 import opcases
 import opref
 import opref_rnn
-from ckeras import _engine
+from ckeras import _engine, ops
 from ckeras._core import dtypes
 from ckeras._core.primitive import PRIMITIVES
 from ckeras._core.tensor import convert
@@ -24,6 +24,8 @@ from ckeras.ops import random as _random  # noqa: F401  (fills PRIMITIVES)
 from ckeras.ops import rnn as _rnn  # noqa: F401
 from ckeras.ops import updates as _updates  # noqa: F401
 
+for _name in ops.__all__:  # every module of `ops`, which fills PRIMITIVES
+    getattr(ops, _name)
 TABLE = {row["name"]: row for row in _engine.op_table()}
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 # 0, 1, around the 16 lanes and two registers, primes, around the tile of 1,024 elements, rank up to 5

@@ -8,7 +8,7 @@ import pytest
 import ckeras as keras
 from ckeras import ops
 from ckeras._core.program import compile
-from ckeras.ops.conv import conv_grad_filter_p, conv_grad_input_p, conv_p
+from ckeras.ops.convolution import conv_grad_filter_p, conv_grad_input_p, conv_p
 
 
 def rand(*shape, dtype="float32"):

@@ -13,7 +13,7 @@ import pytest
 import ckeras
 
 ROOT = Path(ckeras.__file__).parent
-PACKAGES = ["callbacks", "layers", "metrics", "models", "optimizers", "saving", "utils"]
+PACKAGES = ["callbacks", "layers", "metrics", "models", "ops", "optimizers", "saving", "utils"]
 
 
 def _imports(sources):
@@ -33,10 +33,11 @@ def stub(package):
         sources, own = dict(module._names.sources), []
         for node in ast.parse(Path(module.__file__).read_text()).body:
             if isinstance(node, ast.ImportFrom) and node.module != "ckeras":
-                sources |= {a.asname or a.name: (node.module, a.name) for a in node.names if a.name[0] != "_"}
-            elif isinstance(node, ast.FunctionDef):
+                sources |= {a.asname or a.name: (node.module, a.name) for a in node.names}
+            elif isinstance(node, ast.FunctionDef) and node.name[0] != "_":
                 own.append(f"def {node.name}({ast.unparse(node.args)}): ...")
         sources.pop("Catalog", None)
+        sources = {name: source for name, source in sources.items() if name[0] != "_"}
     names = sorted({*sources, *(re.split(r"def |\(|:", line)[1 if line.startswith("def") else 0] for line in own)})
     head = "# Generated from __init__.py by tests/test_public_stubs.py."
     return "\n".join([head, *_imports(sources), *own, f"__all__ = {names}"]) + "\n"
@@ -62,3 +63,11 @@ def test_every_name_loads_and_a_star_import_has_them(package):
 if __name__ == "__main__":
     for name in ["", *PACKAGES]:
         (ROOT / name / "__init__.pyi").write_text(stub(name))
+
+
+def test_ops_name_all_that_their_modules_define():
+    modules = [importlib.import_module(f"ckeras.ops.{f.stem}") for f in (ROOT / "ops").glob("[a-z]*.py")]
+    names = [(m, name) for m in modules if "image_" not in m.__name__ for name in getattr(m, "__all__", ())]
+    assert len(names) > 300
+    for module, name in names:
+        assert getattr(ckeras.ops, name) is getattr(module, name), f"{name} of {module.__name__}"

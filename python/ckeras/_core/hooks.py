@@ -9,7 +9,7 @@ reshape = None  # (x, shape) -> x in that shape
 getitem = None  # (x, key) -> x[key]
 learn = None  # (function, args, names, tensors) -> what `_engine.short_way` asks
 learn_backward = None  # (records, targets, seeds, wanted, tensors) -> what `_engine.backward` asks
-load_ops = None  # () -> None: loads the modules of `ops` that wait until one of their names is asked for
+load_op = None  # (name) -> None: loads the module of `ops` that defines it
 # Installed by `_core.device` when a GPU is first used.
 placed = None  # (tensors, results) -> the results, where those tensors live
 assign_elsewhere = None  # (variable, tensor of another device) -> None

@@ -324,7 +324,7 @@ _public_ops = {}
 def get_public_op(name):
     """The public function of `ops` of that name."""
     if name not in _public_ops:
-        hooks.load_ops()
+        hooks.load_op(name)
     return _public_ops[name]
 
 

@@ -6,7 +6,7 @@ from ckeras._core.errors import ShapeError
 from ckeras.kernels._call import check_rank, check_shape, operands, run_kernel
 from ckeras.kernels.products import activation_code
 from ckeras.ops._spatial import out_size, padding_of, per_dim
-from ckeras.ops.conv import transposed_sizes
+from ckeras.ops.convolution import transposed_sizes
 
 _SPATIAL = {1: "steps", 2: "height width", 3: "depth height width"}
 

@@ -3,7 +3,7 @@
 from ckeras import ops
 from ckeras.layers.conv_base import ConvolutionLayer
 from ckeras.layers.spatial import given
-from ckeras.ops.conv import transposed_sizes
+from ckeras.ops.convolution import transposed_sizes
 
 
 class ConvTranspose(ConvolutionLayer):

@@ -17,7 +17,7 @@ from ckeras.ops.diagonals import tril
 from ckeras.ops.elementwise import choose, equal
 from ckeras.ops.linalg import matmul
 from ckeras.ops.shape import concatenate, cut, to_shape
-from ckeras.ops.solve import identity_like, matrices, solve_triangular_p, turned
+from ckeras.ops.systems import identity_like, matrices, solve_triangular_p, turned
 
 __all__ = ["cholesky", "eig", "eigh", "matrix_rank", "qr", "svd"]
 

@@ -16,7 +16,7 @@ from ckeras.ops.image_common import Layout, back, one_of, stencil, working
 from ckeras.ops.image_filters import gaussian_weights
 from ckeras.ops.random import random_normal_p
 from ckeras.ops.shape import concatenate, gather_p, stack, to_shape, widen
-from ckeras.ops.solve import solve
+from ckeras.ops.systems import solve
 
 __all__ = ["affine_transform", "elastic_transform", "map_coordinates", "perspective_transform"]
 

@@ -3,6 +3,7 @@
 from ckeras._core import hooks
 from ckeras._core.tensor import TensorBase
 from ckeras.ops import elementwise as e
+from ckeras.ops import indexing as _indexing  # noqa: F401  installs itself in `_core.hooks`
 from ckeras.ops._common import as_dtype
 from ckeras.ops.linalg import matmul
 from ckeras.ops.shape import ravel, reshape, squeeze, transpose
