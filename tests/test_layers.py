@@ -322,3 +322,59 @@ def test_wrong_width_after_building():
         layer(rand(2, 7))
     with pytest.raises(TypeError, match="head2"):
         layers.Dense(2, name="head2")()
+
+
+class TwoInputs(layers.Layer):
+    def build(self, query_shape, value_shape):
+        self.w = self.add_weight((query_shape[-1], value_shape[-1]), "ones", name="w")
+
+    def call(self, query, value, factor=1.0):
+        return ops.matmul(query, self.w) * value * factor
+
+    def compute_output_shape(self, query_shape, value_shape):
+        return list(value_shape)
+
+
+class Several(layers.Layer):
+    def call(self, x):
+        return x, {"a": x, "b": [x, x]}
+
+    def compute_output_shape(self, input_shape):
+        return input_shape, {"a": input_shape, "b": [input_shape, list(input_shape)]}
+
+
+def test_output_shapes_of_several_inputs_and_in_structures():
+    q, v = keras.Input((2,)), keras.Input((3,))
+    for call in (lambda f: f(q, v), lambda f: f(q, value=v, factor=2.0), lambda f: f(value=v, query=q)):
+        assert call(TwoInputs()).shape == (None, 3)
+    model = keras.Model([q, v], TwoInputs()(q, value=v))
+    np.testing.assert_array_equal(model([np.ones((1, 2)), np.full((1, 3), 4.0)]).numpy(), np.full((1, 3), 8.0))
+    x, nested = Several()(q)
+    assert x.shape == (None, 2) and [t.shape for t in (nested["a"], *nested["b"])] == [(None, 2)] * 3
+
+    class Strange(TwoInputs):
+        def compute_output_shape(self, first_shape, second_shape):
+            return first_shape
+
+    with pytest.raises(ValueError, match=r"compute_output_shape.*_shape appended"):
+        Strange()(q, v)
+
+    class Nothing(Several):
+        def compute_output_shape(self, input_shape):
+            return None
+
+    with pytest.raises(ValueError, match="must give a shape, got None"):
+        Nothing()(q)
+
+
+def test_weights_by_position():
+    layer = layers.Layer()
+    w = layer.add_weight((2, 3), "ones", "float16", name="w")
+    assert (w.shape, w.dtype, w.name, float(ops.sum(w))) == ((2, 3), "float16", "w", 6.0)
+    assert layer.add_weight("old", (2,)).name == "old"
+    for args, kwargs, words in (
+        (((2,), "ones"), {"initializer": "zeros"}, "initializer twice"),
+        (((2,), "ones", "float32", True), {}, "got 4 values"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            layer.add_weight(*args, **kwargs)

@@ -354,3 +354,9 @@ def test_inputs_of_other_dtypes_are_converted(kind, dtype):
     layer, x = getattr(layers, kind)(3), np.arange(40).reshape(2, 5, 4) % 3
     expected = layer(x.astype(dtype).astype("float32")).numpy()
     np.testing.assert_array_equal(layer(x.astype(dtype)).numpy(), expected)
+
+
+def test_states_of_stacked_cells_have_symbolic_shapes():
+    cells = [layers.LSTMCell(3), layers.GRUCell(2)]
+    out, lstm, gru = layers.RNN(cells, return_sequences=True, return_state=True)(ckeras.Input((5, 4)))
+    assert [t.shape for t in (out, *lstm, gru)] == [(None, 5, 2), (None, 3), (None, 3), (None, 2)]

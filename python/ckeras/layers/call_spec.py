@@ -3,6 +3,8 @@
 import inspect
 import threading
 
+from ckeras.layers.structure import shape_of
+
 
 class CallSpec:
     """The parameters of `call` that the base class cares about."""
@@ -31,10 +33,25 @@ class CallSpec:
             ) from None
 
 
-def build_parameters(build):
-    """The names of the shapes that a `build` function asks for."""
-    params = list(inspect.signature(build).parameters.values())[1:]
+def shape_parameters(method):
+    """The names of the shapes that a `build` or a `compute_output_shape` function asks for."""
+    params = list(inspect.signature(method).parameters.values())[1:]
     return tuple(p.name for p in params if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
+
+
+def named_shapes(layer, method, names, arguments):
+    """The shapes for a method's parameters `names`: one takes that of the first argument of the call, several are each
+    called after an argument."""
+    if len(names) <= 1:
+        first = next(iter(arguments.values()), None)
+        return {name: shape_of(first) for name in names}
+    shapes = {f"{k}_shape": shape_of(v) for k, v in arguments.items() if f"{k}_shape" in names}
+    if not shapes:
+        raise ValueError(
+            f"[{layer.name}] {method}{names} of {type(layer).__name__} has no argument that fits its call: name "
+            "each after an argument of call with _shape appended"
+        )
+    return shapes
 
 
 class Calls(threading.local):

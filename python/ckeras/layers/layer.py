@@ -13,12 +13,12 @@ from ckeras._core.variable import Variable
 from ckeras._masks import any_masks, get_mask, masks_of, set_mask
 from ckeras._stateless import swapped
 from ckeras.layers._arguments import check_size, refuse_arguments
-from ckeras.layers.call_spec import CallSpec, build_parameters, calls
+from ckeras.layers.call_spec import CallSpec, calls, named_shapes, shape_parameters
 from ckeras.layers.input_spec import HasInputSpec, check_inputs
 from ckeras.layers.quantization import NotQuantized
 from ckeras.layers.rematerialize import Rematerialized, call_again
 from ckeras.layers.saving import LayerSaving
-from ckeras.layers.structure import brief, map_all, map_shapes, shape_of, with_open_dims
+from ckeras.layers.structure import brief, map_all, map_shapes, with_open_dims
 from ckeras.layers.tracking import Tracked, unique
 
 _FLOATS = dtypes.FLOATS
@@ -67,7 +67,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
         super().__init_subclass__(**kwargs)
         cls._call_spec = None  # found at the first call: a subclass's own `call` has its own
         if "build" in cls.__dict__:
-            cls._build_parameters = build_parameters(cls.build)
+            cls._build_parameters = shape_parameters(cls.build)
             cls.build = _wrap_build(cls.build)
 
     def _set_policy(self, policy):
@@ -145,18 +145,13 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
         """Makes a variable of the layer.
 
         `initializer` is by default Glorot's uniform for floats and zeros otherwise; `regularizer` adds to `losses`;
-        `constraint` is applied after each update. `add_weight(name, shape)` is the old order of arguments.
+        `constraint` is applied after each update. `shape`, `initializer` and `dtype` may go without their
+        names, after a name as in old programs.
         """
-        for arg in args:
-            if isinstance(arg, str) and name is None:
-                name = arg
-            elif isinstance(arg, (tuple, list, int)) and shape is None:
-                shape = arg
-            else:
-                raise ValueError(
-                    f"[{self.name}.add_weight] unexpected argument {arg!r}; write "
-                    "add_weight(shape=..., initializer=..., name=...)"
-                )
+        if args and isinstance(args[0], str) and name is None:
+            name, *args = args
+        if args:
+            shape, initializer, dtype = _in_order(self.name, args, (shape, initializer, dtype))
         shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
         dtype = dtypes.standardize(dtype) if dtype is not None else self.variable_dtype
         check_size(self.name, shape, dtype)
@@ -201,18 +196,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
     def _build_for(self, spec, args, kwargs):
         """Builds the layer for the shapes of a call's arguments."""
         arguments = spec.bind(self, args, kwargs)
-        names = self._build_parameters
-        first = next(iter(arguments), None)
-        if len(names) <= 1:
-            shapes = {names[0]: shape_of(arguments[first]) if first is not None else None} if names else {}
-        else:
-            shapes = {f"{k}_shape": shape_of(v) for k, v in arguments.items() if f"{k}_shape" in names}
-            missing = [n for n in names if n not in shapes]
-            if len(missing) == len(names):
-                raise ValueError(
-                    f"[{self.name}] build{names} of {type(self).__name__} has no argument that fits its call: name "
-                    "each after an argument of call with _shape appended"
-                )
+        shapes = named_shapes(self, "build", self._build_parameters, arguments)
         self.build(**shapes)
         self.built = True
         if type(self).build is Layer.build:
@@ -356,12 +340,12 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
         """The symbolic outputs for symbolic inputs: from `compute_output_shape` where a subclass defines it."""
         if type(self).compute_output_shape is Layer.compute_output_shape:
             return output_spec(self.call, args, kwargs, self.name)
-        shape = self.compute_output_shape(shape_of(args[0]) if args else None)
-        if shape and isinstance(shape, (tuple, list)) and not all(d is None or isinstance(d, int) for d in shape):
-            return type(shape)([KerasTensor(s, self._compute_dtype) for s in shape])
-        if isinstance(shape, dict):
-            return {k: KerasTensor(s, self._compute_dtype) for k, s in shape.items()}
-        return KerasTensor(shape, self._compute_dtype)
+        names = shape_parameters(type(self).compute_output_shape)
+        shapes = named_shapes(self, "compute_output_shape", names, self._call_spec.bind(self, args, kwargs))
+        found = self.compute_output_shape(**shapes)
+        if found is None:
+            raise ValueError(f"[{self.name}] compute_output_shape of {type(self).__name__} must give a shape, got None")
+        return map_shapes(lambda s: KerasTensor(s, self._compute_dtype), found)
 
     def compute_output_shape(self, *args, **kwargs):
         """The shape (or structure of shapes) of the outputs for an input shape."""
@@ -620,6 +604,17 @@ def _wrap_build(build):
 
 def _any_tensor(args, kwargs):
     return any(isinstance(x, TensorBase) for x in nest.leaves((args, kwargs)))
+
+
+def _in_order(where, args, named):
+    """The arguments of `add_weight` that may be given by position, from there or by name."""
+    words = ("shape", "initializer", "dtype")
+    if len(args) > len(words):
+        raise ValueError(f"[{where}.add_weight] takes {', '.join(words)} without their names, got {len(args)} values")
+    for word, arg, other in zip(words, args, named, strict=False):
+        if other is not None:
+            raise ValueError(f"[{where}.add_weight] got {word} twice: {arg!r} and {other!r}")
+    return (*args, *named[len(args) :])
 
 
 def _old_input_shape(where, kwargs):
