@@ -118,6 +118,30 @@ def test_nan_ends_training_at_its_batch():
     m = model()
     m.fit(X, y, batch_size=16, epochs=5, shuffle=False, callbacks=[keras.callbacks.TerminateOnNaN()], verbose=0)
     assert int(m.optimizer.iterations) == 2
+    ended = []
+    others = [keras.callbacks.LambdaCallback(on_train_end=ended.append)]
+    nan = keras.callbacks.TerminateOnNaN(raise_error=True)
+    with pytest.raises(RuntimeError, match="batch 1 is nan"):
+        model().fit(X, y, batch_size=16, shuffle=False, verbose=0, callbacks=[nan, *others])
+    assert ended == []
+
+
+def test_evaluate_and_predict_stop_when_told():
+    class Stop(keras.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            self.model.stop_evaluating = batch == 1
+
+        def on_predict_batch_end(self, batch, logs=None):
+            self.model.stop_predicting = batch == 1
+
+    m = model()
+    expected = m.evaluate(X[:16], Y[:16], verbose=0)
+    for _ in range(2):
+        assert m.evaluate(X, Y, batch_size=8, verbose=0, callbacks=[Stop()]) == pytest.approx(expected)
+        assert len(m.predict(X, batch_size=8, verbose=0, callbacks=[Stop()])) == 16
+    assert m.stop_evaluating and m.stop_predicting and not m.stop_training
+    assert len(m.predict(X, batch_size=8, verbose=0)) == len(X)
+    assert m.evaluate(X, Y, batch_size=8, verbose=0) != pytest.approx(expected)
 
 
 def test_csv_log_has_a_line_per_epoch(tmp_path):

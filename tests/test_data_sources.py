@@ -263,6 +263,31 @@ def test_epochs_of_some_steps_go_on(workers):
         m.fit(source, steps_per_epoch=5, verbose=0)
 
 
+def batches(count):
+    return (cut(i % 4, X, Y) for i in range(count))
+
+
+def test_iterators_that_run_out_between_epochs_cost_no_training():
+    m = model()
+    with pytest.warns(UserWarning, match="ran out of batches, so training ends after 2 of 5 epochs"):
+        history = m.fit(batches(4), steps_per_epoch=2, epochs=5, verbose=0)
+    assert history.epoch == [0, 1] and int(m.optimizer.iterations) == 4
+    with pytest.warns(UserWarning, match="no further validation"):
+        history = m.fit(X, Y, validation_data=batches(4), validation_steps=2, epochs=3, verbose=0)
+    assert history.epoch == [0, 1, 2] and len(history.history["val_loss"]) == 2
+    whole = model()
+    whole.fit(batches(6), verbose=0)
+    parts = model()
+    parts.fit(batches(6), steps_per_epoch=2, epochs=3, verbose=0)
+    np.testing.assert_array_equal(parts.get_weights()[0], whole.get_weights()[0])  # no batch is lost
+
+
+def test_a_batch_size_for_batches_is_warned_of():
+    with pytest.warns(UserWarning, match="batch_size=7 changes nothing"):
+        history = model().fit(batches(4), batch_size=7, verbose=0)
+    assert history.epoch == [0]
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_dataset_without_end(workers):
     m = model()

@@ -79,11 +79,18 @@ class CSVLogger(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Stops training at the first batch whose loss is NaN or infinite."""
+    """Stops training at the first batch whose loss is NaN or infinite; with `raise_error` by a `RuntimeError`, so that
+    no callback's `on_train_end` follows and backups stay."""
+
+    def __init__(self, raise_error=False):
+        super().__init__()
+        self.raise_error = raise_error
 
     def on_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(loss):
+            if self.raise_error:
+                raise RuntimeError(f"[TerminateOnNaN] the loss of batch {batch} is {float(loss)}")
             log_line(f"Batch {batch}: Invalid loss, terminating training")
             self.model.stop_training = True
 

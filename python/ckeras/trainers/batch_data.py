@@ -3,6 +3,7 @@
 import collections.abc
 import contextlib
 import itertools
+import warnings
 
 from ckeras._core import nest, rng
 from ckeras.trainers.data import NAMES, ArrayData, arrays, is_array_like, warn_short, with_class_weight
@@ -51,6 +52,16 @@ class BatchData:
         """Makes the next epoch start with the first batch, if the source can start over."""
         if not self.single:
             self._left = None
+
+    def ended(self):
+        """Whether an iterator that gave batches before has none left, so that there can be no further epoch."""
+        if not self.single or self._left is None:
+            return False
+        batch = next(self._left, _END)
+        if batch is _END:
+            return True
+        self._left = itertools.chain([batch], self._left)
+        return False
 
     @contextlib.contextmanager
     def epoch(self, limit):
@@ -139,6 +150,18 @@ class BatchData:
         return with_class_weight(parts, self.class_weight)
 
 
+def ended(data, then):
+    """Whether no epoch is left in `data`; warns of what comes of it."""
+    if not (isinstance(data, BatchData) and data.ended()):
+        return False
+    warnings.warn(
+        f"[data] the {type(data.source).__name__} ran out of batches, so {then}; give more data, let it repeat "
+        "itself, or ask for fewer steps",
+        stacklevel=4,
+    )
+    return True
+
+
 def _is_tf(source):
     return callable(getattr(source, "as_numpy_iterator", None))
 
@@ -166,5 +189,8 @@ def make(x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_we
                 f"[data] {name} must be None when x yields batches: the batches hold it, (x, y, sample_weight)"
             )
     if batch_size is not None:
-        raise ValueError("[data] batch_size must be None when x yields batches: their source decides it")
+        warnings.warn(
+            f"[data] batch_size={batch_size} changes nothing: x yields batches, so their source decides it",
+            stacklevel=4,
+        )
     return BatchData(x, class_weight, shuffle=shuffle is True)

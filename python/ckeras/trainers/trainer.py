@@ -19,9 +19,10 @@ from ckeras.config import settings
 from ckeras.saving import registry
 from ckeras.trainers import arguments
 from ckeras.trainers import data as data_module
-from ckeras.trainers.batch_data import make
+from ckeras.trainers.batch_data import ended, make
 from ckeras.trainers.compile_utils import CompileLoss, CompileMetrics, object_name
 from ckeras.trainers.data import ArrayData
+from ckeras.trainers.state import State, flag
 from ckeras.trainers.state_tree import StateTree
 from ckeras.trainers.step_functions import StepFunctions
 from ckeras.trainers.steps import Runner
@@ -34,27 +35,7 @@ def _takes_training(method):
     return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
-class _State:
-    """What a trainer keeps: the arguments of `compile` and what was made of them."""
-
-    def __init__(self):
-        self.compiled = False
-        self.version = 0  # of compile(): runners of older versions are dropped
-        self.optimizer = None
-        self.loss = None
-        self.compile_loss = None
-        self.compile_metrics = None
-        self.loss_tracker = None
-        self.config = None
-        self.run_eagerly = False
-        self.steps_per_execution = 1
-        self.jit_compile = True
-        self.stop_training = False
-        self.resumed_epoch = None  # set by a callback at the begin of fit: the epoch to go on with
-        self.runners = {}
-
-    def __getstate__(self):
-        return {**self.__dict__, "runners": {}}
+_STOP = {"train": "stop_training", "test": "stop_evaluating"}
 
 
 class Trainer(StateTree, StepFunctions):
@@ -122,14 +103,14 @@ class Trainer(StateTree, StepFunctions):
             state.config["auto_scale_loss"] = False
         state.version += 1
         state.runners = {}
-        state.stop_training = False
+        state.stop_training = state.stop_evaluating = False
         state.compiled = True
 
     @property
     def _trainer(self):
         state = self.__dict__.get("_trainer_state")
         if state is None:
-            state = _State()
+            state = State()
             self.__dict__["_trainer_state"] = state
         return state
 
@@ -169,14 +150,9 @@ class Trainer(StateTree, StepFunctions):
     def steps_per_execution(self):
         return self._trainer.steps_per_execution
 
-    @property
-    def stop_training(self):
-        """Set to True by a callback: training ends after the current batch."""
-        return self._trainer.stop_training
-
-    @stop_training.setter
-    def stop_training(self, value):
-        self._trainer.stop_training = bool(value)
+    stop_training = flag("stop_training", "training")
+    stop_evaluating = flag("stop_evaluating", "evaluation")
+    stop_predicting = flag("stop_predicting", "prediction")
 
     def get_compile_config(self):
         """The arguments of `compile` as plain values, or `None` when not compiled."""
@@ -357,6 +333,7 @@ class Trainer(StateTree, StepFunctions):
     def _run_batches(self, kind, data, limit, callbacks):
         """Runs an epoch of steps over the data; the logs of the last step."""
         state = self._trainer
+        stop = _STOP[kind]
         self._check_functions(kind)
         begin, end = callbacks.batch_hooks(kind)
         slow = callbacks.wants_every_batch(kind)
@@ -374,7 +351,7 @@ class Trainer(StateTree, StepFunctions):
                     first += n
                     done += n
                     end(done - 1, logs)
-                    if state.stop_training and kind == "train":
+                    if getattr(state, stop):
                         return logs
             return logs
         with data.epoch(limit) as batches:
@@ -383,7 +360,7 @@ class Trainer(StateTree, StepFunctions):
                 logs = self._runner(kind, batch).run(nest.leaves(batch))
                 end(done, logs)
                 done += 1
-                if state.stop_training and kind == "train":
+                if getattr(state, stop):
                     break
         return logs
 
@@ -462,9 +439,13 @@ class Trainer(StateTree, StepFunctions):
         if self._trainer.resumed_epoch is not None:
             initial_epoch = self._trainer.resumed_epoch
         for epoch in range(initial_epoch, epochs):
+            if ended(data, f"training ends after {epoch} of {epochs} epochs"):
+                break
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             logs = to_python(self._run_batches("train", data, limit, callbacks))
+            if validation is not None and ended(validation, "there is no further validation"):
+                validation = None
             if validation is not None and validates_at(epoch):
                 self.reset_metrics()
                 validation.reset()
@@ -488,6 +469,7 @@ class Trainer(StateTree, StepFunctions):
         self._trainer.history = history
 
     def _evaluate(self, data, limit, callbacks):
+        self._trainer.stop_evaluating = False
         callbacks.on_test_begin()
         logs = to_python(self._run_batches("test", data, limit, callbacks))
         callbacks.on_test_end(logs)
@@ -547,6 +529,8 @@ class Trainer(StateTree, StepFunctions):
                 callbacks, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=steps or data.steps, model=self
             )
         found = []
+        state = self._trainer
+        state.stop_predicting = False
         callbacks.on_predict_begin()
         begin, end = callbacks.batch_hooks("predict")
         with data.epoch(steps) as batches:
@@ -555,6 +539,8 @@ class Trainer(StateTree, StepFunctions):
                 outputs = self._runner("predict", (x, None, None)).run(nest.leaves(x))
                 found.append(outputs)
                 end(i, {"outputs": outputs})
+                if state.stop_predicting:
+                    break
         callbacks.on_predict_end()
         if len(found) == 1:
             return _writable(found[0])
