@@ -59,6 +59,9 @@ HARD = {
     "graded columns upwards": draw(40, 40) * 0.3 ** np.arange(40)[::-1],
     "equal values": with_values(40, 30, [3.0] * 10 + [2.0] * 10 + [1.0] * 10),
     "rank 3": draw(45, 3) @ draw(3, 36),
+    "equal values, larger": with_values(120, 110, np.arange(110) // 40),
+    "graded, larger": graded(90, 130, 0.7),
+    "glued": np.kron(np.eye(7), np.diag(np.abs(np.arange(20) - 9.0)) + np.eye(20, k=1)),
     # What is left of their columns falls by a roundoff a step, to the least numbers that there are.
     "integers of rank 1": np.stack([np.outer(np.arange(40) % n - n // 2, np.arange(33.0) % 7 - 3) for n in (5, 9)]),
     "ill conditioned": with_values(40, 40, np.logspace(0, -14, 40)),

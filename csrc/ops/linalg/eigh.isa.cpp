@@ -36,7 +36,7 @@ struct Eigh {
           e(room.take<double>(s.n + 1)),
           order(room.take<int64_t>(s.n)),
           rotations(vectors, s.n, s.ld, room),
-          halving(vectors, s.n > Halving<T>::kLeaf ? s.n : 0, s.ld, room) {}
+          halving(vectors, s.n > kLeafRows ? s.n : 0, s.ld, room) {}
   };
 
   // Reflection k, which leaves of row k the places up to k + 1, is kept in row k from place k + 1 on. What a reflection
@@ -118,7 +118,7 @@ struct Eigh {
 
   bool find_vectors(Buffers& at) const noexcept {
     const Reflectors<T> set{at.a, ld, at.tau, most(n - 1, 0), 1, n};
-    if (n > Halving<T>::kLeaf) {
+    if (n > kLeafRows) {
       if (!at.halving.solve(at.d, at.e)) return false;
       apply_all(set, at.vectors, ld, n, at.room);
       return true;

@@ -178,36 +178,54 @@ void test_values(cpu::Isa isa, DType dtype, Bits& bits) {
   }
 }
 
-// Wilkinson's matrices of 21 rows, glued to each other: values in nearly equal groups, through several levels of
-// halves. Checked by the three diagonals and by dots of neighbouring vectors.
-void test_halves(cpu::Isa isa, DType dtype, Bits& bits) {
-  for (const double glue : {1.0, 1e-5, 0.0}) {
-    constexpr int64_t n = 13 * 21;
-    Array x(dtype, {n, n});
+// How far x [n, n] right is from left times values, x with three diagonals, vectors as columns; and how far each vector
+// from one of length 1 that is orthogonal to the next two.
+void check_vectors(const Array& x, const Array& left, const Array& values, const Array& right, int64_t n, double unit) {
+  double worst = 0, skew = 0;
+  for (int64_t j = 0; j < n; ++j) {
     for (int64_t i = 0; i < n; ++i) {
-      x.set(i * n + i, static_cast<double>(std::abs(i % 21 - 10)));
-      if (i > 0) x.set(i * n + i - 1, i % 21 == 0 ? glue : 1.0), x.set((i - 1) * n + i, i % 21 == 0 ? glue : 1.0);
+      double sum = -values.at(j) * at(left, n, i, j);
+      for (int64_t p = std::max<int64_t>(i - 1, 0); p < std::min(n, i + 2); ++p) {
+        sum += at(x, n, i, p) * at(right, n, p, j);
+      }
+      worst = std::max(worst, std::abs(sum));
     }
-    const Result eigh = run(isa, "eigh", {&x}, {{dtype, {n}}, {dtype, {n, n}}});
+    for (int64_t other = j; other < std::min(n, j + 3); ++other) {
+      double sum = other == j ? -1 : 0;
+      for (int64_t i = 0; i < n; ++i) sum += at(right, n, i, j) * at(right, n, i, other);
+      skew = std::max(skew, std::abs(sum));
+    }
+  }
+  CHECK_NEAR(worst, 0, 400 * unit);
+  CHECK_NEAR(skew, 0, 80 * unit);
+}
+
+// Wilkinson's matrices of 21 rows, glued to each other: values in nearly equal groups, through several levels of
+// halves. And their upper halves, which have zeros on the diagonal.
+void test_halves(cpu::Isa isa, DType dtype, Bits& bits) {
+  constexpr int64_t n = 13 * 21;
+  for (const double glue : {1.0, 1e-5, 0.0}) {
+    const std::string what = std::to_string(glue) + (dtype == DType::F32 ? " f32" : " f64");
+    Array even(dtype, {n, n}), upper(dtype, {n, n});
+    for (int64_t i = 0; i < n; ++i) {
+      const double own = static_cast<double>(std::abs(i % 21 - 10)), beside = i % 21 == 0 ? glue : 1.0;
+      even.set(i * n + i, own);
+      upper.set(i * n + i, own);
+      if (i == 0) continue;
+      even.set(i * n + i - 1, beside);
+      even.set((i - 1) * n + i, beside);
+      upper.set((i - 1) * n + i, beside);
+    }
+    const Result eigh = run(isa, "eigh", {&even}, {{dtype, {n}}, {dtype, {n, n}}});
     CHECK_EQ(eigh.fault.code, 0);
-    const Array& v = eigh.out[1];
-    double worst = 0, skew = 0;
-    for (int64_t j = 0; j < n; ++j) {
-      for (int64_t i = 0; i < n; ++i) {
-        double sum = -eigh.out[0].at(j) * at(v, n, i, j);
-        for (int64_t p = std::max<int64_t>(i - 1, 0); p < std::min(n, i + 2); ++p)
-          sum += at(x, n, i, p) * at(v, n, p, j);
-        worst = std::max(worst, std::abs(sum));
-      }
-      for (int64_t other = j; other < std::min(n, j + 3); ++other) {
-        double sum = other == j ? -1 : 0;
-        for (int64_t i = 0; i < n; ++i) sum += at(v, n, i, j) * at(v, n, i, other);
-        skew = std::max(skew, std::abs(sum));
-      }
-    }
-    CHECK_NEAR(worst, 0, 200 * roundoff(dtype));
-    CHECK_NEAR(skew, 0, 80 * roundoff(dtype));
-    bits.check(isa, "halves " + std::to_string(glue) + (dtype == DType::F32 ? " f32" : " f64"), eigh);
+    check_vectors(even, eigh.out[1], eigh.out[0], eigh.out[1], n, roundoff(dtype));
+    bits.check(isa, "halves " + what, eigh);
+    const Result svd = run(isa, "svd", {&upper}, {{dtype, {n, n}}, {dtype, {n}}, {dtype, {n, n}}});
+    CHECK_EQ(svd.fault.code, 0);
+    const Array right = turned(svd.out[2], n, n);
+    check_vectors(upper, svd.out[0], svd.out[1], right, n, roundoff(dtype));
+    check_vectors(turned(upper, n, n), right, svd.out[1], svd.out[0], n, roundoff(dtype));
+    bits.check(isa, "values of halves " + what, svd);
   }
 }
 

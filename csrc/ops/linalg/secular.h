@@ -34,7 +34,7 @@ template <Poles kPoles>
 void find_roots(const double* d, const double* z2, int64_t n, double base, double tolerance, Roots roots) noexcept;
 
 // z becomes the vector of the same signs for which these roots are exact (M. Gu and S. Eisenstat, "A stable and
-// efficient algorithm for the rank-one modification of the symmetric eigenproblem", 1994), times a common factor. What
+// efficient algorithm for the rank-one modification of the symmetric eigenproblem", 1994), over sqrt(base). What
 // is made of it is orthogonal, however inexact the roots are.
 template <Poles kPoles>
 void fit_weights(const double* d, int64_t n, Roots roots, double* z) noexcept;

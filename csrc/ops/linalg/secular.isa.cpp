@@ -138,6 +138,7 @@ void find_roots(const double* d, const double* z2, int64_t n, double base, doubl
   });
 }
 template void find_roots<Poles::Plain>(const double*, const double*, int64_t, double, double, Roots) noexcept;
+template void find_roots<Poles::Squared>(const double*, const double*, int64_t, double, double, Roots) noexcept;
 
 // The squares are products over j of (p(root j) - p(d[i])) / (p(d[j]) - p(d[i])), without a divisor for j = i.
 template <Poles kPoles>
@@ -183,5 +184,6 @@ void fit_weights(const double* d, int64_t n, Roots roots, double* z) noexcept {
   });
 }
 template void fit_weights<Poles::Plain>(const double*, int64_t, Roots, double*) noexcept;
+template void fit_weights<Poles::Squared>(const double*, int64_t, Roots, double*) noexcept;
 
 }  // namespace ckeras::CKERAS_ISA

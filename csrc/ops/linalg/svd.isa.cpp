@@ -1,6 +1,7 @@
 // Singular values: QR of what is not square, then the square triangle's. Of a wide matrix those of its transpose, so
 // that `long_side` vectors, [k, max(m, n)], and `short_side` ones, [k, k], are rows, k = min(m, n).
 #include "ops/linalg/bidiagonal.h"
+#include "ops/linalg/bidiagonal_halves.h"
 #include "ops/linalg/linalg.h"
 #include "ops/linalg/order.h"
 #include "ops/linalg/qr.h"
@@ -25,12 +26,14 @@ struct Values {
         work(4 * length * k * k + (vectors ? 12 : 2) * k * k * k + 300 * k * k) {}
 
   bool wide() const noexcept { return m < n; }
+  bool halves() const noexcept { return whole && k > kLeafRows; }
 
   struct Buffers {
     T *w, *tau, *diagonal, *b, *u, *tau_u, *tau_v, *z, *ut, *vt, *q, *product, *room;
     double *d, *e;
     int64_t *order, long_ld;
     Rotations<T> turn_u, turn_v;
+    BidiagonalHalving<T> halving;
     Buffers(Room& room, const Values& s) noexcept
         : w(room.take<T>(s.k * s.length)),
           tau(room.take<T>(s.k)),
@@ -50,7 +53,8 @@ struct Values {
           order(room.take<int64_t>(s.k)),
           long_ld(s.length > s.k ? s.length : s.ld),
           turn_u(ut, s.k, s.ld, room),
-          turn_v(vt, s.k, s.ld, room) {}
+          turn_v(vt, s.k, s.ld, room),
+          halving(ut, vt, s.halves() ? s.k : 0, s.ld, room) {}
 
     const T* long_side() const { return product != nullptr ? product : ut; }
     const T* short_side() const { return vt; }
@@ -81,20 +85,32 @@ struct Values {
     }
     for (int64_t i = 0; i < k; ++i) fill(at.b + i * ld + k, T{0}, ld - k);
     bidiagonalise(at.b, k, ld, at.u, at.tau_u, at.tau_v, at.d, at.e, at.z);
-    if (whole) {
-      accumulate(Reflectors<T>{at.u, ld, at.tau_u, k, 0, k}, at.ut, ld, k, at.room);
-      accumulate(Reflectors<T>{at.b, ld, at.tau_v, most(k - 1, 0), 1, k}, at.vt, ld, k, at.room);
-      for (int64_t i = 0; i < k; ++i) {
-        fill(at.ut + i * ld + k, T{0}, ld - k);
-        fill(at.vt + i * ld + k, T{0}, ld - k);
-      }
-    }
-    if (!diagonalise_bidiagonal(at.d, at.e, k, at.turn_u, at.turn_v)) return 0;
+    if (!diagonalise_both(at)) return 0;
     if (whole && length > k) {
       accumulate(Reflectors<T>{at.w, length, at.tau, k, 0, length}, at.q, length, whole, at.room);
       multiply_into(Into::Set, k, length, k, {at.ut, ld, true}, {at.q, length, false}, at.product, length);
     }
     return factor;
+  }
+
+  // d and the vectors of the square, of its reflections and its two diagonals.
+  bool diagonalise_both(Buffers& at) const noexcept {
+    const Reflectors<T> left{at.u, ld, at.tau_u, k, 0, k}, right{at.b, ld, at.tau_v, most(k - 1, 0), 1, k};
+    if (halves()) {
+      if (!at.halving.solve(at.d, at.e)) return false;
+      apply_all(left, at.ut, ld, k, at.room);
+      apply_all(right, at.vt, ld, k, at.room);
+      return true;
+    }
+    if (whole) {
+      accumulate(left, at.ut, ld, k, at.room);
+      accumulate(right, at.vt, ld, k, at.room);
+      for (int64_t i = 0; i < k; ++i) {
+        fill(at.ut + i * ld + k, T{0}, ld - k);
+        fill(at.vt + i * ld + k, T{0}, ld - k);
+      }
+    }
+    return diagonalise_bidiagonal(at.d, at.e, k, at.turn_u, at.turn_v);
   }
 
   // The values' sizes, falling, to s.

@@ -1,8 +1,7 @@
 // Eigenvalues and eigenvectors of symmetric tridiagonal matrices of numbers of about 1: d the diagonal, e[i] between i
 // and i + 1. Only for .isa.cpp files.
 #pragma once
-#include "ops/linalg/rotations.h"
-#include "ops/linalg/secular.h"
+#include "ops/linalg/halves.h"
 
 namespace ckeras::CKERAS_ISA {
 
@@ -17,8 +16,6 @@ bool diagonalise(double* d, double* e, int64_t n, Rotations<T>& rotations) noexc
 // the halves' times those of diag(d) + rho z z^T. Rows and columns of both that hardly meet are left out.
 template <class T>
 struct Halving {
-  static constexpr int64_t kLeaf = 32;  // so large a part goes by QL
-
   // Row i of vectors [n, ld] becomes an eigenvector, d[i] its value.
   CKERAS_MEMBER Halving(T* vectors, int64_t n, int64_t ld, Room& room)
       : n(n),
@@ -33,9 +30,8 @@ struct Halving {
         order(room.take<int64_t>(n)),
         slots(room.take<int64_t>(n)),
         kinds(room.take<uint8_t>(n)),
-        leaf_rows(room.take<double>(n * kLeaf)),
-        leaf_rotations(room.take<char>(n > 0 ? kLeafBytes << levels : 0)) {
-    for (double*& array : arrays) array = room.take<double>(n + (kPad << levels));
+        leaves(n, levels, room) {
+    for (double*& array : arrays) array = room.take<double>(n + (kPartPad << levels));
   }
 
   bool solve(double* d, double* e) const noexcept;
@@ -43,24 +39,16 @@ struct Halving {
  private:
   template <class>
   friend struct Part;
-  static constexpr int64_t kPad = 16, kArrays = 12;
-  static constexpr int64_t kLeafBytes = Rotations<double>::kSweeps * (kLeaf * sizeof(Turn<double>) + sizeof(Sweep));
-  static_assert(kLeafBytes % 128 == 0);
+  static constexpr int64_t kArrays = 12;
 
   int64_t n, ld, levels;
   T *vectors, *gathered, *mix;
   double *cuts, *first, *last;  // first, last: components of the rows, unrounded
   int64_t *order, *slots;
   uint8_t* kinds;
-  double* leaf_rows;
-  char* leaf_rotations;
-  double* arrays[kArrays];  // of each part, with kPad numbers after it
+  Leaves leaves;
+  double* arrays[kArrays];  // of each part, with kPartPad numbers after it
 
-  static CKERAS_MEMBER int64_t levels_of(int64_t n) {
-    int64_t levels = 0;
-    while (ceil_div(n, int64_t{1} << levels) > kLeaf) ++levels;
-    return levels;
-  }
   CKERAS_MEMBER int64_t bound(int64_t level, int64_t i) const { return n * i >> level; }
   bool solve_leaf(int64_t i, double* d, double* e) const noexcept;
 };
