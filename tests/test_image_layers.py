@@ -98,6 +98,11 @@ def test_masks_and_labels_go_with_their_images(name, arguments):
         np.testing.assert_array_equal(np.asarray(out["labels"]), labels)
     assert out["id"] == 1
     if name == "MixUp":
+        boxes = {"boxes": np.arange(32.0).reshape(8, 1, 4), "labels": labels[:, None]}
+        mixed = layer({"images": IMAGES, "bounding_boxes": boxes})["bounding_boxes"]
+        np.testing.assert_array_equal(mixed["boxes"][:, :1], boxes["boxes"])
+        order = np.asarray(mixed["labels"])[:, 1]
+        np.testing.assert_array_equal(mixed["boxes"][:, 1], boxes["boxes"][order, 0])
         return
     assert np.asarray(out["segmentation_masks"]).dtype == np.int32
     if name == "RandAugment":
@@ -106,7 +111,8 @@ def test_masks_and_labels_go_with_their_images(name, arguments):
         np.testing.assert_array_equal(
             np.asarray(out["images"])[..., :1], np.asarray(out["segmentation_masks"]).astype("float32")
         )
-        with pytest.raises(NotImplementedError, match="bounding boxes"):
+        error = NotImplementedError if name in ("CutMix", "RandomElasticTransform") else ValueError
+        with pytest.raises(error, match="bounding boxes"):
             layer({"images": IMAGES, "bounding_boxes": np.zeros((8, 1, 4))})
     else:
         np.testing.assert_array_equal(np.asarray(out["segmentation_masks"]), MASKS)
@@ -257,3 +263,81 @@ def test_bad_images_are_refused():
         layers.RandomFlip()(np.zeros((3, 3)))
     with pytest.raises(ValueError, match="must have 'images'"):
         layers.RandomFlip()({"labels": np.zeros(3)})
+
+
+MOVING = [
+    ("RandomFlip", {}),
+    ("RandomRotation", {"factor": 0.3, "fill_mode": "constant"}),
+    ("RandomZoom", {"height_factor": 0.4, "width_factor": (-0.5, 0.1), "fill_mode": "constant"}),
+    ("RandomTranslation", {"height_factor": 0.4, "width_factor": 0.3, "fill_mode": "constant"}),
+    ("RandomShear", {"x_factor": 0.4, "y_factor": 0.2, "fill_mode": "constant"}),
+    ("RandomPerspective", {"factor": (0.5, 0.5), "scale": 0.6}),
+    ("RandomCrop", {"height": 13, "width": 17}),
+    ("RandomCrop", {"height": 40, "width": 25}),
+    ("CenterCrop", {"height": 14, "width": 15}),
+    ("CenterCrop", {"height": 40, "width": 25}),
+    ("Resizing", {"height": 40, "width": 25}),
+    ("Resizing", {"height": 40, "width": 24, "crop_to_aspect_ratio": True}),
+    ("Resizing", {"height": 40, "width": 24, "pad_to_aspect_ratio": True}),
+    ("RandAugment", {"num_ops": 3, "factor": 0.4}),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), MOVING, ids=[name for name, _ in MOVING])
+@pytest.mark.parametrize("form", ["xyxy", "rel_center_xywh"])
+def test_boxes_go_with_their_images(name, arguments, form):
+    """Around the pixels of what they show, and no further than what turns and slants leave of room at corners."""
+    n, h, w = 8, 18, 24
+    corners = np.tile(np.array([[[3, 4, 13, 9], [14, 2, 22, 16], [0, 0, 0, 0]]], "float32"), (n, 1, 1))
+    masks = np.zeros((n, h, w, 1), "int32")
+    masks[:, 4:9, 3:13] = 1
+    masks[:, 2:16, 14:22] = 2
+    convert = ckeras.utils.bounding_boxes.convert_format
+    drawn = {} if name in ("CenterCrop", "Resizing") else {"seed": 5}
+    layer = getattr(layers, name)(**arguments, bounding_box_format=form, **drawn)
+    if name == "RandAugment":
+        for part in (layer.random_shear, layer.random_translation, layer.random_rotation):
+            part.fill_mode = "constant"  # a mirror image lies in no box
+    given = {
+        "images": np.repeat(masks, 3, -1).astype("float32"),
+        "segmentation_masks": masks,
+        "bounding_boxes": {"boxes": convert(corners, "xyxy", form, h, w), "labels": np.array([[1, 2, -1]] * n)},
+    }
+    out = layer(given)
+    new = np.asarray(out["segmentation_masks"])[..., 0]
+    boxes = np.asarray(convert(out["bounding_boxes"]["boxes"], form, "xyxy", *new.shape[1:]))
+    labels = np.asarray(out["bounding_boxes"]["labels"])
+    assert boxes.shape == (n, 3, 4) and (labels[:, 2] == -1).all()
+    upright = name in ("RandomFlip", "RandomZoom", "RandomTranslation", "RandomCrop", "CenterCrop", "Resizing")
+    for i in range(n):
+        for j in range(2):
+            ys, xs = np.nonzero(new[i] == j + 1)
+            if not len(ys):
+                continue
+            tight = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
+            assert labels[i, j] == j + 1
+            room = np.array([-1, -1, 1, 1]) * (boxes[i, j] - tight)
+            assert (room > -2).all(), (room, tight)
+            if upright:
+                assert (room < 2).all(), (room, tight)
+    if name == "RandAugment":
+        return
+    same = layer.get_config()
+    assert same["bounding_box_format"] == form and type(layer).from_config(same).bounding_box_format == form
+    single = layer({k: {p: q[0] for p, q in v.items()} if isinstance(v, dict) else v[0] for k, v in given.items()})
+    assert single["bounding_boxes"]["boxes"].shape == (3, 4)
+
+
+def test_boxes_are_refused_where_their_form_is_not_known():
+    with pytest.raises(ValueError, match="bounding_box_format must be one of 'xyxy'"):
+        layers.RandomFlip(bounding_box_format="corners")
+    assert "bounding_box_format" not in layers.RandomFlip().get_config()
+    flip, images = layers.RandomFlip(bounding_box_format="xyxy"), IMAGES[:1]
+    with pytest.raises(ValueError, match="a dict with 'boxes'"):
+        flip({"images": images, "bounding_boxes": np.zeros((1, 1, 4))})
+    boxes = {"boxes": np.ones((1, 1, 4)), "labels": np.ones((1, 1))}
+    assert flip({"images": images, "bounding_boxes": boxes}, training=False)["bounding_boxes"]["boxes"].shape == (
+        1,
+        1,
+        4,
+    )

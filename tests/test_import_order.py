@@ -13,7 +13,7 @@ ROOMS = [
     ["ops", "_stateless", "_masks"],
     ["tree", "config", "random", "dtype_policies", "backend", "saving"],
     ["_catalog"],
-    ["activations", "initializers", "regularizers", "constraints"],
+    ["activations", "initializers", "regularizers", "constraints", "utils.bounding_boxes"],
     ["losses", "metrics", "optimizers"],
     ["layers", "mixed_precision"],
     ["saving.state", "saving.assets", "saving.legacy_h5", "saving.saving_api", "saving.file_editor"],

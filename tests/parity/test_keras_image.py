@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from beside import real
 
+import ckeras
 from ckeras import ops
 
 pytestmark = beside.MARKS
@@ -125,3 +126,31 @@ def test_gradients_of_a_transform():
     # The last two entries: without TensorFlow Keras takes no perspective.
     np.testing.assert_allclose(got[0].numpy(), want[0], rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(got[1].numpy()[:, :6], want[1][:, :6], rtol=1e-4, atol=1e-4)
+
+
+BOXED = [
+    ("CenterCrop", {"height": 4, "width": 5}),
+    ("CenterCrop", {"height": 14, "width": 12}),
+    ("Resizing", {"height": 5, "width": 3}),
+    ("Resizing", {"height": 4, "width": 6, "pad_to_aspect_ratio": True}),
+    ("RandomRotation", {"factor": (0.125, 0.125)}),
+    ("RandomZoom", {"height_factor": (-0.5, -0.5), "width_factor": (0.2, 0.2)}),
+    ("RandomTranslation", {"height_factor": (0.25, 0.25), "width_factor": (-0.25, -0.25)}),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), BOXED)
+@pytest.mark.parametrize("form", ["xyxy", "rel_xywh"])
+def test_bounding_boxes(name, arguments, form):
+    if (name, form) == ("RandomRotation", "rel_xywh"):
+        pytest.skip("Keras 3.15 turns relative boxes as if they were pixels")
+    boxes = np.array([[[1, 1, 5, 5], [0, 0, 8, 8]], [[2, 2, 6, 7], [7, 0, 8, 1]]], "float32")
+    boxes = ckeras.utils.bounding_boxes.convert_format(boxes, "xyxy", form, 8, 8).numpy()
+    found = []
+    for k in (real, ckeras):
+        layer = getattr(k.layers, name)(**arguments, bounding_box_format=form)
+        given = {"boxes": boxes.copy(), "labels": np.array([[0, 1], [1, 2]])}
+        out = layer({"images": np.ones((2, 8, 8, 3), "float32"), "bounding_boxes": given}, training=True)
+        found.append({p: np.asarray(v) for p, v in out["bounding_boxes"].items()})
+    np.testing.assert_allclose(found[1]["boxes"], found[0]["boxes"], atol=1e-5)
+    np.testing.assert_array_equal(found[1]["labels"], found[0]["labels"])

@@ -155,20 +155,28 @@ def _resizing(n, size, interpolation, antialias):
     return (weights if taps is None else None), taps
 
 
+def kept_middle(old, new, crop):
+    """Of height and width: what is cut of images of the size `old`, or what they become by borders, before they are
+    resized to `new` in its aspect ratio: (start, length), the start negative for borders."""
+    (h, w), pick = old, min if crop else max
+    goal = pick(h, int(w * new[0] / new[1])), pick(w, int(h * new[1] / new[0]))
+    found = []
+    for n, wanted in zip(old, goal):
+        if crop:
+            found.append((int((n - wanted) / 2), wanted))
+        else:  # as Keras: both sides alike, short of the ratio by one where it is odd
+            found.append((-((wanted - n) // 2), n + 2 * ((wanted - n) // 2)))
+    return found
+
+
 def _aspect(x, size, crop, fill_value):
     """The middle of the images in the aspect ratio of `size`, or the images with borders that give it."""
-    h, w = x.shape[1:3]
-    pick = min if crop else max
-    goal = pick(h, int(w * size[0] / size[1])), pick(w, int(h * size[1] / size[0]))
-    for axis, (n, wanted) in enumerate(zip((h, w), goal), 1):
-        if crop and wanted != n:
-            start = int((n - wanted) / 2)
-            x = cut(x, axis, start, start + wanted)
-        elif wanted != n:
+    for axis, (start, length) in enumerate(kept_middle(x.shape[1:3], size, crop), 1):
+        if length < x.shape[axis]:
+            x = cut(x, axis, start, start + length)
+        elif start:
             borders = [(0, 0)] * 4
-            borders[axis] = (
-                (wanted - n) // 2,
-            ) * 2  # as Keras: both sides alike, short of the ratio by one where it is odd
+            borders[axis] = (-start, -start)
             x = pad(x, borders, constant_values=fill_value)
     return x
 

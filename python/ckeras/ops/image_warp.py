@@ -199,11 +199,11 @@ def perspective_transform(images, start_points, end_points, interpolation="bilin
         return layout.restore(layout.images)
     n = max(start.shape[0], end.shape[0])
     start, end = (widen(p, (n, 4, 2)) for p in (start, end))
-    t = _homography(end, as_dtype(start, end.dtype))
+    t = homography(end, as_dtype(start, end.dtype))
     return _look_up(layout, *_projected(layout, t), _ORDERS[interpolation], "constant", fill_value)
 
 
-def _homography(of, to):
+def homography(of, to):
     """The eight numbers [n, 8] that take the points `of` to the points `to`, both [n, 4, 2]: from
     u (c0 x + c1 y + 1) = a0 x + a1 y + a2, the same for v, of four points."""
     x, y = of[:, :, 0], of[:, :, 1]

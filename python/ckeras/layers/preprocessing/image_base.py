@@ -5,6 +5,8 @@ from ckeras._core.rng import SeedGenerator
 from ckeras._core.settings import standardize_data_format
 from ckeras._core.tensor import TensorBase
 from ckeras.layers.layer import Layer
+from ckeras.utils.bounding_boxes.changes import clip_to_image_size
+from ckeras.utils.bounding_boxes.formats import FORMATS, convert_format
 
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 INTERPOLATIONS = ("nearest", "bilinear")
@@ -52,15 +54,22 @@ class ImageLayer(Layer):
     They also take a dict with `"images"` and any of `"labels"`, `"segmentation_masks"`, `"bounding_boxes"`, of which
     each is changed as its images are; other entries pass. A subclass says what it draws for a batch in
     `draw(images, seed)` and what it does with it in `apply(images, drawn)`, both for a batch; `also_masks` says that
-    masks move as the pixels do, by `apply_masks`. Without `training`, images pass unchanged unless `always` is set.
+    masks and boxes move as the pixels do, by `apply_masks` and `apply_boxes`. Without `training`, images pass unchanged
+    unless `always` is set.
+
+    Boxes are `{"boxes": [N, M, 4], "labels": [N, M]}` in the format `bounding_box_format`, as
+    `utils.bounding_boxes.convert_format` has it. They are cut at the borders; what loses its area has the label -1.
     """
 
     always = False
     also_masks = False
     arguments = ()  # of the constructor, held in attributes of the same names
 
-    def __init__(self, data_format=None, **kwargs):
+    def __init__(self, data_format=None, bounding_box_format=None, **kwargs):
         super().__init__(**kwargs)
+        if bounding_box_format is not None:
+            one_of(type(self).__name__, "bounding_box_format", bounding_box_format, FORMATS)
+        self.bounding_box_format = bounding_box_format
         self.data_format = standardize_data_format(data_format)
         first = self.data_format == "channels_first"
         self.height_axis, self.width_axis, self.channel_axis = (2, 3, 1) if first else (1, 2, 3)
@@ -76,6 +85,10 @@ class ImageLayer(Layer):
     def apply_masks(self, masks, drawn):
         return self.apply(masks, drawn)
 
+    def apply_boxes(self, corners, drawn, size):
+        """Boxes [N, M, 4], (left, top, right, bottom) in pixels, of images of the size (height, width)."""
+        raise NotImplementedError(f"{type(self).__name__} does not define apply_boxes(corners, drawn, size)")
+
     def apply_labels(self, labels, drawn):
         return labels
 
@@ -84,7 +97,8 @@ class ImageLayer(Layer):
         if not training and not self.always:
             return None
         images = data["images"] if isinstance(data, dict) else data
-        return self.draw(ops.convert_to_tensor(images), seed)
+        images = ops.convert_to_tensor(images)
+        return {**self.draw(images, seed), "input_shape": tuple(images.shape)}
 
     def transform_images(self, images, transformation=None, training=True):
         """A batch of images, in the compute dtype, after the transformation."""
@@ -102,12 +116,22 @@ class ImageLayer(Layer):
         return self._transform(self.apply_masks, segmentation_masks, transformation, training)
 
     def transform_bounding_boxes(self, bounding_boxes, transformation, training=True):
-        """The boxes of a batch of images: as they are where pixels stay; raises `NotImplementedError` elsewhere."""
-        if self.also_masks and (training or self.always):
-            raise NotImplementedError(
-                f"[{type(self).__name__}] does not move bounding boxes yet; pass images, labels and segmentation_masks"
-            )
-        return bounding_boxes
+        """The boxes of a batch of images: as they are where pixels stay."""
+        if not self.also_masks or (not self.always and (not training or transformation is None)):
+            return bounding_boxes
+        name, form = type(self).__name__, self.bounding_box_format
+        if type(self).apply_boxes is ImageLayer.apply_boxes:
+            raise NotImplementedError(f"[{name}] does not move bounding boxes; pass images, labels, segmentation_masks")
+        if form is None:
+            raise ValueError(f"[{name}] bounding boxes need their format: {name}(..., bounding_box_format='xyxy')")
+        if not isinstance(bounding_boxes, dict) or "boxes" not in bounding_boxes:
+            raise ValueError(f"[{name}] bounding boxes must be a dict with 'boxes' and 'labels'")
+        old = tuple(transformation["input_shape"][a] for a in (self.height_axis, self.width_axis))
+        corners = convert_format(bounding_boxes["boxes"], form, "xyxy", *old)
+        found = {**bounding_boxes, "boxes": self.apply_boxes(corners, transformation, old)}
+        new = self.compute_output_shape(transformation["input_shape"])
+        new = new[self.height_axis], new[self.width_axis]
+        return convert_format(clip_to_image_size(found, *new), "xyxy", form, *new)
 
     def transform_single_image(self, image, transformation, training=True):
         """`transform_images` of one image."""
@@ -166,6 +190,8 @@ class ImageLayer(Layer):
 
     def get_config(self):
         own = {name: getattr(self, name) for name in self.arguments}
+        if self.bounding_box_format is not None:
+            own["bounding_box_format"] = self.bounding_box_format
         return {**super().get_config(), "data_format": self.data_format, **own}
 
 

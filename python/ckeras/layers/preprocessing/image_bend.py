@@ -11,8 +11,9 @@ from ckeras.layers.preprocessing.image_base import (
     pair_of_values,
     span,
 )
+from ckeras.layers.preprocessing.image_boxes import around
 from ckeras.ops.image_common import Layout, stencil
-from ckeras.ops.image_warp import bend
+from ckeras.ops.image_warp import bend, homography
 
 
 def gaussian(count, sigma):
@@ -67,6 +68,11 @@ class RandomPerspective(RandomImageLayer):
 
     def apply_masks(self, masks, drawn):
         return self._seen(masks, drawn, "nearest")
+
+    def apply_boxes(self, corners, drawn, size):
+        start, end = (ops.convert_to_tensor(drawn[k]) for k in ("start_points", "end_points"))
+        seen = around(corners, homography(ops.broadcast_to(start, end.shape), end))
+        return ops.where(ops.reshape(drawn["apply_perspective"], (-1, 1, 1)), seen, corners)
 
     def _seen(self, images, drawn, interpolation):
         seen = ops.image.perspective_transform(

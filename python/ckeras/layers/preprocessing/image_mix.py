@@ -44,6 +44,13 @@ class MixUp(RandomImageLayer):
 
     apply_masks = apply_labels = apply
 
+    def transform_bounding_boxes(self, bounding_boxes, transformation, training=True):
+        """The boxes of both images, and their labels."""
+        if not training or transformation is None:
+            return bounding_boxes
+        order = transformation["permutation_order"]
+        return {k: ops.concatenate([v, ops.take(v, order, axis=0)], axis=1) for k, v in bounding_boxes.items()}
+
 
 class CutMix(RandomImageLayer):
     """In training, puts a rectangle of another image of the batch into each image, and mixes the labels by the areas

@@ -5,6 +5,7 @@ import math
 
 from ckeras import ops
 from ckeras.layers.preprocessing.image_base import FILL_MODES, INTERPOLATIONS, RandomImageLayer, one_of, span
+from ckeras.layers.preprocessing.image_boxes import around, inverse
 
 _FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
 
@@ -27,10 +28,21 @@ class RandomFlip(RandomImageLayer):
         return {way: self.chosen(images, half, seed) for way in ("horizontal", "vertical") if way in self.mode}
 
     def apply(self, images, drawn):
-        for way, flipped in drawn.items():
-            axis = self.width_axis if way == "horizontal" else self.height_axis
-            images = ops.where(flipped, ops.flip(images, axis), images)
+        for way, axis in (("horizontal", self.width_axis), ("vertical", self.height_axis)):
+            if way in drawn:
+                images = ops.where(drawn[way], ops.flip(images, axis), images)
         return images
+
+    def apply_boxes(self, corners, drawn, size):
+        left, top, right, bottom = (corners[..., i] for i in range(4))
+        height, width = size
+        if "horizontal" in drawn:
+            flipped = ops.reshape(drawn["horizontal"], (-1, 1))
+            left, right = ops.where(flipped, width - right, left), ops.where(flipped, width - left, right)
+        if "vertical" in drawn:
+            flipped = ops.reshape(drawn["vertical"], (-1, 1))
+            top, bottom = ops.where(flipped, height - bottom, top), ops.where(flipped, height - top, bottom)
+        return ops.stack([left, top, right, bottom], axis=-1)
 
 
 class AffineImageLayer(RandomImageLayer):
@@ -58,6 +70,9 @@ class AffineImageLayer(RandomImageLayer):
 
     def apply_masks(self, masks, drawn):
         return self._moved(masks, drawn, "nearest")
+
+    def apply_boxes(self, corners, drawn, size):
+        return around(corners, inverse(ops.cast(drawn["matrix"], "float32")))
 
     def _moved(self, images, drawn, interpolation):
         return ops.image.affine_transform(

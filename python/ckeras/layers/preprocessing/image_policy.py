@@ -65,14 +65,14 @@ class _Policy(RandomImageLayer):
 
     may_rest = 0
 
-    def run_one(self, images, one, method):
-        """`apply` or `apply_masks` of the layer that was drawn."""
+    def run_one(self, images, one, method, *more):
+        """`apply`, `apply_masks` or `apply_boxes` of the layer that was drawn."""
 
         def branch(name):
             layer = getattr(self, name)
-            if method == "apply_masks" and not layer.also_masks:
+            if method != "apply" and not layer.also_masks:
                 return lambda x: x
-            return lambda x: getattr(layer, method)(x, one["drawn"][name])
+            return lambda x: getattr(layer, method)(x, one["drawn"][name], *more)
 
         branches = [branch(name) for name in self._names] + [lambda x: x] * self.may_rest
         return ops.switch(one["layer"], branches, images)
@@ -100,10 +100,13 @@ class RandAugment(_Policy):
     def draw(self, images, seed):
         return {"chain": [self.draw_one(images, seed) for _ in range(self.num_ops)]}
 
-    def apply(self, images, drawn, method="apply"):
+    def apply(self, images, drawn, method="apply", *more):
         for one in drawn["chain"]:
-            images = self.run_one(images, one, method)
+            images = self.run_one(images, one, method, *more)
         return images
+
+    def apply_boxes(self, corners, drawn, size):
+        return self.apply(corners, drawn, "apply_boxes", size)
 
     def apply_masks(self, masks, drawn):
         return self.apply(masks, drawn, "apply_masks")

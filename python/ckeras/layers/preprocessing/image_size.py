@@ -4,6 +4,7 @@ from ckeras import ops
 from ckeras._core import dtypes
 from ckeras._core.rng import make_default_seed
 from ckeras.layers.preprocessing.image_base import ImageLayer, RandomImageLayer, one_of, positive
+from ckeras.layers.preprocessing.image_boxes import as_row, resized
 
 _METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
@@ -54,6 +55,10 @@ class Resizing(ImageLayer):
     def apply_masks(self, masks, drawn):
         return self._resized(masks, "nearest")
 
+    def apply_boxes(self, corners, drawn, size):
+        crop, pad = self.crop_to_aspect_ratio, self.pad_to_aspect_ratio
+        return resized(corners, size, (self.height, self.width), crop, pad)
+
     def _resized(self, images, interpolation):
         return ops.image.resize(
             images,
@@ -93,6 +98,13 @@ class CenterCrop(ImageLayer):
 
     def apply_masks(self, masks, drawn):
         return centre(self, masks, "nearest")
+
+    def apply_boxes(self, corners, drawn, size):
+        wanted = self.height, self.width
+        down, right = (n - m for n, m in zip(size, wanted))
+        if min(down, right) < 0:
+            return resized(corners, size, wanted, crop=True)
+        return corners - as_row(right // 2, down // 2, corners)
 
     def compute_output_shape(self, input_shape):
         return self.resized_shape(input_shape, self.height, self.width)
@@ -135,16 +147,17 @@ class RandomCrop(RandomImageLayer):
     def get_random_transformation(self, data, training=True, seed=None):
         images = data["images"] if isinstance(data, dict) else data
         spare = [images.shape[a] - n for a, n in self._sizes()]
+        whole = {"input_shape": tuple(images.shape)}
         if not training or min(spare) < 0:
-            return None
+            return whole
         starts = [ops.cast(ops.floor(self.uniform((), 0, n + 1, seed)), "int32") for n in spare]
-        return {"starts": [ops.minimum(start, n) for start, n in zip(starts, spare)]}
+        return {**whole, "starts": [ops.minimum(start, n) for start, n in zip(starts, spare)]}
 
     def _sizes(self):
         return (self.height_axis, self.height), (self.width_axis, self.width)
 
     def apply(self, images, drawn, interpolation="bilinear"):
-        if not drawn:
+        if "starts" not in drawn:
             size = self.height, self.width
             if images.dtype not in dtypes.FLOATS and interpolation == "bilinear":
                 images = ops.cast(images, self.compute_dtype)
@@ -157,6 +170,12 @@ class RandomCrop(RandomImageLayer):
 
     def apply_masks(self, masks, drawn):
         return self.apply(masks, drawn, "nearest")
+
+    def apply_boxes(self, corners, drawn, size):
+        if "starts" not in drawn:
+            return resized(corners, size, (self.height, self.width), crop=True)
+        down, right = drawn["starts"]
+        return ops.subtract(corners, ops.cast(ops.stack([right, down, right, down]), corners.dtype))
 
     def compute_output_shape(self, input_shape):
         return self.resized_shape(input_shape, self.height, self.width)
