@@ -61,6 +61,8 @@ template <class P>
 struct Tiled {
   using T = Sum<P>;
   static constexpr int64_t kWidth = tile_vectors(kPanelRows) * VecOf<T>::kLanes;
+  // Rows of A up to so long are fetched for the next tile, which is done with them before they come by themselves.
+  static constexpr int64_t kShortRow = 128 / static_cast<int64_t>(sizeof(P));
 
   // Row i of C begins at c + i * stride; need(i) is that of the panel from row i on.
   template <class NeedOf>
@@ -76,6 +78,12 @@ struct Tiled {
           const int64_t rows = least(kPanelRows, m - i);
           T* at[kPanelRows];
           for (int64_t r = 0; r < rows; ++r) at[r] = c + (i + r) * stride + j;
+          if (a.step == 1 && end - begin <= kShortRow) {
+            for (int64_t r = i + kPanelRows; r < least(m, i + 2 * kPanelRows); ++r) {
+              for (int64_t h = begin; h < end; h += 64 / static_cast<int64_t>(sizeof(P)))
+                __builtin_prefetch(a.at(r, h));
+            }
+          }
           Tiles<P>::table.kernels[rows - 1][vectors - 1](end - begin, a.at(i, begin), a.row, a.step,
                                                          b.data + j / kWidth * b.panel + begin * b.stride, b.stride, at,
                                                          columns, !add && p == 0, {b.data, 0});
