@@ -7,102 +7,129 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-constexpr int64_t kPieceElements = int64_t{1} << 16;
-
-// z = the sum over i of u[i] times row i of x, in rising i.
-template <class T>
-void sum_rows(const T* x, int64_t ld, const T* u, int64_t rows, T* z, int64_t columns) noexcept {
-  using V = VecOf<T>;
-  constexpr int64_t kTogether = 4, kStripe = 4 * V::kLanes;
-  const int64_t stripes = ceil_div(columns, kStripe), grain = most(1, kPieceElements / (rows * kStripe));
-  parallel_for(stripes, grain, [&](int64_t begin, int64_t end) {
-    const int64_t last = least(columns, end * kStripe);
-    int64_t j = begin * kStripe;
-    for (; j + kStripe <= last; j += kStripe) {
-      V sum[kTogether] = {V(T{0}), V(T{0}), V(T{0}), V(T{0})};
-      for (int64_t i = 0; i < rows; ++i) {
-        const V factor(u[i]);
-        CKERAS_UNROLL
-        for (int64_t v = 0; v < kTogether; ++v) sum[v] = fma(factor, V::load(x + i * ld + j + v * V::kLanes), sum[v]);
-      }
-      CKERAS_UNROLL
-      for (int64_t v = 0; v < kTogether; ++v) sum[v].store(z + j + v * V::kLanes);
-    }
-    for (; j < last; j += V::kLanes) {
-      V sum(T{0});
-      for (int64_t i = 0; i < rows; ++i) sum = fma(V(u[i]), V::load(x + i * ld + j, last - j), sum);
-      sum.store(z + j, last - j);
-    }
-  });
-}
-
-}  // namespace
-
-namespace {
-
+constexpr int64_t kPieceElements = int64_t{1} << 16, kMostPieces = 32;
 constexpr int kRows = 4;
 
-// Of R rows of places `start` to ld: row -= left[r] z, then row -= tau (row w) w, each lane of the product one chain.
+// Vectors of what is left, ld apart: what the step before subtracts, u z + y w, is subtracted when this one passes over
+// the rows for its own z. `column`: the one right of the diagonal, as the rows have it. `parts`: z of each piece.
+template <class T>
+struct Step {
+  T *z, *old_z, *w, *y, *column, *parts;
+  Step(T* room, int64_t ld) noexcept
+      : z(room), old_z(z + ld), w(old_z + ld), y(w + ld), column(y + ld), parts(column + ld) {}
+};
+
+// Of R rows, those numbered i: row -= u[i] old_z + y[i] w; part += left[i] row.
 template <class T, int R>
-CKERAS_INLINE void renew_rows(T* row, int64_t start, int64_t ld, const T* left, const T* z, T tau, const T* w) {
+CKERAS_INLINE void renew_rows(T* row, int64_t i, int64_t start, int64_t ld, const T* u, const Step<T>& at,
+                              const T* left, T* part) {
   using V = VecOf<T>;
-  V sum[R], x[R];
+  V x[R], y[R], share[R];
   CKERAS_UNROLL
   for (int r = 0; r < R; ++r) {
-    sum[r] = V(T{0});
-    x[r] = V(left[r]);
+    x[r] = V(u[i + r]);
+    y[r] = V(at.y[i + r]);
+    share[r] = V(left[i + r]);
   }
   for (int64_t j = start; j < ld; j += V::kLanes) {
-    const V a = V::load(z + j), b = V::load(w + j);
+    const V a = V::load(at.old_z + j), b = V::load(at.w + j);
+    V sum = V::load(part + j);
     CKERAS_UNROLL
     for (int r = 0; r < R; ++r) {
-      const V renewed = fnma(x[r], a, V::load(row + r * ld + j));
+      const V renewed = fnma(y[r], b, fnma(x[r], a, V::load(row + r * ld + j)));
       renewed.store(row + r * ld + j);
-      sum[r] = fma(renewed, b, sum[r]);
+      sum = fma(share[r], renewed, sum);
     }
+    sum.store(part + j);
   }
+}
+
+// Of R rows the products with w, each lane one chain, to y.
+template <class T, int R>
+CKERAS_INLINE void multiply_rows(const T* row, int64_t start, int64_t ld, const T* w, T* y) {
+  using V = VecOf<T>;
+  V sum[R];
   CKERAS_UNROLL
-  for (int r = 0; r < R; ++r) x[r] = V(tau * reduce_add(sum[r]));
+  for (int r = 0; r < R; ++r) sum[r] = V(T{0});
   for (int64_t j = start; j < ld; j += V::kLanes) {
     const V b = V::load(w + j);
     CKERAS_UNROLL
-    for (int r = 0; r < R; ++r) fnma(x[r], b, V::load(row + r * ld + j)).store(row + r * ld + j);
+    for (int r = 0; r < R; ++r) sum[r] = fma(V::load(row + r * ld + j), b, sum[r]);
   }
+  CKERAS_UNROLL
+  for (int r = 0; r < R; ++r) y[r] = reduce_add(sum[r]);
+}
+
+template <int R>
+struct Together {
+  static constexpr int kCount = R;
+};
+
+// body(Together<R>, i) for the rows from begin to end, so many at a time.
+template <class Body>
+CKERAS_INLINE void by_rows(int64_t begin, int64_t end, const Body& body) {
+  int64_t i = begin;
+  for (; i + kRows <= end; i += kRows) body(Together<kRows>{}, i);
+  for (; i < end; ++i) body(Together<1>{}, i);
+}
+
+CKERAS_INLINE int64_t rows_of_piece(int64_t rows) {
+  return round_up(most(most(1, kPieceElements / rows), ceil_div(rows, kMostPieces)), kRows);
 }
 
 }  // namespace
 
 template <class T>
-void bidiagonalise(T* b, int64_t n, int64_t ld, T* u, T* tau_u, T* tau_v, double* d, double* e, T* z) noexcept {
-  // z, w: zeros before their first place and after n, so that vectors are whole.
-  T* const w = z + ld;
-  fill(z, T{0}, 2 * ld);
+int64_t bidiagonal_room(int64_t ld) noexcept {
+  return (5 + kMostPieces) * ld;
+}
+
+template <class T>
+void bidiagonalise(T* b, int64_t n, int64_t ld, T* u, T* tau_u, T* tau_v, double* d, double* e, T* room) noexcept {
+  Step<T> at(room, ld);
+  fill(room, T{0}, 5 * ld);  // z, w: zeros before their first place and after n, so that vectors are whole
+  const T* before = at.y;  // zeros
   for (int64_t k = 0; k < n; ++k) {
-    T* const left = u + k * ld;
+    T *const left = u + k * ld, *const row = b + k * ld;
     const int64_t rest = n - k - 1, start = (k + 1) / VecOf<T>::kLanes * VecOf<T>::kLanes;
-    for (int64_t i = k; i < n; ++i) left[i] = b[i * ld + k];
+    for (int64_t i = k; i < n; ++i) {
+      left[i] = k == 0 ? b[i * ld] : fma(-at.y[i], at.w[k], fma(-before[i], at.z[k], at.column[i]));
+    }
     d[k] = make_reflector(left + k, n - k, tau_u + k);
     tau_v[k] = 0;
     if (rest == 0) return;
-    T* const row = b + k * ld;
-    sum_rows(row + start, ld, left + k, n - k, z + start, ld - start);
-    scale(z + start, tau_u[k], ld - start);
-    fill(z + start, T{0}, k + 1 - start);
-    add_scaled(row + k + 1, -left[k], z + k + 1, rest);
-    e[k] = make_reflector(row + k + 1, rest, tau_v + k);
-    fill(w + start, T{0}, k + 1 - start);
-    __builtin_memcpy(w + k + 1, row + k + 1, rest * sizeof(T));
-    parallel_for(rest, round_up(most(1, kPieceElements / rest), kRows), [&](int64_t begin, int64_t end) {
-      for (int64_t i = k + 1 + begin; i < k + 1 + end; i += kRows) {
-        if (i + kRows <= k + 1 + end) {
-          renew_rows<T, kRows>(b + i * ld, start, ld, left + i, z, tau_v[k], w);
-        } else {
-          for (int64_t r = i; r < k + 1 + end; ++r) renew_rows<T, 1>(b + r * ld, start, ld, left + r, z, tau_v[k], w);
-        }
-      }
+    T* const kept = at.old_z;
+    at.old_z = at.z;
+    at.z = kept;
+    const int64_t grain = rows_of_piece(n - k), pieces = ceil_div(n - k, grain);
+    parallel_for(n - k, grain, [&](int64_t begin, int64_t end) {
+      T* const part = at.parts + begin / grain * ld;
+      fill(part + start, T{0}, ld - start);
+      by_rows(k + begin, k + end, [&](auto count, int64_t i) __attribute__((always_inline)) {
+        renew_rows<T, decltype(count)::kCount>(b + i * ld, i, start, ld, before, at, left, part);
+        for (int r = 0; r < decltype(count)::kCount; ++r) at.column[i + r] = b[(i + r) * ld + k + 1];
+      });
     });
+    fill(at.z, T{0}, k + 1);
+    __builtin_memcpy(at.z + k + 1, at.parts + k + 1, (ld - k - 1) * sizeof(T));
+    for (int64_t i = 1; i < pieces; ++i) add_scaled(at.z + k + 1, T{1}, at.parts + i * ld + k + 1, ld - k - 1);
+    scale(at.z + k + 1, tau_u[k], ld - k - 1);
+    add_scaled(row + k + 1, -left[k], at.z + k + 1, rest);
+    e[k] = make_reflector(row + k + 1, rest, tau_v + k);
+    fill(at.w + start, T{0}, k + 1 - start);
+    __builtin_memcpy(at.w + k + 1, row + k + 1, rest * sizeof(T));
+    const T tau = tau_v[k], both = dot(at.z + k + 1, at.w + k + 1, rest);
+    parallel_for(rest, rows_of_piece(rest), [&](int64_t begin, int64_t end) {
+      by_rows(k + 1 + begin, k + 1 + end, [&](auto count, int64_t i) __attribute__((always_inline)) {
+        multiply_rows<T, decltype(count)::kCount>(b + i * ld, start, ld, at.w, at.y + i);
+        for (int r = 0; r < decltype(count)::kCount; ++r) at.y[i + r] = tau * fma(-left[i + r], both, at.y[i + r]);
+      });
+    });
+    before = left;
   }
 }
+template int64_t bidiagonal_room<float>(int64_t) noexcept;
+template int64_t bidiagonal_room<double>(int64_t) noexcept;
 template void bidiagonalise<float>(float*, int64_t, int64_t, float*, float*, float*, double*, double*, float*) noexcept;
 template void bidiagonalise<double>(double*, int64_t, int64_t, double*, double*, double*, double*, double*,
                                     double*) noexcept;

@@ -42,7 +42,7 @@ struct Values {
           u(room.take<T>(s.k * s.ld)),
           tau_u(room.take<T>(s.k)),
           tau_v(room.take<T>(s.k)),
-          z(room.take<T>(2 * s.ld)),
+          z(room.take<T>(bidiagonal_room<T>(s.ld))),
           ut(s.whole ? room.take<T>(s.k * s.ld) : nullptr),
           vt(s.whole ? room.take<T>(s.k * s.ld) : nullptr),
           q(s.whole && s.length > s.k ? room.take<T>(s.whole * s.length) : nullptr),
