@@ -96,6 +96,7 @@ def test_a_sum_waits_for_the_product_of_what_it_adds():
         return ops.split(ops.sort(x), 2, axis=1)
 
     assert order(lambda x, w: ops.matmul(parts(x)[1], w)[0] + ops.sum(parts(x)[1]))
+    assert order(lambda x, w: ops.matmul(parts(x)[1], w) + ops.reshape(ops.sum(parts(x)[1], axis=0), (2, 2))[1, 0])
     # Not where the product reads the sum, nor where the array was just made.
     assert not order(lambda x, w: ops.matmul(parts(x)[1], w * ops.sum(parts(x)[1])))
     assert not order(lambda x, w: ops.sum(ops.sort(x[:, 4:])) + ops.matmul(ops.sort(x[:, 4:]), w)[0])
