@@ -45,9 +45,9 @@ inline constexpr int64_t kStripRows = 144;
 // More strips than this come in multiples of it: as many for each thread.
 inline constexpr int64_t kEvenStrips = 4;
 
-// Packing costs about as much as 8 multiplications of each number: operands are read where they lie up to so many
-// columns (A) and rows (B) of the result.
-inline constexpr int64_t kReadColumns = 512, kReadRows = 256;
+// Packing costs about as much as 8 multiplications of each number, and more where memory is slow: operands are read
+// where they lie up to so many columns (A, and A whose rows lie along K where B is packed) and rows (B) of the result.
+inline constexpr int64_t kReadColumns = 512, kReadAlongColumns = 4096, kReadRows = 256;
 // Not when their rows are so many bytes apart, or a multiple of it: too many fall into the same sets of the caches.
 inline constexpr int64_t kCrowdedA = 8192, kCrowdedB = 4096;
 // And fewer rows where each row of B begins a page of memory that no cache holds: those are fetched best in order.
@@ -57,8 +57,11 @@ inline constexpr int64_t kReadFarRows = 48, kFarBytes = int64_t{16} << 20;
 inline constexpr int64_t kPanelStride = (kPanelRows + 7) / 8 * 8;
 inline constexpr int64_t kPackedRows = (kTileRows + 7) / 8 * 8;  // room for those of tiles of kTileRows
 
-// Packed operands take at most this much each; larger products are done part by part.
-inline constexpr int64_t kPackBytes = int64_t{8} << 20;
+// Packed operands take at most this much each; larger products are done part by part. A little more than a power of
+// two, so that sizes that are one fall into two parts and not three.
+inline constexpr int64_t kPackBytes = int64_t{9} << 20;
+// Rows of B that are packed at a time, into all panels.
+inline constexpr int64_t kPackedRun = 8;
 
 // A piece of work for one thread has about this many multiply-adds or more.
 inline constexpr int64_t kPieceWork = int64_t{1} << 20;

@@ -56,10 +56,15 @@ CKERAS_INLINE int64_t panel_width(int64_t n, int64_t vectors, int64_t lanes) {
   return least(vectors * lanes, round_up(n, lanes));
 }
 
-// For panels of P; `k` counts elements of these. `a_readable`: A has strides (row_step, k_step). `pack_bytes` bounds
-// each packed operand.
+// Of `count` panels a part of at most `most` has so many, when the parts are as even as they can be.
+CKERAS_INLINE int64_t even_part(int64_t count, int64_t most) {
+  return count == 0 ? 0 : ceil_div(count, ceil_div(count, most));
+}
+
+// For panels of P; `k` counts elements of these. A has strides (row_step, k_step) and is read where it lies when the
+// result has no more than `read_columns`. `pack_bytes` bounds each packed operand.
 template <class P>
-CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readable, bool a_readable = false,
+CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readable, int64_t read_columns = 0,
                                  int64_t pack_bytes = kPackBytes) {
   constexpr int64_t kLanes = VecOf<Sum<P>>::kLanes;
   GemmPlan plan{};
@@ -70,18 +75,23 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   const int64_t row_panels = ceil_div(m, kPanelRows);
   plan.rows = ceil_div(m, row_panels);
   plan.width = panel_width(n, tile_vectors(static_cast<int>(plan.rows)), kLanes);
-  plan.direct_a = a_readable && (n <= kReadColumns || (m == 1 && b_readable));
   const int64_t row_bytes = n * static_cast<int64_t>(sizeof(P));
   const bool crowded = row_bytes % kCrowdedB == 0, far = row_bytes > kCrowdedB && row_bytes * k > kFarBytes;
   plan.direct = b_readable && m <= (crowded ? 2 * kPanelRows : far ? kReadFarRows : kReadRows);
   plan.one_row = b_readable && m == 1;
+  plan.direct_a =
+      n <= (plan.direct ? least(read_columns, kReadColumns) : read_columns) || (read_columns > 0 && plan.one_row);
 
   const int64_t room = pack_bytes / static_cast<int64_t>(sizeof(P));
   plan.strip = most(1, kStripRows / plan.rows);
-  plan.k_part = plan.direct_a && plan.direct ? k : least(k, kPanelBlock<P> * 4);
-  plan.n_part = plan.one_row || plan.direct ? n : least(n, most(1, room / plan.k_part / plan.width) * plan.width);
-  const int64_t packed_strip = plan.strip * kPanelStride * plan.k_part;
-  plan.m_part = plan.direct_a ? m : least(m, most(1, room / packed_strip) * plan.strip * plan.rows);
+  plan.k_part = plan.direct_a && plan.direct ? k : kPanelBlock<P> * even_part(ceil_div(k, kPanelBlock<P>), 4);
+  plan.k_part = least(k, plan.k_part);
+  const int64_t column_room = most(1, room / plan.k_part / plan.width);
+  plan.n_part =
+      plan.one_row || plan.direct ? n : least(n, even_part(ceil_div(n, plan.width), column_room) * plan.width);
+  const int64_t strip_room = most(1, room / (plan.strip * kPanelStride * plan.k_part));
+  const int64_t strip_rows = plan.strip * plan.rows;
+  plan.m_part = plan.direct_a ? m : least(m, even_part(ceil_div(m, strip_rows), strip_room) * strip_rows);
 
   plan.by_length = plan.one_row && n <= kRowStretch && plan.k_part >= 2 * kKBlock && k * n >= kRowWork;
   // Strips of four in a small product, so that there are some; then as many stretches as there should be pieces.
@@ -160,12 +170,9 @@ struct Gemm {
   void pack_b(int64_t j, int64_t k, int64_t length) const {
     b.pack(column_panel(j) + (k - k0) * plan.width, plan.width, n0 + j * plan.width, columns(j), k, length);
   }
-  // Panels that are read in rows take turns, so that a row is read on.
-  void pack_b_panels(int64_t begin, int64_t end) const {
-    const int64_t run = b.readable() ? 16 : k1 - k0;
-    for (int64_t k = k0; k < k1; k += run) {
-      for (int64_t j = begin; j < end; ++j) pack_b(j, k, least(run, k1 - k));
-    }
+  // Rows k to k + length of all panels, or panel by panel where B is stored along K.
+  void pack_b_rows(int64_t k, int64_t length) const {
+    for (int64_t j = 0; j < column_panels(); ++j) pack_b(j, k, length);
   }
 
   void multiply_piece(int64_t piece) const {
@@ -338,12 +345,22 @@ struct Gemm {
     });
   }
 
-  // Panels [0, b_panels) of B, then those of A.
-  void pack(int64_t b_panels, int64_t a_panels) {
-    const int64_t grain = most(b_panels > 0 && b.readable() ? 4 : 1, (int64_t{1} << 16) / (plan.width * (k1 - k0)));
-    parallel_for(b_panels + a_panels, grain, [&](int64_t begin, int64_t end) {
-      if (begin < b_panels) pack_b_panels(begin, least(end, b_panels));
-      for (int64_t i = most(begin, b_panels); i < end; ++i) pack_a(i - b_panels);
+  // B, in runs of rows where it lies in rows, which are read from end to end, or in panels; then the panels of A.
+  void pack(bool packs_b, int64_t a_panels) {
+    const bool in_rows = b.readable();
+    const int64_t b_pieces = !packs_b ? 0 : in_rows ? ceil_div(k1 - k0, kPackedRun) : column_panels();
+    const int64_t work = in_rows && packs_b ? kPackedRun * (n1 - n0) : plan.width * (k1 - k0);
+    parallel_for(b_pieces + a_panels, most(1, (int64_t{1} << 16) / work), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        if (i >= b_pieces) {
+          pack_a(i - b_pieces);
+        } else if (in_rows) {
+          const int64_t k = k0 + i * kPackedRun;
+          pack_b_rows(k, least(kPackedRun, k1 - k));
+        } else {
+          pack_b(i, k0, k1 - k0);
+        }
+      }
     });
   }
 
@@ -362,9 +379,8 @@ struct Gemm {
             }
           }
           const int64_t last = column_panels() - 1;
-          if (plan.direct && m0 == 0 && !in_place(last)) pack_b_panels(last, last + 1);
-          pack(plan.direct || plan.near || m0 > 0 ? 0 : column_panels(),
-               plan.fused || plan.direct_a ? 0 : row_panels());
+          if (plan.direct && m0 == 0 && !in_place(last)) pack_b(last, k0, k1 - k0);
+          pack(!plan.direct && !plan.near && m0 == 0, plan.fused || plan.direct_a ? 0 : row_panels());
           multiply_part();
         }
       }

@@ -68,7 +68,11 @@ struct Matrix {
   bool along_k;
 
   CKERAS_MEMBER bool readable() const { return !along_k; }
-  CKERAS_MEMBER bool crowded() const { return stride * static_cast<int64_t>(sizeof(T)) % kCrowdedA == 0; }
+  // Columns up to which a product reads it as A where it lies.
+  CKERAS_MEMBER int64_t read_columns() const {
+    if (stride * static_cast<int64_t>(sizeof(T)) % kCrowdedA == 0) return 0;
+    return along_k ? kReadAlongColumns : kReadColumns;
+  }
   CKERAS_MEMBER int64_t row_step() const { return along_k ? stride : 1; }
   CKERAS_MEMBER int64_t k_step() const { return along_k ? 1 : stride; }
   CKERAS_MEMBER const T* at(int64_t i, int64_t p) const { return data + (along_k ? i * stride + p : p * stride + i); }

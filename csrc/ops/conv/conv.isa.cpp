@@ -36,7 +36,8 @@ struct Convolution {
 
   explicit Convolution(const Call& call) noexcept
       : s(conv_shape(call.in[0], call.in[1], call.out[0], call.ints)),
-        plan(plan_gemm<T>(s.results(), s.og, s.taps() * s.cg, true, s.pointwise() && !pixels(nullptr).crowded())),
+        plan(
+            plan_gemm<T>(s.results(), s.og, s.taps() * s.cg, true, s.pointwise() ? pixels(nullptr).read_columns() : 0)),
         batch{s.groups, plan.m * plan.n * plan.k, plan.bytes()} {}
 
   // The pixels of a pointwise one.

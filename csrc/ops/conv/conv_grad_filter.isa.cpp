@@ -42,8 +42,8 @@ struct FilterGradient {
     parts = most(1, least(most_parts, pixels / kPartPixels));
     part = ceil_div(pixels, parts);
     const int64_t pack_bytes = parts > 1 ? kPartBytes : kPackBytes;
-    plan = plan_gemm<T>(s.taps() * s.cg, s.og, least(part, pixels), !planar(), false, pack_bytes);
-    last = plan_gemm<T>(s.taps() * s.cg, s.og, pixels - (parts - 1) * part, !planar(), false, pack_bytes);
+    plan = plan_gemm<T>(s.taps() * s.cg, s.og, least(part, pixels), !planar(), 0, pack_bytes);
+    last = plan_gemm<T>(s.taps() * s.cg, s.og, pixels - (parts - 1) * part, !planar(), 0, pack_bytes);
     groups = {s.groups, size * pixels, group_bytes()};
   }
 

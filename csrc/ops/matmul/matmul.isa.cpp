@@ -48,8 +48,9 @@ struct Matmul {
   explicit Matmul(const Call& call) noexcept
       : s(matmul_shape(call)),
         turned(is_turned<T>(s)),
-        plan(turned ? plan_gemm<T>(s.n, s.m, s.k, s.transpose_a, true)
-                    : plan_gemm<T>(s.m, s.n, s.k, !s.transpose_b, s.m == 1 || !left(nullptr, s).crowded())),
+        plan(turned ? plan_gemm<T>(s.n, s.m, s.k, s.transpose_a, kReadColumns)
+                    : plan_gemm<T>(s.m, s.n, s.k, !s.transpose_b,
+                                   s.m == 1 ? kReadColumns : left(nullptr, s).read_columns())),
         batch{s.batch, s.m * s.n * s.k,
               plan.bytes() + (turned ? round_up(s.m * s.n * static_cast<int64_t>(sizeof(T)), 64) : 0)} {}
 

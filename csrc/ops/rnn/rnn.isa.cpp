@@ -117,7 +117,7 @@ struct Forward {
       : kind(kind),
         s(rnn_shape(kind, call)),
         f(rnn_forward<T>(kind, call)),
-        plan(plan_gemm<T>(s.batch * s.time, s.columns, s.inputs, true, true)),
+        plan(plan_gemm<T>(s.batch * s.time, s.columns, s.inputs, true, kReadColumns)),
         cut(cut_batch(s, s.time)),
         first({f.recurrent, s.columns, false}, s.units, split(), cut.rows),
         second({f.recurrent == nullptr ? nullptr : f.recurrent + split(), s.columns, false}, s.units,

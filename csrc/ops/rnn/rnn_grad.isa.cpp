@@ -166,7 +166,7 @@ struct Backward {
     return gate_bytes() + sum_bytes() + most_bytes;
   }
   GemmPlan weight_plan(int64_t m, int64_t n) const { return plan_gemm<T>(m, n, steps(), true); }
-  GemmPlan input_plan() const { return plan_gemm<T>(steps(), s.inputs, s.columns, false, true); }
+  GemmPlan input_plan() const { return plan_gemm<T>(steps(), s.inputs, s.columns, false, kReadColumns); }
 
   // ---- work
 
