@@ -261,14 +261,16 @@ struct Backward : Attention<T> {
       shifts[i] = reduce_add(across);
     }
     for (int64_t i = 0; i < at.queries; ++i) {
-      this->finish(at, i, space.scores, space.capped, 2);
+      const bool plain = this->plain(at, i);
+      if (!plain) this->finish(at, i, space.scores, space.capped, 2);
+      const V factor(plain ? this->scale : T(1));  // of what `finish` has not scaled
       const int64_t row = this->row(at.b, at.head, at.t + i);
       const V shift(shifts[i]), top(tops[row]), share = V(T(1)) / V(totals[row]);
       const bool hides = this->mask.data != nullptr || (this->causal && at.s + at.keys > at.t + i + 1);
       const int64_t n = this->reach(at, i, 2);
       for (int64_t j = 0; j < n; j += V::kLanes) {
         T *const score = space.scores + i * kScoreStride + j, *const slope = space.slopes + i * kScoreStride + j;
-        const V p = exp(V::load(score) - top) * share;
+        const V p = exp(V::load(score) * factor - top) * share;
         this->rounded(p).store(score);
         V d = p * (V::load(slope) - shift);
         if (hides) d = select(this->seen(at, i, j), d, V(T(0)));

@@ -290,6 +290,12 @@ struct Attention {
     return causal && mask.data == nullptr ? least(at.queries, most(0, at.s + j - j % kGroup - at.t)) : 0;
   }
 
+  // Whether the logits of row i of the block are its products times the scale, whole vectors of them.
+  CKERAS_MEMBER bool plain(const Block& at, int64_t i) const {
+    return cap == 0 && bias.data == nullptr && mask.data == nullptr && at.keys % V::kLanes == 0 &&
+           (!causal || at.s + at.keys <= at.t + i + 1);
+  }
+
   // A row of products q.k becomes logits, and what lies between the last key and a whole vector minus infinity. With a
   // cap, `capped` gets the logits before bias and mask. Gives the greatest of each lane.
   CKERAS_MEMBER V finish(const Block& at, int64_t i, T* scores, T* capped, int64_t groups) const {
