@@ -140,11 +140,8 @@ struct Eigh {
     tridiagonalise(at);
     if (!find_vectors(at)) return report(call, kNoConvergence, 0, n);
     sort_places(at.d, n, at.order, false);
-    for (int64_t i = 0; i < n; ++i) {
-      T* const row = at.vectors + at.order[i] * ld;
-      values[i] = static_cast<T>(at.d[at.order[i]]) / factor;
-      put_column(row, n, largest_is_negative(row, n), vectors + i, n);
-    }
+    put_columns(at.vectors, ld, at.order, n, n, at.a, vectors, n,
+                [&](int64_t i, int64_t from, bool) { values[i] = static_cast<T>(at.d[from]) / factor; });
   }
 };
 

@@ -1,5 +1,6 @@
 // What eigenvalues and singular values share at their beginning and end. Only for .isa.cpp files.
 #pragma once
+#include "cpu/parallel.h"
 #include "ops/linalg/product.h"
 #include "ops/linalg/vectors.h"
 
@@ -73,6 +74,28 @@ CKERAS_INLINE bool largest_is_negative(const T* x, int64_t n) {
 template <class T>
 CKERAS_INLINE void put_column(const T* x, int64_t n, bool negated, T* to, int64_t ld) {
   for (int64_t i = 0; i < n; ++i) to[i * ld] = negated ? -x[i] : x[i];
+}
+
+// Column i of to [n, ld_to] becomes row order[i] of x [count, n], its sign as the conventions have it, and
+// also(i, order[i], whether it was changed) is called. room [count, ld].
+template <class T, class Also>
+CKERAS_INLINE void put_columns(const T* x, int64_t ld, const int64_t* order, int64_t count, int64_t n, T* room, T* to,
+                               int64_t ld_to, const Also& also) {
+  constexpr int64_t kPiece = int64_t{1} << 15, kStrip = 64;
+  parallel_for(count, most(1, kPiece / most(n, 1)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const T* const row = x + order[i] * ld;
+      const bool negated = largest_is_negative(row, n);
+      put_column(row, n, negated, room + i * ld, 1);
+      also(i, order[i], negated);
+    }
+  });
+  const int64_t strips = ceil_div(count, kStrip);
+  parallel_for(strips, most(1, kPiece / (kStrip * most(n, 1))), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin * kStrip; i < least(count, end * kStrip); i += kStrip) {
+      turn(room + i * ld, ld, least(kStrip, count - i), n, to + i, ld_to);
+    }
+  });
 }
 
 }  // namespace ckeras::CKERAS_ISA

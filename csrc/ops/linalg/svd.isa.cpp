@@ -58,6 +58,7 @@ struct Values {
 
     const T* long_side() const { return product != nullptr ? product : ut; }
     const T* short_side() const { return vt; }
+    T* long_room() const { return product != nullptr ? w : b; }  // spent when the vectors are found
   };
 
   // d, the order, and the vectors where they are wanted: w = factor * (the long side's) d (the short side's). 0 for a
@@ -151,13 +152,10 @@ struct Svd : Values<T> {
     const int64_t left_ld = this->wide() ? this->ld : at.long_ld, right_ld = this->wide() ? at.long_ld : this->ld;
     const T* const left = this->wide() ? at.short_side() : at.long_side();
     const T* const right = this->wide() ? at.long_side() : at.short_side();
-    for (int64_t i = 0; i < k; ++i) {
-      const int64_t from = at.order[i];
-      const T* const column = left + from * left_ld;
-      const bool negated = largest_is_negative(column, m);
-      put_column(column, m, negated, u + i, u_columns);
-      put_column(right + from * right_ld, n, negated != (at.d[from] < 0), v + i * n, 1);
-    }
+    put_columns(left, left_ld, at.order, k, m, this->wide() ? at.b : at.long_room(), u, u_columns,
+                [&](int64_t i, int64_t from, bool negated) {
+                  put_column(right + from * right_ld, n, negated != (at.d[from] < 0), v + i * n, 1);
+                });
     for (int64_t i = k; i < whole; ++i) {  // those that complete the longer side
       const T* const row = at.q + i * length;
       put_column(row, length, largest_is_negative(row, length), this->wide() ? v + i * n : u + i,
