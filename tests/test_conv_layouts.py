@@ -239,3 +239,15 @@ def test_steps_that_convolutions_read(name):
     for made, told in re.findall(r"%\d+\[([^]]+)\] float32 = conv_grad_input\(.*?shape=\(([^)]+)\)", str(program)):
         assert made == told, program
     same(program.run(list(args)), READERS[name](*args))
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize(("sizes", "window", "channels"), [((28, 28), 3, 1), ((31, 29), 3, 1), ((56, 32), 3, 3)])
+def test_results_past_the_caches(first, sizes, window, channels):
+    shape = (136, *sizes, channels)
+    x, w, b = rand(*shape), rand(window, window, channels, 32), rand(32)
+    geometry = {"strides": (1, 1), "dilation": (1, 1), "pads": (1,) * 4, "groups": 1, "layout": 3 if first else 0}
+    given = turned(x) if first else x
+    whole = conv_p.bind(given, w, b, activation="relu", **geometry)
+    parts = [conv_p.bind(given[i : i + 34], w, b, activation="relu", **geometry) for i in range(0, 136, 34)]
+    same(whole, ops.concatenate(parts, axis=0))

@@ -11,11 +11,14 @@
 #include "gemm/epilogue.h"
 #include "ops/conv/direct_tile.h"
 #include "ops/conv/panels.h"
+#include "ops/conv/short_rows.h"
 
 namespace ckeras::CKERAS_ISA {
 
-inline constexpr int64_t kDirectResults = 256;   // filters of a group at most
-inline constexpr int64_t kDirectTiles = 4;       // of a piece, or a multiple
+inline constexpr int64_t kDirectResults = 256;             // filters of a group at most
+inline constexpr int64_t kDirectTiles = 4;                 // of a piece, or a multiple
+inline constexpr int64_t kShortLeast = 8, kHeldLeast = 4;  // results of a row, or there are few side by side
+inline constexpr int64_t kShortTwice = 3;        // steps of results of a row computed twice, for each of the row
 inline constexpr int64_t kDirectNear = 1 << 19;  // bytes of results that stay in a cache
 
 // Taps [begin, end) of `taps` ones, the first at place `at`, are inside.
@@ -281,10 +284,62 @@ struct Direct {
         }
         const bool last = s + in_block >= segments;
         if (run.segments == 0 && !last) continue;
+        if (first_block && last && !twins && is_short(run, own, count, end)) {
+          run_rows(own, n, image, run, packed, grid, column, count, end, streamed);
+          continue;
+        }
         run_tiles(own, n, image, run, packed, grid, column, count, first_block, last && !end.nothing() ? &end : nullptr,
                   streamed, twins);
         first_block = false;
       }
+    }
+  }
+
+  // Whether ops/conv/short_rows.h takes the whole sums of `n` results: it computes some of a row twice, but spares what
+  // a tile of results from anywhere takes besides.
+  static bool is_short(const DirectRun& run, const Cell& own, int64_t n, const Ending<T>& ending) {
+    if (ending.epilogue != Epilogue::None && ending.epilogue != Epilogue::Relu) return false;
+    const int64_t vectors = direct_vectors<T>(n), steps = run.segments * run.length;
+    if (steps == 0 || steps > kShortSteps || vectors == 0 || vectors > kShortVectors) return false;
+    const int64_t columns = own.x.end - own.x.begin, row = columns > 1 ? columns : own.y.end - own.y.begin;
+    if (steps <= kHeldSteps) return row >= kHeldLeast;
+    const int64_t tile = even_rows(row, vectors), twice = round_up(row, tile) - row;
+    return row >= kShortLeast && twice * steps <= kShortTwice * row;
+  }
+  // The same as run_tiles, a row of neighbouring results at a time.
+  void run_rows(Cell at, int64_t left, const T* image, const DirectRun& run, const T* b, const DirectGrid<T>& grid,
+                int64_t column, int64_t n, const Ending<T>& ending, bool streamed) const {
+    int64_t offsets[kShortSteps], b_offsets[kShortSteps], steps = 0;
+    for (int64_t s = 0; s < run.segments; ++s) {
+      for (int64_t p = 0; p < run.length; ++p, ++steps) {
+        offsets[steps] = run.offsets[s] + p * run.step;
+        b_offsets[steps] = run.b_offsets[s] + p * run.ldb;
+      }
+    }
+    const bool down = at.x.end - at.x.begin == 1;  // single columns: neighbours are below
+    ShortRows<T> rows{offsets,
+                      b_offsets,
+                      steps,
+                      nullptr,
+                      down ? y.axis.stride * x.axis.size * pixel : x.axis.stride * pixel,
+                      b,
+                      nullptr,
+                      down ? grid.row : grid.pixel,
+                      0,
+                      n,
+                      ending.bias,
+                      false,
+                      ending.epilogue == Epilogue::Relu,
+                      streamed};
+    while (left > 0) {
+      const int64_t plane = at.n * z.axis.size + z.axis.at(at.h, 0), row = plane * y.axis.size + y.axis.at(at.i, 0);
+      rows.a = image + (row * x.axis.size + x.axis.at(at.j, 0)) * pixel;
+      rows.c = grid.data + at.n * grid.image + at.h * grid.plane + at.i * grid.row + at.j * grid.pixel + column;
+      rows.rows = least(left, down ? at.y.end - at.i : at.x.end - at.j);
+      ShortTiles<T>::table.run(rows);
+      left -= rows.rows;
+      (down ? at.i : at.j) += rows.rows - 1;
+      at.next();
     }
   }
 

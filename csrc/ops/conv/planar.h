@@ -10,6 +10,7 @@
 #include "gemm/tile.h"
 #include "ops/conv/buffers.h"
 #include "ops/conv/panels.h"
+#include "ops/conv/short_rows.h"
 
 namespace ckeras::CKERAS_ISA {
 
@@ -17,6 +18,7 @@ inline constexpr int64_t kPlanarNear = int64_t{24} << 10;  // bytes of a piece's
 inline constexpr int64_t kPlanarFar = int64_t{512} << 10;  // or in the second
 inline constexpr int64_t kPlanarLeast = 96;                // pixels of a piece, where there are so many
 inline constexpr int64_t kPlanarStrip = 512;               // results of a piece at most, about
+inline constexpr int64_t kPlanarAlone = 36;                // pixels of an image that is a piece of its own
 inline constexpr int64_t kPlanarSlots = 32;                // pieces in work at most
 inline constexpr int64_t kPlanarPieces = 8;                // at least, where there is work for them
 
@@ -261,11 +263,32 @@ struct Planar {
   CKERAS_MEMBER int64_t k() const { return axes.taps() * channels; }
   CKERAS_MEMBER int64_t panels() const { return ceil_div(results, kPanelRows); }
   CKERAS_MEMBER int64_t panel_rows() const { return ceil_div(results, most(1, panels())); }
-  CKERAS_MEMBER int64_t panel() const { return k() * kPanelStride; }
+  // Sums of few steps go from registers to where they belong (ops/conv/short_rows.h), one panel for all filters.
+  CKERAS_MEMBER bool is_short() const { return k() <= kShortSteps; }
+  CKERAS_MEMBER int64_t packs() const { return is_short() ? 1 : panels(); }  // of a group
+  CKERAS_MEMBER int64_t pack_rows() const { return is_short() ? results : panel_rows(); }
+  CKERAS_MEMBER int64_t pack_stride() const { return is_short() ? round_up(results, kLanes) : kPanelStride; }
+  CKERAS_MEMBER int64_t filter_elements() const { return packs() * k() * pack_stride(); }  // of a group
   CKERAS_MEMBER int64_t filter_bytes() const {
-    return round_up(groups * panels() * panel() * static_cast<int64_t>(sizeof(T)), 64);
+    return round_up(groups * filter_elements() * static_cast<int64_t>(sizeof(T)), 64);
+  }
+  // Taps of a column meet the same pixels some rows apart: then one copy with rows around it has all of them.
+  CKERAS_MEMBER bool slides(int64_t rows) const {
+    const Axis& y = axes.y;
+    return is_short() && y.stride == 1 && y.step > 0 && y.step <= rows;
+  }
+  CKERAS_MEMBER int64_t slid_rows(int64_t rows) const { return rows + (axes.y.taps - 1) * axes.y.step; }
+  CKERAS_MEMBER int64_t slid_pitch(int64_t rows, int64_t columns) const {
+    return planar_pitch<T>(slid_rows(rows) * columns + kLanes);
   }
   CKERAS_MEMBER PlanarCut cut() const {
+    if (is_short() && axes.y.grid * axes.x.grid >= kPlanarAlone) {
+      const int64_t copied = k() / (axes.y.stride == 1 ? axes.y.taps : 1);
+      const int64_t near = kPlanarNear / (static_cast<int64_t>(sizeof(T)) * copied);
+      PlanarCut cut(axes, images, near >= kPlanarLeast ? near : most(kPlanarLeast, kPlanarFar / kPlanarNear * near));
+      cut.joined = 1;
+      return cut;
+    }
     const int64_t deep = static_cast<int64_t>(sizeof(T)) * (least(k(), kKBlock) + least(results, kPlanarStrip));
     const int64_t near = kPlanarNear / deep;
     return {axes, images, near >= kPlanarLeast ? near : most(kPlanarLeast, kPlanarFar / deep)};
@@ -282,7 +305,8 @@ struct Planar {
                  ceil_div(items * (cut.pixels() * results * k() / strips(cut)), kLeastPiece));
   }
   CKERAS_MEMBER int64_t row_elements(const PlanarCut& cut) const {
-    return least(k(), kKBlock) * planar_pitch<T>(cut.pixels());
+    const int64_t slid = slides(cut.rows) ? k() / axes.y.taps * slid_pitch(cut.rows, cut.columns) : 0;
+    return most(slid, least(k(), kKBlock) * planar_pitch<T>(cut.pixels()));
   }
   CKERAS_MEMBER int64_t slot_bytes(const PlanarCut& cut) const {
     const int64_t of_results = ceil_div(panels(), most(1, strips(cut))) * panel_rows() * planar_pitch<T>(cut.pixels());
@@ -305,11 +329,11 @@ struct Planar {
     buffers.open(slots);
     T* const packed = reinterpret_cast<T*>(memory + 64);
     memory += 64 + filter_bytes();
-    parallel_for(groups * panels(), most(1, (int64_t{1} << 16) / most(1, panel())), [&](int64_t begin, int64_t end) {
+    const int64_t pack = k() * pack_stride();
+    parallel_for(groups * packs(), most(1, (int64_t{1} << 16) / most(1, pack)), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t first = i % panels() * panel_rows();
-        filters(i / panels())
-            .pack(packed + i * panel(), kPanelStride, first, least(panel_rows(), results - first), 0, k());
+        const int64_t first = i % packs() * pack_rows();
+        filters(i / packs()).pack(packed + i * pack, pack_stride(), first, least(pack_rows(), results - first), 0, k());
       }
     });
     const int64_t in_bytes = images * groups * channels * axes.pixels() * static_cast<int64_t>(sizeof(T));
@@ -321,7 +345,8 @@ struct Planar {
       for (int64_t item = items * begin / slots; item < items * end / slots; ++item) {
         const int64_t strips = this->strips(cut), strip = item % strips, g = item / strips % groups;
         run_piece(cut.piece(item / strips / groups), g, panels() * strip / strips, panels() * (strip + 1) / strips,
-                  packed + g * panels() * panel(), x, y, bias, epilogue, streamed, rows, rows + row_elements(cut));
+                  packed + g * filter_elements(), x, y, bias, epilogue, streamed, cut.rows, rows,
+                  rows + row_elements(cut));
       }
       if (streamed) end_stream();
       buffers.give(buffer);
@@ -331,10 +356,15 @@ struct Planar {
  private:
   // Panels [first, last) of the group's results.
   void run_piece(const PlanarPiece& piece, int64_t g, int64_t first, int64_t last, const T* packed, const T* x, T* y,
-                 const T* bias, Epilogue epilogue, bool streamed, T* rows, T* sums) const {
+                 const T* bias, Epilogue epilogue, bool streamed, int64_t cut_rows, T* rows, T* sums) const {
     const int64_t pixels = piece.pixels(), pitch = planar_pitch<T>(pixels), height = panel_rows();
     const int64_t width = tile_vectors(static_cast<int>(height)) * kLanes;
+    const int64_t pack = is_short() ? height : k() * kPanelStride;
     const T* const image = x + g * channels * axes.pixels();
+    if (goes_short(piece, y, epilogue, streamed)) {
+      return run_short(piece, g, first * height, least(results, last * height), packed, image, y, bias, epilogue,
+                       streamed, rows, slides(cut_rows));
+    }
     for (int64_t p = 0; p < k(); p += kKBlock) {
       const int64_t length = least(kKBlock, k() - p);
       tap_rows(axes, piece, image, groups * channels * axes.pixels(), channels, p, length, rows, pitch);
@@ -344,8 +374,8 @@ struct Planar {
           const int64_t count = least(height, results - i * height);
           T* at[kPanelRows];
           for (int64_t r = 0; r < count; ++r) at[r] = sums + ((i - first) * height + r) * pitch + j;
-          Tiles<T>::table.kernels[count - 1][ceil_div(n, kLanes) - 1](length, packed + i * panel() + p * kPanelStride,
-                                                                      1, kPanelStride, rows + j, pitch, at, n, p == 0,
+          Tiles<T>::table.kernels[count - 1][ceil_div(n, kLanes) - 1](length, packed + i * pack + p * pack_stride(), 1,
+                                                                      pack_stride(), rows + j, pitch, at, n, p == 0,
                                                                       Ahead{rows, 0});
         }
       }
@@ -358,6 +388,60 @@ struct Planar {
                       piece.i * axes.x.grid + piece.j;
         end_run(to, sums + n * piece.of_image(), piece.of_image(), add, epilogue, streamed);
       }
+    }
+  }
+
+  // Whether the piece's results are one run of each plane, of whole lines where they go past the caches.
+  CKERAS_MEMBER bool goes_short(const PlanarPiece& piece, const T* y, Epilogue epilogue, bool streamed) const {
+    const auto lines = [](int64_t elements) { return elements % (64 / static_cast<int64_t>(sizeof(T))) == 0; };
+    return is_short() && piece.images == 1 && (epilogue == Epilogue::None || epilogue == Epilogue::Relu) &&
+           (!streamed || (reinterpret_cast<uintptr_t>(y) % 64 == 0 && lines(axes.results()) && lines(place(piece))));
+  }
+  CKERAS_MEMBER int64_t place(const PlanarPiece& piece) const {  // in a channel's results
+    return (piece.h * axes.y.grid + piece.i) * axes.x.grid + piece.j;
+  }
+  // Results [begin, end) of the group.
+  void run_short(const PlanarPiece& piece, int64_t g, int64_t begin, int64_t end, const T* packed, const T* image, T* y,
+                 const T* bias, Epilogue epilogue, bool streamed, T* rows, bool slides) const {
+    const int64_t pitch = slides ? slid_pitch(piece.rows, piece.columns) : planar_pitch<T>(piece.pixels());
+    const int64_t step = groups * channels * axes.pixels();
+    int64_t a_offsets[kShortSteps], b_offsets[kShortSteps];
+    for (int64_t p = 0; p < k(); ++p) a_offsets[p] = p * pack_stride();
+    if (slides) {
+      PlanarPiece around = piece;
+      around.rows = slid_rows(piece.rows);
+      PlanarAxes flat = axes;
+      flat.y.taps = 1;
+      tap_rows(flat, around, image, step, channels, 0, k() / axes.y.taps, rows, pitch);
+      for (int64_t p = 0; p < k(); ++p) {
+        const int64_t across = axes.x.taps * channels, line = p / across;
+        const int64_t copy = line / axes.y.taps * across + p % across;
+        b_offsets[p] = copy * pitch + line % axes.y.taps * axes.y.step * piece.columns;
+      }
+    } else {
+      tap_rows(axes, piece, image, step, channels, 0, k(), rows, pitch);
+      for (int64_t p = 0; p < k(); ++p) b_offsets[p] = p * pitch;
+    }
+    const int64_t plane = (piece.n * groups + g) * results + begin;
+    ShortRows<T> run{a_offsets,
+                     b_offsets,
+                     k(),
+                     packed + begin,
+                     1,
+                     rows,
+                     y + plane * axes.results() + place(piece),
+                     axes.results(),
+                     end - begin,
+                     0,
+                     bias != nullptr ? bias + g * results + begin : nullptr,
+                     true,
+                     epilogue == Epilogue::Relu,
+                     false};
+    const int64_t width = short_vectors(k()) * kLanes;
+    for (int64_t j = 0; j < piece.pixels(); j += width, run.b += width, run.c += width) {
+      run.n = least(width, piece.pixels() - j);
+      run.streamed = streamed && run.n % kLanes == 0;
+      ShortTiles<T>::table.run(run);
     }
   }
 };
