@@ -88,7 +88,7 @@ template <class T>
 void bidiagonalise(T* b, int64_t n, int64_t ld, T* u, T* tau_u, T* tau_v, double* d, double* e, T* room) noexcept {
   Step<T> at(room, ld);
   fill(room, T{0}, 5 * ld);  // z, w: zeros before their first place and after n, so that vectors are whole
-  const T* before = at.y;  // zeros
+  const T* before = at.y;    // zeros
   for (int64_t k = 0; k < n; ++k) {
     T *const left = u + k * ld, *const row = b + k * ld;
     const int64_t rest = n - k - 1, start = (k + 1) / VecOf<T>::kLanes * VecOf<T>::kLanes;
