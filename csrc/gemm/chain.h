@@ -1,5 +1,6 @@
 // The code of the micro-kernels: a table of tiles for one kind of panel. Only for gemm/*tile.isa.cpp.
 #pragma once
+#include "cpu/hold.h"
 #include "gemm/tile.h"
 
 namespace ckeras::CKERAS_ISA {
@@ -10,7 +11,11 @@ template <class P>
 struct Chain {
   using Factors = VecOf<P>;
   static CKERAS_MEMBER Factors splat(P x) { return Factors(x); }
-  static CKERAS_MEMBER Factors load(const P* p) { return Factors::load(p); }
+  static CKERAS_MEMBER Factors load(const P* p) {
+    Factors factors = Factors::load(p);
+    hold(factors);
+    return factors;
+  }
   static CKERAS_MEMBER VecOf<P> add(Factors a, Factors b, VecOf<P> sum) { return fma(a, b, sum); }
 };
 

@@ -5,6 +5,7 @@
 // The order of a sum: pixel i of a piece is in lane i modulo the lanes, each lane one chain of fused multiply-adds over
 // the pieces of a part in rising order; then the tree of cpu/vec.h, then the parts in rising order.
 #pragma once
+#include "cpu/hold.h"
 #include "ops/conv/direct_filter.h"
 #include "ops/conv/planar.h"
 
@@ -23,16 +24,6 @@ CKERAS_INLINE bool goes_dots(const ConvShape& s) {
 }
 
 namespace {
-
-// GCC would load what several multiply-adds take once for each, and a register is loaded in a cycle.
-template <class T, int N>
-CKERAS_INLINE void hold([[maybe_unused]] Reg<T, N>& v) {
-#if defined(CKERAS_ISA_AVX512)
-  asm("" : "+v"(v.r));
-#endif
-}
-template <class H>
-CKERAS_INLINE void hold(Pair<H>&) {}
 
 // sums[r * row + s] (+)= a[r * pitch + p] * b[s][p], by lanes, for p < n; `a` has zeros up to whole vectors. Fetches
 // what lies `ahead` of b.
