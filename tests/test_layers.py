@@ -150,6 +150,56 @@ def test_embedding_and_mask():
         layer(np.array([[6]])).numpy()
 
 
+def test_masks_of_merged_inputs_are_those_of_keras():
+    a, b = np.array([[True, True, False, False]]), np.array([[True, False, True, False]])
+    x = np.ones((1, 4, 2), "float32")
+
+    def masked(mask):
+        t = ops.convert_to_tensor(x)
+        t._keras_mask = None if mask is None else ops.convert_to_tensor(mask)
+        return t
+
+    every = np.ones((1, 4), bool)
+    for layer, one, both in (
+        *[(cls(), None, a | b) for cls in (layers.Add, layers.Multiply, layers.Average, layers.Maximum)],
+        (layers.Concatenate(), every, a | b),
+        (layers.Concatenate(axis=1), np.concatenate([a, every], 1), np.concatenate([a, b], 1)),
+    ):
+        for second, wanted in ((None, one), (b, both)):
+            found = layer([masked(a), masked(second)])._keras_mask
+            assert (found is None) == (wanted is None), layer
+            if wanted is not None:
+                np.testing.assert_array_equal(found, wanted)
+    p, q = x * np.array([2.0, -3.0], "float32"), x * np.array([5.0, 7.0], "float32")
+    for cls, merge, nothing in (
+        (layers.Multiply, np.multiply, 0 * p),
+        (layers.Maximum, np.maximum, p),
+        (layers.Minimum, np.minimum, p),
+    ):
+        t, u = masked(a), masked(b)
+        t, u = t * p, u * q
+        t._keras_mask, u._keras_mask = ops.convert_to_tensor(a), ops.convert_to_tensor(b)
+        found = cls()([t, u]).numpy()
+        wanted = np.where(a[..., None], np.where(b[..., None], merge(p, q), p), np.where(b[..., None], q, nothing))
+        np.testing.assert_array_equal(found, wanted)
+        u._keras_mask = None
+        np.testing.assert_array_equal(cls()([t, u]).numpy(), np.where(a[..., None], merge(p, q), q))
+    e = layers.Embedding(5, 2, mask_zero=True)
+    i, j, k = keras.Input((4,), dtype="int32"), keras.Input((4,), dtype="int32"), keras.Input((4, 2))
+    last = layers.LSTM(3)
+    for second, given, shown in ((e(j), np.array([[1, 0, 3, 0]]), 3), (k, x, 4)):
+        joined = layers.Concatenate()([e(i), second])
+        model = keras.Model([i, j if shown == 3 else k], [joined, last(joined)])
+        whole, end = model([np.array([[1, 2, 0, 0]]), given])
+        np.testing.assert_array_equal(end, last(whole[:, :shown]))
+    for layer, kept in (
+        (layers.LayerNormalization(), True),
+        (layers.RMSNormalization(), False),
+        (layers.EinsumDense("abc,cd->abd", (None, 3)), False),
+    ):
+        assert (layer(masked(a))._keras_mask is not None) is kept is layer.supports_masking
+
+
 class Twice(layers.Layer):
     def __init__(self, factor=2, **kwargs):
         super().__init__(**kwargs)

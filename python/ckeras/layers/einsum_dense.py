@@ -64,7 +64,6 @@ class EinsumDense(LowRank, Layer):
         self._keep_lora(lora_rank, lora_alpha)
         self.bias = None
         self._kernel = None
-        self.supports_masking = True
 
     kernel = adapted("kernel")
 

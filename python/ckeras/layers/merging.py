@@ -3,6 +3,7 @@
 from ckeras import ops
 from ckeras._core.primitive import broadcast_shapes
 from ckeras._core.symbolic import KerasTensor
+from ckeras._masks import get_mask
 from ckeras.layers.layer import Layer
 
 
@@ -49,17 +50,32 @@ class Merge(Layer):
         """Joins two tensors."""
         raise NotImplementedError
 
+    leaves_out = False  # what a mask hides, so that the other inputs alone count there
+
     def call(self, inputs):
         if not isinstance(inputs, (list, tuple)):
             raise ValueError(f"Layer '{self.name}' ({type(self).__name__}) takes a list of inputs, got one tensor")
         inputs = list(inputs)
         rank = max(len(x.shape) for x in inputs)
-        out = None
-        for x in inputs:
+        masks = [get_mask(x) if self.leaves_out else None for x in inputs]
+        out = seen = None
+        for i, (x, mask) in enumerate(zip(inputs, masks)):
+            if mask is not None:
+                mask = ops.reshape(mask, (*mask.shape, *(1,) * (len(x.shape) - len(mask.shape))))
             if len(x.shape) < rank:  # samples of a lower rank broadcast over the dimensions after the batch
                 x = ops.reshape(x, (x.shape[0], *(1,) * (rank - len(x.shape)), *x.shape[1:]))
-            out = x if out is None else self.merge(out, x)
-        return out
+            if i == 0:
+                out, seen = x, mask
+                continue
+            both = self.merge(out, x)
+            both = both if seen is None else ops.where(seen, both, x)
+            out = both if mask is None else ops.where(mask, both, out)
+            seen = None if seen is None or mask is None else ops.logical_or(seen, mask)
+        return out if seen is None else self.hide(out, seen)
+
+    def hide(self, x, seen):
+        """The result where no input shows anything."""
+        return x
 
     def compute_output_shape(self, input_shape):
         rest = _common_shape(self.name, [tuple(s[1:]) for s in input_shape])
@@ -71,12 +87,12 @@ class Merge(Layer):
         return KerasTensor(self.compute_output_shape([x.shape for x in inputs]), dtype)
 
     def compute_mask(self, inputs, mask=None):
-        masks = [m for m in (mask or []) if m is not None]
-        if not masks:
+        """As Keras: what any of the inputs shows; nothing is hidden where one of them has no mask."""
+        if not mask or any(m is None for m in mask):
             return None
-        out = masks[0]
-        for m in masks[1:]:
-            out = ops.logical_and(out, m)
+        out = mask[0]
+        for m in mask[1:]:
+            out = ops.logical_or(out, m)
         return out
 
 
@@ -104,10 +120,15 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """The product of the inputs, element by element."""
+    """The product of the inputs, element by element; of those that their masks show."""
+
+    leaves_out = True
 
     def merge(self, a, b):
         return ops.multiply(a, b)
+
+    def hide(self, x, seen):
+        return ops.where(seen, x, ops.zeros_like(x))
 
 
 class Average(Merge):
@@ -121,14 +142,18 @@ class Average(Merge):
 
 
 class Maximum(Merge):
-    """The largest of the inputs, element by element."""
+    """The largest of the inputs, element by element; of those that their masks show."""
+
+    leaves_out = True
 
     def merge(self, a, b):
         return ops.maximum(a, b)
 
 
 class Minimum(Merge):
-    """The smallest of the inputs, element by element."""
+    """The smallest of the inputs, element by element; of those that their masks show."""
+
+    leaves_out = True
 
     def merge(self, a, b):
         return ops.minimum(a, b)
@@ -174,11 +199,11 @@ class Concatenate(Merge):
         parts = []
         for x, m in zip(inputs, mask):
             if m is None:
-                m = ops.ones(x.shape[:-1], "bool")
+                m = ops.ones_like(x, dtype="bool")
             while len(m.shape) < len(x.shape):
                 m = ops.expand_dims(m, -1)
-            parts.append(ops.broadcast_to(m, x.shape))
-        return ops.all(ops.concatenate(parts, axis=self.axis), axis=-1)
+            parts.append(ops.logical_or(m, ops.zeros_like(x, dtype="bool")))
+        return ops.any(ops.concatenate(parts, axis=self.axis), axis=-1)
 
     def get_config(self):
         return {**super().get_config(), "axis": self.axis}

@@ -83,7 +83,6 @@ class RMSNormalization(Layer):
         self.axis = check_axes("RMSNormalization", axis)
         self.epsilon = check_epsilon("RMSNormalization", epsilon)
         self.scale = None
-        self.supports_masking = True
 
     def build(self, input_shape):
         axes_in(self, self.axis, input_shape)
