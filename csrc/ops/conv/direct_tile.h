@@ -28,7 +28,7 @@ using DirectKernel = void (*)(const DirectRun& run, const T* const* a, const T* 
 // Tiles of up to kDirectVectors are high, wider ones (where there are such) as high as those of matrix products: these
 // take the place of a high tile of one vector, which loads more than it multiplies.
 inline constexpr int kDirectVectors = tile_vectors(kTileRows), kDirectMost = tile_vectors(kPanelRows);
-inline constexpr int kDirectSizes = 4;
+inline constexpr int kDirectSizes = 5;
 // Half a vector takes half of the registers, or of the cycles where a register is a vector.
 inline constexpr int kHalfRows = kTileRows > 8 ? kTileRows : 2 * kTileRows, kDirectRows = kHalfRows;
 
@@ -42,7 +42,8 @@ CKERAS_INLINE constexpr int direct_rows(int size, int64_t vectors) {
   const int most = vectors > kDirectVectors ? kPanelRows : vectors > 0 ? kTileRows : kHalfRows;
   return size == 0   ? most
          : size == 1 ? (most < 6 ? most : most * 3 / 4)
-         : size == 2 ? (most + 1) / 2
+         : size == 2 ? (most < 6 ? (most + 1) / 2 : most * 2 / 3)
+         : size == 3 ? (most + 1) / 2
          : most < 6  ? 1
                      : (most + 2) / 4;
 }
