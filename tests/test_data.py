@@ -94,7 +94,6 @@ def test_inputs_by_name():
     ("args", "kwargs", "words"),
     [
         ((X, Y), {"validation_split": 0.999}, "empty"),
-        ((Squares(),), {"batch_size": 3}, "batch_size"),
         ((Squares(), Y), {}, "y must be None"),
         ((Squares(),), {"validation_split": 0.1}, "validation_split needs arrays"),
         ((iter(batches()),), {"epochs": 3}, "generator"),
