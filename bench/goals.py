@@ -1,6 +1,7 @@
 """The goals set before the first kernel was written, by counting, and which of them a run reaches."""
 
 import harness
+from accounts import account
 
 
 def share(result, groups, limits):
@@ -159,4 +160,5 @@ def table(groups, limits, begun):
     """What of the goals is reached, as Markdown; `begun` is what `starts` gives."""
     checked, missed = check(groups, limits, begun)
     words = f"{checked - len(missed)} of {checked} goals are reached. Those that are not:"
-    return harness.markdown("Goals", ["case", "goal", "reached"], missed, [words])
+    rows = [[*row, account(row[0])] for row in missed]
+    return harness.markdown("Goals", ["case", "goal", "reached", "account below"], rows, [words])

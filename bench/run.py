@@ -26,6 +26,7 @@ import overhead  # noqa: E402
 import peak  # noqa: E402
 import startup  # noqa: E402
 import wide  # noqa: E402
+from accounts import account  # noqa: E402
 
 GROUPS = {
     "kernels": kernels,
@@ -65,7 +66,7 @@ def introduction(limits, facts):
 def shortfalls(groups):
     """The cases that a peer wins, the worst first."""
     behind = sorted((r.ratio, r) for rs in groups.values() for r in rs if r.ratio and r.ratio < 1)
-    lines = [f"- {r.name}: {ratio:.2f} of {r.best[0]}" for ratio, r in behind]
+    lines = [f"- {r.name}: {ratio:.2f} of {r.best[0]}; account: {account(r.name)}" for ratio, r in behind]
     failed = [f"- {r.name}: {r.failures['ckeras']}" for rs in groups.values() for r in rs if "ckeras" in r.failures]
     return "\n".join(["### Behind the best peer", "", *(lines or ["Nothing."]), *failed, ""])
 
@@ -132,11 +133,11 @@ def main():
     processes = args.processes or (1 if args.quick else 3)
     peaks, groups = [], {}
     for _ in range(processes):
-        peaks.append(peak.measure())
         for name in GROUPS:
             if args.only in (None, name):
+                peaks.append(peak.measure())  # often: one in a bad moment must not move the median
                 groups[TITLES[name]] = merge(groups.get(TITLES[name], []), in_a_process(name, args.quick, peaks[-1]))
-    limits = peak.median(peaks) if all(peaks) else None
+    limits = peak.median(peaks) if peaks and all(peaks) else None
     facts = {
         "machine": harness.machine(),
         "isa": kernels.ckeras._engine.isa(),
