@@ -26,7 +26,8 @@ def _common_shape(name, shapes):
 class Merge(Layer):
     """Base of layers over a list of inputs of shapes that broadcast, the batch aside."""
 
-    least = 1
+    least = 1  # inputs
+    leaves_out = False  # what a mask hides, so that the other inputs alone count there
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -49,8 +50,6 @@ class Merge(Layer):
     def merge(self, a, b):
         """Joins two tensors."""
         raise NotImplementedError
-
-    leaves_out = False  # what a mask hides, so that the other inputs alone count there
 
     def call(self, inputs):
         if not isinstance(inputs, (list, tuple)):
