@@ -16,6 +16,8 @@ ACCOUNTS = {
     "conv 5x5": "5x5 37-41",
     "conv 7x7": "7x7/2",
     "conv 3x3 128-128 in 8 groups": "Groups of few channels",
+    "conv 3x3x3": "Other convolutions",
+    "random gamma": "Random gamma",
     "LSTM": "LSTM",
     "attention": "Attention",
     "relu 1 M": "relu of 1 M",
