@@ -37,7 +37,7 @@ struct BidiagonalHalving {
  private:
   template <class>
   friend struct BidiagonalPart;
-  static constexpr int64_t kArrays = 12;
+  friend struct PartNumbers;
 
   int64_t n, ld, levels;
   T *u, *v, *gathered, *mix_u, *mix_v;
@@ -45,7 +45,7 @@ struct BidiagonalHalving {
   int64_t *order, *slots;
   uint8_t* kinds;
   Leaves leaves_u, leaves_v;
-  double* arrays[kArrays];  // of each part, with kPartPad numbers after it
+  double* arrays[PartNumbers::kArrays];  // of each part, with kPartPad numbers after it
 
   // Where part i begins; the row before it joins it to the one before.
   CKERAS_MEMBER int64_t bound(int64_t level, int64_t i) const { return (n + 1) * i >> level; }

@@ -7,20 +7,15 @@ namespace ckeras::CKERAS_ISA {
 
 // Parts lo to mid and mid + 1 to hi, which row mid joins. Arrays begin at lo.
 template <class T>
-struct BidiagonalPart {
+struct BidiagonalPart : PartNumbers {
   int64_t lo, mid, hi, ld;
   bool wide;  // one column more than rows
   T *u, *v, *gathered, *mix_u, *mix_v;
-  double *d, *e, *first, *last;
-  int64_t* order;
-  uint8_t* kinds;
-  Slots slots;
-  double *weights, *pole, *z, *z2;  // of the rows; of those that are kept, rising
-  Roots roots;
-  double *slot_pole, *slot_z, *slot_first, *slot_last, *new_first, *new_last;
+  double* e;
 
   CKERAS_MEMBER BidiagonalPart(const BidiagonalHalving<T>& whole, double* d, double* e, int64_t level, int64_t i)
-      : lo(whole.bound(level, i)),
+      : PartNumbers(whole, d, level, i, whole.bound(level, i + 1) - 1 - whole.bound(level, i)),
+        lo(whole.bound(level, i)),
         mid(whole.bound(level + 1, 2 * i + 1) - 1 - lo),
         hi(whole.bound(level, i + 1) - 1 - lo),
         ld(whole.ld),
@@ -30,19 +25,7 @@ struct BidiagonalPart {
         gathered(whole.gathered + lo * ld),
         mix_u(whole.mix_u + lo * ld),
         mix_v(whole.mix_v + lo * ld),
-        d(d + lo),
-        e(e + lo),
-        first(whole.first + lo),
-        last(whole.last + lo),
-        order(whole.order + lo),
-        kinds(whole.kinds + lo),
-        slots{hi, 0, {}, whole.slots + lo, kinds} {
-    const int64_t skipped = lo + (i << (whole.levels - level)) * kPartPad;
-    double** const parts[] = {&weights,   &pole,   &z,          &z2,        &roots.pole, &roots.offset,
-                              &slot_pole, &slot_z, &slot_first, &slot_last, &new_first,  &new_last};
-    static_assert(sizeof(parts) / sizeof(parts[0]) == BidiagonalHalving<T>::kArrays);
-    for (int64_t a = 0; a < BidiagonalHalving<T>::kArrays; ++a) *parts[a] = whole.arrays[a] + skipped;
-  }
+        e(e + lo) {}
 
   // The part is, in the basis of the rows, diag(d) with d[mid] = 0 and the row z, z[mid] that of the joint vector.
   void join(double nothing) noexcept {
@@ -68,16 +51,7 @@ struct BidiagonalPart {
       return;
     }
     if (__builtin_fabs(weights[mid]) < small) weights[mid] = weights[mid] < 0 ? -small : small;
-    for (int64_t i = 0; i < kept; ++i) {
-      z[i] = weights[order[i]];
-      z2[i] = z[i] * z[i];
-      pole[i] = d[order[i]];
-    }
-    slots.assign(order);
-    pad_poles(pole, z2, kept);
-    find_roots<Poles::Squared>(pole, z2, kept, 1, root_tolerance<T>(kept), roots);
-    fit_weights<Poles::Squared>(pole, kept, roots, z);
-    fill_slots();
+    solve<Poles::Squared>(1, root_tolerance<T>(kept));
     parallel_for(kept, most(1, kRowPiece / (8 * kept)), [&](int64_t begin, int64_t end) {
       for (int64_t j = begin; j < end; ++j) make_row(j);
     });
@@ -159,20 +133,6 @@ struct BidiagonalPart {
     if (kinds[x] != kinds[y]) kinds[x] = kinds[y] = kBoth;
   }
 
-  void fill_slots() noexcept {
-    const int64_t kept = slots.kept;
-    for (int64_t i = 0; i < kept; ++i) {
-      const int64_t slot = order[i], row = slots.rows[slot];
-      slot_pole[slot] = pole[i];
-      slot_z[slot] = z[i];
-      slot_first[slot] = first[row];
-      slot_last[slot] = last[row];
-    }
-    pad_poles(slot_pole, slot_z, kept);
-    fill(slot_first + kept, 0.0, kPartPad);
-    fill(slot_last + kept, 0.0, kPartPad);
-  }
-
   // Rows j of the mixes: the vectors of root j, by slots. Of the left one the component of row mid is -1 before
   // scaling.
   void make_row(int64_t j) const noexcept {
@@ -197,21 +157,6 @@ struct BidiagonalPart {
     store_mix(mix_v + j * ld, kept, factor, right);
     store_mix(mix_u + j * ld, kept, left_factor, left);
     mix_u[j * ld + own] = static_cast<T>(-left_factor);
-  }
-
-  // Values and ends of the rows as they lie now.
-  void finish() noexcept {
-    const int64_t kept = slots.kept;
-    for (int64_t i = kept; i < hi; ++i) {
-      pole[i] = d[slots.rows[i]];
-      z[i] = first[slots.rows[i]];
-      z2[i] = last[slots.rows[i]];
-    }
-    for (int64_t i = 0; i < hi; ++i) {
-      d[i] = i < kept ? roots.pole[i] + roots.offset[i] : pole[i];
-      first[i] = i < kept ? new_first[i] : z[i];
-      last[i] = i < kept ? new_last[i] : z2[i];
-    }
   }
 };
 

@@ -148,6 +148,79 @@ struct Slots {
   }
 };
 
+// What a part of either kind of matrix has of its rows, and what solving it makes of them.
+struct PartNumbers {
+  static constexpr int64_t kArrays = 12;
+
+  double *d, *first, *last;  // values, and the ends of the vectors
+  int64_t* order;
+  uint8_t* kinds;
+  Slots slots;
+  double *weights, *pole, *z, *z2;  // of the rows; of those that are kept, rising
+  Roots roots;
+  double *slot_pole, *slot_z, *slot_first, *slot_last, *new_first, *new_last;
+
+  // Part i of a level of the whole, of n rows.
+  template <class Whole>
+  CKERAS_MEMBER PartNumbers(const Whole& whole, double* values, int64_t level, int64_t i, int64_t n)
+      : d(values + whole.bound(level, i)),
+        first(whole.first + whole.bound(level, i)),
+        last(whole.last + whole.bound(level, i)),
+        order(whole.order + whole.bound(level, i)),
+        kinds(whole.kinds + whole.bound(level, i)),
+        slots{n, 0, {}, whole.slots + whole.bound(level, i), kinds} {
+    const int64_t skipped = whole.bound(level, i) + (i << (whole.levels - level)) * kPartPad;
+    double** const parts[kArrays] = {&weights,   &pole,   &z,          &z2,        &roots.pole, &roots.offset,
+                                     &slot_pole, &slot_z, &slot_first, &slot_last, &new_first,  &new_last};
+    for (int64_t a = 0; a < kArrays; ++a) *parts[a] = whole.arrays[a] + skipped;
+  }
+
+  // Slots and roots of the rows that are kept, which `order` has.
+  template <Poles kPoles>
+  void solve(double base, double tolerance) noexcept {
+    const int64_t kept = slots.kept;
+    for (int64_t i = 0; i < kept; ++i) {
+      z[i] = weights[order[i]];
+      z2[i] = z[i] * z[i];
+      pole[i] = d[order[i]];
+    }
+    slots.assign(order);
+    pad_poles(pole, z2, kept);
+    find_roots<kPoles>(pole, z2, kept, base, tolerance, roots);
+    fit_weights<kPoles>(pole, kept, roots, z);
+    fill_slots();
+  }
+
+  void fill_slots() noexcept {
+    const int64_t kept = slots.kept;
+    for (int64_t i = 0; i < kept; ++i) {
+      const int64_t slot = order[i], row = slots.rows[slot];
+      slot_pole[slot] = pole[i];
+      slot_z[slot] = z[i];
+      slot_first[slot] = first[row];
+      slot_last[slot] = last[row];
+    }
+    pad_poles(slot_pole, slot_z, kept);
+    fill(slot_first + kept, 0.0, kPartPad);
+    fill(slot_last + kept, 0.0, kPartPad);
+  }
+
+  // Values and ends of the rows as they lie now.
+  void finish() noexcept {
+    const int64_t n = slots.n, kept = slots.kept;
+    for (int64_t i = kept; i < n; ++i) {
+      pole[i] = d[slots.rows[i]];
+      z[i] = first[slots.rows[i]];
+      z2[i] = last[slots.rows[i]];
+    }
+    for (int64_t i = 0; i < n; ++i) {
+      d[i] = i < kept ? roots.pole[i] + roots.offset[i] : pole[i];
+      first[i] = i < kept ? new_first[i] : z[i];
+      last[i] = i < kept ? new_last[i] : z2[i];
+    }
+  }
+};
+
 // join(i) for all parts of a level, side by side where they are many.
 template <class Join>
 CKERAS_INLINE void join_parts(int64_t parts, const Join& join) {

@@ -39,7 +39,7 @@ struct Halving {
  private:
   template <class>
   friend struct Part;
-  static constexpr int64_t kArrays = 12;
+  friend struct PartNumbers;
 
   int64_t n, ld, levels;
   T *vectors, *gathered, *mix;
@@ -47,7 +47,7 @@ struct Halving {
   int64_t *order, *slots;
   uint8_t* kinds;
   Leaves leaves;
-  double* arrays[kArrays];  // of each part, with kPartPad numbers after it
+  double* arrays[PartNumbers::kArrays];  // of each part, with kPartPad numbers after it
 
   CKERAS_MEMBER int64_t bound(int64_t level, int64_t i) const { return n * i >> level; }
   bool solve_leaf(int64_t i, double* d, double* e) const noexcept;

@@ -6,37 +6,19 @@ namespace ckeras::CKERAS_ISA {
 
 // Two neighbours, rows lo to mid and mid to hi, that become one. Arrays begin at lo.
 template <class T>
-struct Part {
+struct Part : PartNumbers {
   int64_t lo, mid, hi, ld;
   T *vectors, *gathered, *mix;
-  double *d, *first, *last;
-  int64_t* order;
-  uint8_t* kinds;
-  Slots slots;
-  double *weights, *pole, *z, *z2;  // of the rows; of those that are kept, rising
-  Roots roots;
-  double *slot_pole, *slot_z, *slot_first, *slot_last, *new_first, *new_last;
 
   CKERAS_MEMBER Part(const Halving<T>& whole, double* values, int64_t level, int64_t i)
-      : lo(whole.bound(level, i)),
+      : PartNumbers(whole, values, level, i, whole.bound(level, i + 1) - whole.bound(level, i)),
+        lo(whole.bound(level, i)),
         mid(whole.bound(level + 1, 2 * i + 1)),
         hi(whole.bound(level, i + 1)),
         ld(whole.ld),
         vectors(whole.vectors + lo * ld + lo),
         gathered(whole.gathered + lo * ld),
-        mix(whole.mix + lo * ld),
-        d(values + lo),
-        first(whole.first + lo),
-        last(whole.last + lo),
-        order(whole.order + lo),
-        kinds(whole.kinds + lo),
-        slots{hi - lo, 0, {}, whole.slots + lo, kinds} {
-    const int64_t skipped = lo + (i << (whole.levels - level)) * kPartPad;
-    double** const parts[] = {&weights,   &pole,   &z,          &z2,        &roots.pole, &roots.offset,
-                              &slot_pole, &slot_z, &slot_first, &slot_last, &new_first,  &new_last};
-    static_assert(sizeof(parts) / sizeof(parts[0]) == Halving<T>::kArrays);
-    for (int64_t a = 0; a < Halving<T>::kArrays; ++a) *parts[a] = whole.arrays[a] + skipped;
-  }
+        mix(whole.mix + lo * ld) {}
 
   // The whole of both is diag(d) + rho z z^T in the basis of the rows; |z| = 1.
   void join(double cut, double nothing) noexcept {
@@ -52,16 +34,7 @@ struct Part {
     leave_out(rho, max(size * kSmallShare<T>, nothing));
     const int64_t kept = slots.kept;
     if (kept == 0) return;
-    for (int64_t i = 0; i < kept; ++i) {
-      z[i] = weights[order[i]];
-      z2[i] = z[i] * z[i];
-      pole[i] = d[order[i]];
-    }
-    slots.assign(order);
-    pad_poles(pole, z2, kept);
-    find_roots<Poles::Plain>(pole, z2, kept, 1 / rho, root_tolerance<T>(kept), roots);
-    fit_weights<Poles::Plain>(pole, kept, roots, z);
-    fill_slots();
+    solve<Poles::Plain>(1 / rho, root_tolerance<T>(kept));
     parallel_for(kept, most(1, kRowPiece / (4 * kept)), [&](int64_t begin, int64_t end) {
       for (int64_t j = begin; j < end; ++j) make_row(j);
     });
@@ -109,20 +82,6 @@ struct Part {
     if (kinds[x] != kinds[y]) kinds[x] = kinds[y] = kBoth;
   }
 
-  void fill_slots() noexcept {
-    const int64_t kept = slots.kept;
-    for (int64_t i = 0; i < kept; ++i) {
-      const int64_t slot = order[i], row = slots.rows[slot];
-      slot_pole[slot] = pole[i];
-      slot_z[slot] = z[i];
-      slot_first[slot] = first[row];
-      slot_last[slot] = last[row];
-    }
-    pad_poles(slot_pole, slot_z, kept);
-    fill(slot_first + kept, 0.0, kPartPad);
-    fill(slot_last + kept, 0.0, kPartPad);
-  }
-
   // Row j of the mix: the eigenvector of root j, by slots.
   void make_row(int64_t j) const noexcept {
     const double origin = roots.pole[j], offset = roots.offset[j];
@@ -141,21 +100,6 @@ struct Part {
     new_first[j] = factor * reduce_add(begin);
     new_last[j] = factor * reduce_add(end);
     store_mix(mix + j * ld, kept, factor, component);
-  }
-
-  // Values and ends of the rows as they lie now.
-  void finish() noexcept {
-    const int64_t n = slots.n, kept = slots.kept;
-    for (int64_t i = kept; i < n; ++i) {
-      pole[i] = d[slots.rows[i]];
-      z[i] = first[slots.rows[i]];
-      z2[i] = last[slots.rows[i]];
-    }
-    for (int64_t i = 0; i < n; ++i) {
-      d[i] = i < kept ? roots.pole[i] + roots.offset[i] : pole[i];
-      first[i] = i < kept ? new_first[i] : z[i];
-      last[i] = i < kept ? new_last[i] : z2[i];
-    }
   }
 };
 
