@@ -15,7 +15,7 @@ CKERAS_COLD double log_of(double x) { return log(V8(x)).x; }
 CKERAS_COLD double exp_of(double x) { return exp(V8(x)).x; }
 CKERAS_COLD double cos_of(double x) { return cos(V8(x)).x; }
 
-struct Lane {
+struct Lane : OneLane {
   static CKERAS_MEMBER double log(double x) { return log_of(x); }
   static CKERAS_MEMBER double exp(double x) { return exp_of(x); }
   static CKERAS_MEMBER double sqrt(double x) { return root_of(x); }

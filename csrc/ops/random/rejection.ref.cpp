@@ -7,7 +7,7 @@
 namespace ckeras::reference {
 namespace {
 
-struct Libm {
+struct Libm : OneLane {
   static double log(double x) { return std::log(x); }
   static double exp(double x) { return std::exp(x); }
   static double sqrt(double x) { return std::sqrt(x); }

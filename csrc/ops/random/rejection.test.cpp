@@ -70,6 +70,15 @@ int main() {
         }
       }
     }
+    // A number is its element's and its parameters', whatever waits beside it for another attempt.
+    const std::vector<double> values = {0.2, 900, 1.5, -2, 30};
+    const Array mixed = cycle(DType::F64, 1003, values);
+    const Outcome all = run(isa, "random_gamma", {&seed, &mixed}, {{DType::F64, {1003}}}, {});
+    for (int64_t v : {0, 1, 2, 4}) {
+      const Array same = cycle(DType::F64, 1003, {values[v]});
+      const Outcome one = run(isa, "random_gamma", {&seed, &same}, {{DType::F64, {1003}}}, {});
+      for (int64_t i = v; i < 1003; i += 5) CHECK(all.out[0].at(i) == one.out[0].at(i));
+    }
     const Array alpha = cycle(DType::F32, 3, {-1, 0, NAN});
     const Outcome got = run(isa, "random_gamma", {&seed, &alpha}, {{DType::F32, {3}}}, {});
     for (int64_t i = 0; i < 3; ++i) CHECK(std::isnan(got.out[0].at(i)));
