@@ -42,12 +42,15 @@ struct GemmPlan {
   bool one_row;         // M = 1 and B readable: by gemm/row.h
   bool by_length;       // pieces of work are then K blocks and not columns
   int64_t rows, width;  // of a row panel, a column panel
+  int64_t tall;         // so many row panels have `rows`, those after them one less
   int64_t strip;        // row panels in a strip
   int64_t stretch;      // column panels in a stretch
   int64_t m_part, n_part, k_part;
   int64_t a_bytes, b_bytes;
 
   CKERAS_MEMBER int64_t bytes() const { return a_bytes + b_bytes; }
+  // The first row of panel i of a part.
+  CKERAS_MEMBER int64_t row(int64_t i) const { return i * rows - most(0, i - tall); }
 };
 
 // Columns of a panel: as many as the tile has room for, or fewer when these cut a small N evenly.
@@ -92,6 +95,8 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   const int64_t strip_room = most(1, room / (plan.strip * kPanelStride * plan.k_part));
   const int64_t strip_rows = plan.strip * plan.rows;
   plan.m_part = plan.direct_a ? m : least(m, even_part(ceil_div(m, strip_rows), strip_room) * strip_rows);
+  // A last panel of a row or two would wait for its few sums.
+  plan.tall = plan.m_part < m ? row_panels : m - row_panels * (plan.rows - 1);
 
   plan.by_length = plan.one_row && n <= kRowStretch && plan.k_part >= 2 * kKBlock && k * n >= kRowWork;
   // Strips of four in a small product, so that there are some; then as many stretches as there should be pieces.
@@ -135,14 +140,12 @@ struct Gemm {
   int64_t m0 = 0, n0 = 0, k0 = 0, m1 = 0, n1 = 0, k1 = 0;
 
   int64_t row_panels() const { return ceil_div(m1 - m0, plan.rows); }
+  int64_t row(int64_t i) const { return least(m1, m0 + plan.row(i)); }
   int64_t column_panels() const { return ceil_div(n1 - n0, plan.width); }
   int64_t columns(int64_t j) const { return least(plan.width, n1 - n0 - j * plan.width); }
 
   P* row_panel(int64_t i) const { return packed_a + i * kPanelStride * (k1 - k0); }
-  void pack_a(int64_t i) const {
-    const int64_t row = m0 + i * plan.rows;
-    a.pack(row_panel(i), kPanelStride, row, least(plan.rows, m1 - row), k0, k1 - k0);
-  }
+  void pack_a(int64_t i) const { a.pack(row_panel(i), kPanelStride, row(i), row(i + 1) - row(i), k0, k1 - k0); }
   // Panel i of A from k on.
   struct Left {
     const P* data;
@@ -150,7 +153,7 @@ struct Gemm {
   };
   Left left(int64_t i, int64_t k) const {
     if constexpr (requires { a.row_step(); }) {
-      if (plan.direct_a) return {a.at(m0 + i * plan.rows, k), a.row_step(), a.k_step()};
+      if (plan.direct_a) return {a.at(row(i), k), a.row_step(), a.k_step()};
     }
     return {row_panel(i) + (k - k0) * kPanelStride, 1, kPanelStride};
   }
@@ -183,15 +186,15 @@ struct Gemm {
     if (plan.fused) {
       for (int64_t i = first_row; i < end_row; ++i) pack_a(i);
     }
-    const int64_t column = n0 + first_column * plan.width, width = least(n1, n0 + end_column * plan.width) - column;
-    const int64_t row = m0 + first_row * plan.rows, height = least(m1, m0 + end_row * plan.rows) - row;
     if (!plan.near) {
+      const Block block{row(first_row), row(end_row), n0 + first_column * plan.width,
+                        least(n1, n0 + end_column * plan.width)};
       for (int64_t k = k0; k < k1; k += kBlock) {
         int64_t tile = 0;
         for (int64_t j = first_column; j < end_column; ++j) {
           const Right r = right(j, k);
           for (int64_t i = first_row; i < end_row; ++i, ++tile) {
-            multiply(i, j, k, r, ahead(tile, k + kBlock, row, height, column, width, r));
+            multiply(i, j, k, r, ahead(tile, i - first_row, j, k + kBlock, block, r));
           }
         }
       }
@@ -210,24 +213,39 @@ struct Gemm {
     }
   }
 
-  // What a piece's tile fetches of the block from k on, where operands are read in rows that lie apart: one line of
-  // each row of B and then of A. The processor foresees rows that follow each other, but not these.
-  Ahead ahead(int64_t tile, int64_t k, int64_t row, int64_t height, int64_t column, int64_t width, Right r) const {
+  // Where a piece lies in C.
+  struct Block {
+    int64_t top, bottom, left, right;
+  };
+
+  // What tile number `tile` of a piece fetches, in panel j of B the one number `down`, where operands are read in rows
+  // that lie apart: of the block from k on one line of each row of B and then of A, or of the next panel of B when
+  // there is but one block. The processor foresees rows that follow each other, but not these.
+  Ahead ahead(int64_t tile, int64_t down, int64_t j, int64_t k, const Block& piece, Right r) const {
     if (k < k1 && plan.direct) {
-      if (tile * kLine < width) return {b.at(column + tile * kLine, k), b.stride * static_cast<int64_t>(sizeof(P))};
-      tile -= ceil_div(width, kLine);
+      const int64_t column = piece.left + tile * kLine;
+      if (column < piece.right) return b_line(column, k);
+      tile -= ceil_div(piece.right - piece.left, kLine);
     }
     if constexpr (requires { a.row_step(); }) {
-      if (k < k1 && plan.direct_a && a.row_step() == 1 && tile * kLine < height) {
-        return {a.at(row + tile * kLine, k), a.k_step() * static_cast<int64_t>(sizeof(P))};
+      const int64_t row = piece.top + tile * kLine;
+      if (k < k1 && plan.direct_a && a.row_step() == 1 && row < piece.bottom) {
+        return {a.at(row, k), a.k_step() * static_cast<int64_t>(sizeof(P))};
       }
       // Rows without gaps: the next panel, while the first panel of B meets this one.
-      const int64_t next = row + (tile + 1) * plan.rows;
-      if (plan.direct_a && a.k_step() == 1 && a.row_step() == plan.k && plan.k <= 2 * kBlock && next < row + height) {
+      const int64_t next = piece.top + (tile + 1) * plan.rows;
+      if (plan.direct_a && a.k_step() == 1 && a.row_step() == plan.k && plan.k <= 2 * kBlock && next < piece.bottom) {
         return {a.at(next, 0), 64};
       }
     }
+    if (k - kBlock == k0 && k >= k1 && plan.direct && down * kLine < plan.width) {
+      const int64_t column = n0 + (j + 1) * plan.width + down * kLine;
+      if (column < piece.right) return b_line(column, k0);
+    }
     return {r.data, 0};
+  }
+  Ahead b_line(int64_t column, int64_t k) const {
+    return {b.at(column, k), b.stride * static_cast<int64_t>(sizeof(P))};
   }
 
   // What tile number `tile` fetches of panel j from k on, which is packed next. Else the processor waits for each row.
@@ -250,8 +268,8 @@ struct Gemm {
   }
 
   void multiply(int64_t i, int64_t j, int64_t k, Right right, Ahead ahead) const {
-    const int64_t row = m0 + i * plan.rows, column = n0 + j * plan.width;
-    const int64_t rows = least(plan.rows, m1 - row), columns = this->columns(j);
+    const int64_t row = this->row(i), column = n0 + j * plan.width;
+    const int64_t rows = this->row(i + 1) - row, columns = this->columns(j);
     const int64_t length = least(kBlock, k1 - k);
     T* at[kTileRows];
     [[maybe_unused]] alignas(64) T passing[kPanelRows * kMaxTileVectors * kLanes];
