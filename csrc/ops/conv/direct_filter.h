@@ -2,6 +2,10 @@
 // with the padding around them (no more than a piece of work needs); dy is packed where its vectors ask for it. Only
 // for .isa.cpp files.
 //
+// Vectors lie along filters. Where these would leave many lanes empty the product is turned over: vectors lie along a
+// row of taps with their channels, the rows of a tile are filters, whose numbers of dy are read where they lie, and dw
+// is turned back at the end. Bits are the same.
+//
 // The order of a sum: a piece's pixels (about kFilterPixels) are one chain in rising order; the pieces of a part are
 // added in order, then the parts.
 #pragma once
@@ -19,6 +23,8 @@ inline constexpr int64_t kFilterParts = 32;                       // times group
 inline constexpr int64_t kFilterPartElements = int64_t{1} << 22;  // of all parts' results
 inline constexpr int64_t kPackedFilterRows = 64;  // of dw: so many read dy often enough for packing to pay
 inline constexpr int64_t kFilterStrips = 8;       // of the rows of dw, times parts and groups, where those are few
+inline constexpr int64_t kTurnedGain = 16;   // a product is turned over if that spares one in so many multiply-adds
+inline constexpr int64_t kTurnedStrip = 64;  // rows of dw that are turned back together
 
 // How the grid of results is cut, by the shape alone: pieces of rows x columns of one plane of an image.
 struct DirectCut {
@@ -145,30 +151,32 @@ DirectImage<T> direct_image(const DirectCut& cut, const DirectPiece& piece, cons
   return {copy, rows * columns * channels, columns * channels, channels};
 }
 
+// to[i] = the sum of all[p * size + i] for p < parts, in rising order, for i < n. `to` may be `all`.
+template <class T>
+void sum_run(const T* all, int64_t parts, int64_t size, T* to, int64_t n) noexcept {
+  using Vector = VecOf<T>;
+  const auto add = [&](const auto& load, int64_t i) __attribute__((always_inline)) {
+    Vector sum = load(all + i);
+    for (int64_t p = 1; p < parts; ++p) sum = sum + load(all + p * size + i);
+    return sum;
+  };
+  int64_t i = 0;
+  for (; i + Vector::kLanes <= n; i += Vector::kLanes) {
+    add([](const T* p) __attribute__((always_inline)) { return Vector::load(p); }, i).store(to + i);
+  }
+  if (i == n) return;
+  add([=](const T* p) __attribute__((always_inline)) { return Vector::load(p, n - i); }, i).store(to + i, n - i);
+}
+
 // dw's rows of `columns` elements, `stride` apart, as the sums of so many parts of `size` elements in rising order.
 template <class T>
 void sum_parts(const T* all, int64_t parts, int64_t size, T* dw, int64_t columns, int64_t stride) noexcept {
-  using Vector = VecOf<T>;
   const int64_t width = columns == stride ? size : columns, rows = size / most(1, width);
   const int64_t cut = least(width, 4096), cuts = ceil_div(width, most(1, cut));
   parallel_for(rows * cuts, most(1, 4096 / most(1, cut)), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = i / cuts, first = i % cuts * cut, count = least(cut, width - first);
-      const T* const from = all + row * width + first;
-      T* const to = dw + row * stride + first;
-      for (int64_t c = 0; c < count; c += Vector::kLanes) {
-        const int64_t n = count - c;
-        const auto add = [&](const auto& load) __attribute__((always_inline)) {
-          Vector sum = load(from + c);
-          for (int64_t p = 1; p < parts; ++p) sum = sum + load(from + p * size + c);
-          return sum;
-        };
-        if (n >= Vector::kLanes) {
-          add([](const T* p) __attribute__((always_inline)) { return Vector::load(p); }).store(to + c);
-        } else {
-          add([=](const T* p) __attribute__((always_inline)) { return Vector::load(p, n); }).store(to + c, n);
-        }
-      }
+      const int64_t row = i / cuts, first = i % cuts * cut;
+      sum_run(all + row * width + first, parts, size, dw + row * stride + first, least(cut, width - first));
     }
   });
 }
@@ -182,6 +190,8 @@ struct DirectFilter {
   Planes in, out;                   // of x, of dy
   int64_t m, parts, strips;         // rows of a group's dw
   int64_t slots, width;             // width: columns of a panel of dy
+  int64_t span;                     // rows of dw that lie side by side in what pieces read
+  bool turned;
 
   CKERAS_MEMBER DirectFilter(const Axis& z, const Axis& y, const Axis& x, int64_t images, int64_t channels,
                              int64_t pixel, int64_t groups, int64_t results, const Planes& in, const Planes& out)
@@ -197,6 +207,8 @@ struct DirectFilter {
     strips = least(most(1, kFilterStrips / (groups * parts)), ceil_div(m, kTileRows));
     slots = least(kDirectSlots, items());
     width = direct_width<T>(results);
+    span = x.step == 1 && (cut.copies || pixel == channels || x.taps == 1) ? x.taps * channels : channels;
+    turned = turned_halves() * kTurnedGain <= m * panel_halves(results) * (kTurnedGain - 1);
   }
 
   CKERAS_MEMBER int64_t items() const { return groups * parts * strips; }
@@ -204,15 +216,20 @@ struct DirectFilter {
   // dy is packed in panels where it has no whole vectors to read, or several panels whose lines would share few sets of
   // the cache.
   CKERAS_MEMBER bool packs() const {
+    if (turned) return false;
     const bool crowded = stride * static_cast<int64_t>(sizeof(T)) % (kCrowdedB / 4) == 0;
     const int64_t vector = direct_vectors<T>(results) > 0 ? VecOf<T>::kLanes : VecOf<T>::kLanes / 2;
     return out.first() || results % vector != 0 || (results > width && (crowded || m > kPackedFilterRows));
   }
   CKERAS_MEMBER int64_t wide() const { return round_up(results, width); }
   CKERAS_MEMBER int64_t results_bytes() const {
-    return parts > 1 ? round_up(groups * parts * size() * static_cast<int64_t>(sizeof(T)), 64) : 0;
+    return parts > 1 || turned ? round_up(groups * parts * size() * static_cast<int64_t>(sizeof(T)), 64) : 0;
   }
-  CKERAS_MEMBER int64_t copy_elements() const { return round_up(cut.copy_elements(), 16); }
+  // Turned, vectors reach beyond the last pixel: of a copy, or of all images, where a panel is copied.
+  CKERAS_MEMBER int64_t copy_elements() const {
+    const int64_t beyond = cut.copies ? VecOf<T>::kLanes : cut.rows * cut.columns * end_width();
+    return round_up(cut.copy_elements() + (turned ? beyond : 0), 16);
+  }
   CKERAS_MEMBER int64_t slot_bytes() const {
     const int64_t dy = packs() ? cut.rows * cut.columns * wide() : 0;
     return round_up((copy_elements() + dy) * static_cast<int64_t>(sizeof(T)), 64);
@@ -227,26 +244,91 @@ struct DirectFilter {
         T* buffer = reinterpret_cast<T*>(buffers + slot * slot_bytes());
         for (int64_t i = items() * slot / slots; i < items() * (slot + 1) / slots; ++i) {
           const int64_t strip = i % strips, part = i / strips % parts, g = i / strips / parts;
-          const Rows<T> to =
-              parts > 1 ? Rows<T>{all + (g * parts + part) * size(), results} : Rows<T>{dw + g * results, stride};
+          const Rows<T> to = parts > 1 || turned ? Rows<T>{all + (g * parts + part) * size(), turned ? m : results}
+                                                 : Rows<T>{dw + g * results, stride};
           for (int64_t first = cut.pieces() * part / parts, p = first; p < cut.pieces() * (part + 1) / parts; ++p) {
-            run_piece(DirectPiece(cut, p), x + in.group(g * cut.channels), dy + out.group(g * results), to, strip,
-                      p == first, buffer);
+            const T *const own = x + in.group(g * cut.channels), *const b = dy + out.group(g * results);
+            const DirectPiece piece(cut, p);
+            turned ? run_turned(piece, own, b, to, strip, p == first, buffer)
+                   : run_piece(piece, own, b, to, strip, p == first, buffer);
           }
         }
       }
     });
-    if (parts > 1) add_parts(all, dw);
+    if (parts > 1 || turned) add_parts(all, dw);
   }
 
  private:
-  void run_piece(const DirectPiece& piece, const T* x, const T* dy, const Rows<T>& to, int64_t strip, bool first,
-                 T* buffer) const {
+  CKERAS_MEMBER int64_t end_width() const { return round_up(direct_width<T>(span), VecOf<T>::kLanes); }
+  // Half vectors that n columns take.
+  CKERAS_MEMBER static int64_t panel_halves(int64_t n) {
+    const int64_t wide = direct_width<T>(n), rest = n % wide, vectors = direct_vectors<T>(rest);
+    return (n - rest) / (VecOf<T>::kLanes / 2) + (rest == 0 ? 0 : vectors == 0 ? 1 : 2 * vectors);
+  }
+  // Those of all filters and rows of dw, turned over.
+  CKERAS_MEMBER int64_t turned_halves() const {
+    const int64_t vectors = direct_vectors<T>(least(span, direct_width<T>(span))), tile = direct_rows(0, vectors);
+    const int64_t rest = results % tile;
+    const int64_t rows = results - rest + (rest > 0 ? direct_rows(direct_size(rest, vectors), vectors) : 0);
+    return m / most(1, span) * panel_halves(span) * rows;
+  }
+  // Where a piece's results begin: of the images, of a plane of dy.
+  CKERAS_MEMBER const T* results_of(const DirectPiece& piece, const T* dy) const {
+    const Axis &z = cut.z.axis, &y = cut.y.axis, &x = cut.x.axis;
+    const int64_t number = piece.n * z.grid + piece.h, place = piece.i * x.grid + piece.j;
+    return out.first() ? dy + out.plane(number, y.grid * x.grid) + place
+                       : dy + (number * y.grid * x.grid + place) * stride;
+  }
+
+  // Its tiles read dy a number at a time, in place. Strips are of panels of rows of dw.
+  void run_turned(const DirectPiece& piece, const T* x, const T* dy, const Rows<T>& to, int64_t strip, bool first,
+                  T* buffer) const {
     const Axis &z = cut.z.axis, &y = cut.y.axis, &c = cut.x.axis;
     const DirectImage<T> from = direct_image(cut, piece, x, in, buffer);
-    const int64_t number = piece.n * z.grid + piece.h, place = piece.i * c.grid + piece.j;
-    const T* const plane = dy + (out.first() ? out.plane(number, y.grid * c.grid) + place : 0);
-    const T* b = out.first() ? dy : dy + (number * y.grid * c.grid + place) * stride;
+    const T* const filters = results_of(piece, dy);
+    const int64_t number_step = out.first() ? 1 : stride, filter_step = out.first() ? out.channel : 1;
+    const int64_t row_step = y.stride * from.row, pixel_step = c.stride * from.pixel;
+    // From a tap of the piece's first pixel to that of its last one; where no vector of an image may pass.
+    const int64_t to_last = (piece.rows - 1) * row_step + (piece.columns - 1) * pixel_step;
+    const T* const end = x + (cut.images * z.size * y.size * c.size - 1) * cut.pixel + cut.channels;
+    int64_t offsets[kKBlock], b_offsets[kKBlock];
+    const int64_t wide = direct_width<T>(span), of_span = ceil_div(span, wide), panels = m / span * of_span;
+    for (int64_t panel = panels * strip / strips; panel < panels * (strip + 1) / strips; ++panel) {
+      const int64_t column = panel % of_span * wide, row = panel / of_span * span + column;
+      const int64_t n = least(wide, span - column), vectors = direct_vectors<T>(n), tile = direct_rows(0, vectors);
+      FilterRows rows{cut.channels, c.taps, y.taps, from.plane, y.step * from.row, c.step * from.pixel};
+      rows.move(row);
+      const T* b = from.data + rows.offset();
+      const bool packs = !cut.copies && end - b < to_last + round_up(n, VecOf<T>::kLanes);
+      const int64_t b_step = packs ? end_width() : pixel_step, b_row = packs ? piece.columns * b_step : row_step;
+      for (int64_t r = 0; r < piece.rows; ++r) {
+        offsets[r] = r * c.grid * number_step;
+        b_offsets[r] = r * b_row;
+        for (int64_t k = 0; packs && k < piece.columns; ++k) {
+          pack_row(buffer + r * b_row + k * b_step, b + r * row_step + k * pixel_step, n);
+        }
+      }
+      if (packs) b = buffer;
+      const DirectRun run{offsets, b_offsets, piece.rows, piece.columns, number_step, b_step};
+      for (int64_t o = 0; o < results; o += tile) {
+        const int64_t count = least(tile, results - o);
+        const T* a[kDirectRows];
+        T* at[kDirectRows];
+        for (int64_t i = 0; i < count; ++i) {
+          a[i] = filters + (o + i) * filter_step;
+          at[i] = to.row(o + i) + row;
+        }
+        for (int64_t i = count; i < tile; ++i) a[i] = a[0];
+        DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors](run, a, b, at, count, n, first);
+      }
+    }
+  }
+  void run_piece(const DirectPiece& piece, const T* x, const T* dy, const Rows<T>& to, int64_t strip, bool first,
+                 T* buffer) const {
+    const Axis &y = cut.y.axis, &c = cut.x.axis;
+    const DirectImage<T> from = direct_image(cut, piece, x, in, buffer);
+    const T* b = results_of(piece, dy);
+    const T* const plane = b;
     int64_t offsets[kKBlock], b_offsets[kKBlock];
     for (int64_t r = 0; r < piece.rows; ++r) {
       offsets[r] = r * y.stride * from.row;
@@ -295,10 +377,23 @@ struct DirectFilter {
     }
   }
 
-  void add_parts(const T* all, T* dw) const {
+  void add_parts(T* all, T* dw) const {
+    if (turned) return turn_parts(all, dw);
     for (int64_t g = 0; g < groups; ++g) {
       sum_parts(all + g * parts * size(), parts, size(), dw + g * results, results, stride);
     }
+  }
+  // The same of [filters, rows of dw]: summed where the first part lies, then turned back.
+  void turn_parts(T* all, T* dw) const {
+    const int64_t cuts = ceil_div(m, kTurnedStrip);
+    parallel_for(groups * cuts, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t g = i / cuts, row = i % cuts * kTurnedStrip, n = least(kTurnedStrip, m - row);
+        T* const own = all + g * parts * size() + row;
+        for (int64_t o = 0; parts > 1 && o < results; ++o) sum_run(own + o * m, parts, size(), own + o * m, n);
+        turn(own, m, results, n, dw + row * stride + g * results, stride);
+      }
+    });
   }
 };
 
