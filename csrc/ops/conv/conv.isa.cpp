@@ -1,7 +1,7 @@
 // conv and conv_grad_input: both are products whose A is packed from an image (ops/conv/panels.h), but for depthwise
 // ones, which groups of few channels become, and those to few channels (ops/conv/shares.h, ops/conv/few.h), which are
-// loops of their own, those of 3 x 3 taps, which go by points (ops/conv/winograd.h), and those of few filters, which
-// pack nothing.
+// loops of their own, those of 3 x 3 taps, which go by points (ops/conv/winograd.h and, with planes of taps,
+// ops/conv/winograd_planes.h), and those of few filters, which pack nothing.
 #include "ops/conv/conv.h"
 
 #include "gemm/batch.h"
@@ -16,6 +16,7 @@
 #include "ops/conv/shares.h"
 #include "ops/conv/spread.h"
 #include "ops/conv/winograd.h"
+#include "ops/conv/winograd_planes.h"
 
 namespace ckeras::CKERAS_ISA {
 namespace {
@@ -49,6 +50,7 @@ struct Convolution {
     if (spreads()) return spread_plan().bytes();
     if (few()) return turned_bytes() + (shares() ? share_plan().bytes() : 0);
     if (winograd()) return winograd_plan().bytes();
+    if (winograd_planes()) return winograd_planes_plan().bytes();
     return direct() ? direct_plan().bytes() : batch.total_bytes();
   }
 
@@ -84,7 +86,13 @@ struct Convolution {
   Winograd<T> winograd_plan() const noexcept {
     return {{axis_of(s.y), axis_of(s.x), s.n * s.z.result}, s.cg, s.c, s.groups, s.og, x_planes(s), y_planes(s)};
   }
-  bool by_points() const noexcept { return !depthwise(s) && !spreads() && !few() && winograd(); }
+  bool winograd_planes() const noexcept {
+    return goes_winograd_planes(axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.og);
+  }
+  WinogradPlanes<T> winograd_planes_plan() const noexcept {
+    return {axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.c, s.groups, s.og, x_planes(s), y_planes(s)};
+  }
+  bool by_points() const noexcept { return !depthwise(s) && !spreads() && !few() && (winograd() || winograd_planes()); }
   bool planar() const noexcept { return (goes_planar(s) || copies_planar(s)) && !spreads() && !by_points(); }
   // Rows of zeros stand for the padding, which no infinite filter may meet.
   bool asks_filters() const noexcept { return planar() && !s.pointwise(); }
@@ -102,7 +110,7 @@ struct Convolution {
     return {
         RisingAxis(axis_of(s.z)), RisingAxis(axis_of(s.y)), RisingAxis(axis_of(s.x)), s.n, s.cg, s.c, s.groups, s.og};
   }
-  // By a Direct or a Winograd.
+  // By a Direct, a Winograd or a WinogradPlanes.
   template <class Plan>
   void run_by(const Plan& by, const T* x, const T* w, const T* bias, T* y, void* workspace) const noexcept {
     const int64_t row = s.x.result * s.o, plane = s.y.result * row;
@@ -164,6 +172,7 @@ struct Convolution {
       return;
     }
     if (winograd()) return run_by(winograd_plan(), x, w, bias, y, call.workspace);
+    if (winograd_planes()) return run_by(winograd_planes_plan(), x, w, bias, y, call.workspace);
     if (direct()) return run_by(direct_plan(), x, w, bias, y, call.workspace);
     batch.run(call.workspace, [&](int64_t g, void* workspace) {
       const Matrix<T> filters{w + g * s.og, s.o, false};
@@ -238,15 +247,22 @@ struct InputGradient {
   Winograd<T> winograd_plan(const Phases& phase) const noexcept {
     return {{phase.y.axis, phase.x.axis, s.n * phase.z.axis.grid}, s.og, s.o, s.groups, s.cg, y_planes(s), x_planes(s)};
   }
+  bool winograd_planes(const Phases& phase) const noexcept {
+    return goes_winograd_planes(phase.z.axis, phase.y.axis, phase.x.axis, s.n, s.og, s.cg);
+  }
+  WinogradPlanes<T> winograd_planes_plan(const Phases& phase) const noexcept {
+    return {phase.z.axis, phase.y.axis, phase.x.axis, s.n, s.og, s.o, s.groups, s.cg, y_planes(s), x_planes(s)};
+  }
+  bool points(const Phases& phase) const noexcept { return winograd(phase) || winograd_planes(phase); }
   bool by_points() const noexcept {
-    return phases == 1 && !depthwise(s) && !spreads() && !few() && winograd(Phases(0, s));
+    return phases == 1 && !depthwise(s) && !spreads() && !few() && points(Phases(0, s));
   }
   bool planar() const noexcept { return goes_planar(s) && phases == 1 && !spreads() && !by_points(); }
   Planar<T> planar_plan(const Phases& all) const noexcept {
     return {{all.z.axis, all.y.axis, all.x.axis}, s.n, s.og, s.groups, s.cg};
   }
   bool any_layout() const noexcept { return by_points() || planar() || (shares() && s.layout == (kXFirst | kYFirst)); }
-  // By a Direct or a Winograd.
+  // By a Direct, a Winograd or a WinogradPlanes.
   template <class Plan>
   void run_by(const Plan& by, const Phases& phase, const T* dy, const T* w, T* dx, void* workspace) const noexcept {
     by.run(
@@ -282,6 +298,8 @@ struct InputGradient {
       const Phases phase(number, s);
       if (winograd(phase)) {
         bytes = most(bytes, winograd_plan(phase).bytes());
+      } else if (winograd_planes(phase)) {
+        bytes = most(bytes, winograd_planes_plan(phase).bytes());
       } else if (direct(phase)) {
         bytes = most(bytes, direct_plan(phase).bytes());
       }
@@ -339,6 +357,8 @@ struct InputGradient {
       const Phases phase(number, s);
       if (winograd(phase)) {
         run_by(winograd_plan(phase), phase, dy, w, dx, call.workspace);
+      } else if (winograd_planes(phase)) {
+        run_by(winograd_planes_plan(phase), phase, dy, w, dx, call.workspace);
       } else if (direct(phase)) {
         run_by(direct_plan(phase), phase, dy, w, dx, call.workspace);
       }
@@ -346,7 +366,7 @@ struct InputGradient {
     batch.run(call.workspace, [&](int64_t i, void* workspace) {
       const int64_t g = i / phases;
       const Phases phase(i % phases, s);
-      if (winograd(phase) || direct(phase)) return;
+      if (points(phase) || direct(phase)) return;
       const ImagePixels<T> pixels{{dy + g * s.og, s.o, s.og, phase.z.axis, phase.y.axis, phase.x.axis}};
       const TurnedFilters<T> filters{w + g * s.og, s.cg, s.o, s.og, phase};
       multiply_matrices(plan_of(phase), pixels, filters, PhaseRows<T>{dx + g * s.cg, s.c, phase}, nothing, workspace);

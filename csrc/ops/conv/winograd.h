@@ -207,13 +207,10 @@ CKERAS_INLINE void pixels_to_points(const Tiling& t, const TilePlace& place, con
                                   x.at(place.j, 0), tiles, channels, pixels, to, row, apart);
 }
 
-// c rows of `n` columns, whole vectors of at most kDirectVectors, += a b over k: row i of A is at a + i * a_row, its
-// elements a_step apart.
+// c rows of whole vectors, at most kDirectVectors, += a b over the run: row i of A is at a + i * a_row.
 template <class T>
-CKERAS_INLINE void multiply_points(int64_t k, const T* a, int64_t a_row, int64_t a_step, int64_t rows, const T* b,
-                                   int64_t ldb, T* c, int64_t c_row, int64_t vectors, bool first) {
-  const int64_t zero = 0;
-  const DirectRun run{&zero, &zero, 1, k, a_step, ldb};
+CKERAS_INLINE void multiply_points(const DirectRun& run, const T* a, int64_t a_row, int64_t rows, const T* b, T* c,
+                                   int64_t c_row, int64_t vectors, bool first) {
   const int64_t tiles = ceil_div(rows, kTileRows), height = ceil_div(rows, tiles);
   for (int64_t r = 0; r < rows; r += height) {
     const int64_t count = least(height, rows - r);
@@ -226,6 +223,13 @@ CKERAS_INLINE void multiply_points(int64_t k, const T* a, int64_t a_row, int64_t
     DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors](run, from, b, to, count,
                                                                         vectors * VecOf<T>::kLanes, first);
   }
+}
+// The same over k, the elements of a row of A a_step apart.
+template <class T>
+CKERAS_INLINE void multiply_points(int64_t k, const T* a, int64_t a_row, int64_t a_step, int64_t rows, const T* b,
+                                   int64_t ldb, T* c, int64_t c_row, int64_t vectors, bool first) {
+  const int64_t zero = 0;
+  multiply_points(DirectRun{&zero, &zero, 1, k, a_step, ldb}, a, a_row, rows, b, c, c_row, vectors, first);
 }
 
 }  // namespace
@@ -256,13 +260,15 @@ struct Winograd {
   Tiling tiling;
   int64_t channels, pixel, groups, results;  // of a group; elements from a pixel to the next
   Planes in = {}, out = {};                  // of the image, of the grid
+  int64_t planes = 1;                        // of taps
 
   static constexpr int64_t kLanes = VecOf<T>::kLanes;
   static constexpr int64_t kWidth = kDirectVectors * kLanes;
 
   CKERAS_MEMBER int64_t row() const { return points_row(channels); }
   CKERAS_MEMBER int64_t panels() const { return ceil_div(results, kWidth); }
-  CKERAS_MEMBER int64_t panel() const { return kPoints * channels * kWidth; }
+  CKERAS_MEMBER int64_t depth() const { return planes * channels; }
+  CKERAS_MEMBER int64_t panel() const { return kPoints * depth() * kWidth; }
   CKERAS_MEMBER int64_t filter_bytes() const {
     return round_up(groups * panels() * panel() * static_cast<int64_t>(sizeof(T)), 64);
   }
@@ -276,11 +282,11 @@ struct Winograd {
   CKERAS_MEMBER int64_t result_apart() const { return block() * kWidth + 16; }
   CKERAS_MEMBER int64_t slot_bytes() const {
     const int64_t points = kPoints * (apart() + result_apart());
-    return round_up((points + turned_elements()) * static_cast<int64_t>(sizeof(T)), 64);
+    return round_up((points + turned_elements(block())) * static_cast<int64_t>(sizeof(T)), 64);
   }
   // Pixels on their way from or to planes.
-  CKERAS_MEMBER int64_t turned_elements() const {
-    const int64_t tiles = least(block(), tiling.columns);
+  CKERAS_MEMBER int64_t turned_elements(int64_t block) const {
+    const int64_t tiles = least(block, tiling.columns);
     const int64_t pixels = in.first() ? run_pixels(tiles, channels) : 0;
     return most(pixels, out.first() ? kWinogradTile * kWinogradTile * tiles * kWidth : 0);
   }
@@ -289,42 +295,55 @@ struct Winograd {
   template <class FilterOf, class ImageOf, class GridOf, class EndingOf>
   void run(void* workspace, const FilterOf& filters, const ImageOf& image, const GridOf& grid,
            const EndingOf& ending) const noexcept {
-    const Buffers buffers{static_cast<uint64_t*>(workspace)};
     T* const packed = reinterpret_cast<T*>(static_cast<char*>(workspace) + 64);
-    char* const slot0 = static_cast<char*>(workspace) + 64 + filter_bytes();
-    constexpr int64_t kChunk = 16;
-    const int64_t chunks = ceil_div(channels, kChunk);
-    parallel_for(groups * panels() * chunks, 4, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t number = i / chunks, column = number % panels() * kWidth, c0 = i % chunks * kChunk;
-        filter_points(filters(number / panels()), column, c0, least(kChunk, channels - c0), packed + number * panel());
-      }
+    pack_filters(filters, RisingAxis(Axis{1, 1, 1, 0, 1, 1}), packed);
+    const int64_t blocks = items() / groups;
+    each_item(workspace, slots(), items(), slot_bytes(), [&](int64_t i, T* buffer) {
+      const int64_t g = i / blocks;
+      run_block(i % blocks * block(), image(g), packed + g * panels() * panel(), grid(g), ending(g), buffer);
     });
-    const int64_t n = slots(), work = items(), blocks = work / groups;
-    buffers.open(n);
-    parallel_for(n, 1, [&](int64_t begin, int64_t end) {
+  }
+
+ protected:
+  // body(item, buffer) for all items, of which `slots` are in work at once.
+  template <class Body>
+  void each_item(void* workspace, int64_t slots, int64_t items, int64_t slot_bytes, const Body& body) const {
+    const Buffers buffers{static_cast<uint64_t*>(workspace)};
+    char* const slot0 = static_cast<char*>(workspace) + 64 + filter_bytes();
+    buffers.open(slots);
+    parallel_for(slots, 1, [&](int64_t begin, int64_t end) {
       for (int64_t slot = begin; slot < end; ++slot) {
         const int buffer = buffers.take();
-        for (int64_t i = work * slot / n; i < work * (slot + 1) / n; ++i) {
-          const int64_t g = i / blocks;
-          run_block(i % blocks * block(), image(g), packed + g * panels() * panel(), grid(g), ending(g),
-                    reinterpret_cast<T*>(slot0 + buffer * slot_bytes()));
+        for (int64_t i = items * slot / slots; i < items * (slot + 1) / slots; ++i) {
+          body(i, reinterpret_cast<T*>(slot0 + buffer * slot_bytes));
         }
         buffers.give(buffer);
       }
     });
   }
 
- private:
-  // Channels [c0, c0 + count) of a panel: taps are packed where the last nine points will be, then transformed in
-  // place.
+  // Filters' points: a panel has kPoints * depth() rows, those of a point in the order of the image's planes.
+  template <class FilterOf>
+  void pack_filters(const FilterOf& filters, const RisingAxis& z, T* packed) const {
+    constexpr int64_t kChunk = 16;
+    const int64_t chunks = ceil_div(channels, kChunk);
+    parallel_for(groups * panels() * planes * chunks, 4, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t number = i / chunks / planes, t = i / chunks % planes, c0 = i % chunks * kChunk;
+        filter_points(filters(number / panels()), number % panels() * kWidth, z.tap(t), c0,
+                      least(kChunk, channels - c0), packed + number * panel() + t * channels * kWidth);
+      }
+    });
+  }
+  // Channels [c0, c0 + count) of plane `plane` of a panel: taps are packed where the last nine points will be, then
+  // transformed in place.
   template <class Filters>
-  void filter_points(const Filters& from, int64_t column, int64_t c0, int64_t count, T* to) const {
+  void filter_points(const Filters& from, int64_t column, int64_t plane, int64_t c0, int64_t count, T* to) const {
     using Vector = VecOf<T>;
-    const int64_t apart = channels * kWidth;
+    const int64_t apart = depth() * kWidth;
     T* const taps = to + (kPoints - 9) * apart;
     for (int64_t t = 0; t < 9; ++t) {
-      const int64_t own = tiling.y.tap(t / 3) * 3 + tiling.x.tap(t % 3);
+      const int64_t own = plane * 9 + tiling.y.tap(t / 3) * 3 + tiling.x.tap(t % 3);
       from.pack(taps + t * apart + c0 * kWidth, kWidth, column, least(kWidth, results - column), own * channels + c0,
                 count);
     }
@@ -343,59 +362,70 @@ struct Winograd {
 
   void run_block(int64_t first, const T* image, const T* packed, const DirectGrid<T>& grid, const Ending<T>& ending,
                  T* buffer) const {
-    const int64_t count = least(block(), tiling.tiles() - first), depth = channels;
+    const int64_t count = least(block(), tiling.tiles() - first);
     T* const points = buffer;
     T* const sums = buffer + kPoints * apart();
     T* const turned = sums + kPoints * result_apart();
-    if (in.first()) {
-      tiling.each_run(first, first + count, count, [&](int64_t t, int64_t n) {
-        pixels_to_points(tiling, TilePlace(tiling, t), in, image, n, channels, turned, points + (t - first) * row(),
-                         row(), apart());
-      });
-    } else {
-      for (int64_t t = 0; t < count; ++t) {
-        pixels_to_points(tiling, TilePlace(tiling, first + t), image, pixel, channels, points + t * row(), apart());
-      }
-    }
+    to_points(first, count, image, turned, points, apart());
     for (int64_t column = 0; column < results; column += kWidth, packed += panel()) {
       const int64_t n = least(kWidth, results - column), vectors = ceil_div(n, kLanes);
       for (int64_t p = 0; p < kPoints; ++p) {
-        for (int64_t k = 0; k < depth; k += kKBlock) {
-          multiply_points(least(kKBlock, depth - k), points + p * apart() + k, row(), 1, count,
-                          packed + (p * depth + k) * kWidth, kWidth, sums + p * result_apart(), kWidth, vectors,
+        for (int64_t k = 0; k < channels; k += kKBlock) {
+          multiply_points(least(kKBlock, channels - k), points + p * apart() + k, row(), 1, count,
+                          packed + (p * channels + k) * kWidth, kWidth, sums + p * result_apart(), kWidth, vectors,
                           k == 0);
         }
       }
-      const Ending<T> own{ending.bias != nullptr ? ending.bias + column : nullptr, ending.epilogue};
-      if (out.first()) {
-        tiling.each_run(first, first + count, count, [&](int64_t t, int64_t tiles) {
-          end_run(t, tiles, sums + (t - first) * kWidth, grid.data + column * out.channel, n, own, turned);
-        });
-        continue;
-      }
+      end_tiles(first, count, sums, result_apart(), grid, column, n, ending, turned);
+    }
+  }
+
+  // The points of tiles [first, first + count), a row() each, those of the next point `apart` further.
+  void to_points(int64_t first, int64_t count, const T* image, T* turned, T* points, int64_t apart) const {
+    if (in.first()) {
+      tiling.each_run(first, first + count, count, [&](int64_t t, int64_t n) {
+        pixels_to_points(tiling, TilePlace(tiling, t), in, image, n, channels, turned, points + (t - first) * row(),
+                         row(), apart);
+      });
+    } else {
       for (int64_t t = 0; t < count; ++t) {
-        end_tile(TilePlace(tiling, first + t), sums + t * kWidth, grid, column, n, own);
+        pixels_to_points(tiling, TilePlace(tiling, first + t), image, pixel, channels, points + t * row(), apart);
       }
+    }
+  }
+  // Their results [column, column + n).
+  void end_tiles(int64_t first, int64_t count, const T* sums, int64_t apart, const DirectGrid<T>& grid, int64_t column,
+                 int64_t n, const Ending<T>& ending, T* turned) const {
+    const Ending<T> own{ending.bias != nullptr ? ending.bias + column : nullptr, ending.epilogue};
+    if (out.first()) {
+      tiling.each_run(first, first + count, count, [&](int64_t t, int64_t tiles) {
+        end_run(t, tiles, sums + (t - first) * kWidth, apart, grid.data + column * out.channel, n, own, turned);
+      });
+      return;
+    }
+    for (int64_t t = 0; t < count; ++t) {
+      end_tile(TilePlace(tiling, first + t), sums + t * kWidth, apart, grid, column, n, own);
     }
   }
 
   // Tiles side by side, of which `data` has the results' channels first.
-  void end_run(int64_t first, int64_t tiles, const T* sums, T* data, int64_t n, const Ending<T>& ending,
+  void end_run(int64_t first, int64_t tiles, const T* sums, int64_t apart, T* data, int64_t n, const Ending<T>& ending,
                T* turned) const {
     const TilePlace place(tiling, first);
     const int64_t height = tiling.y.axis.grid, width = tiling.x.axis.grid;
     const int64_t columns = least(tiles * kWinogradTile, width - place.j);
     const DirectGrid<T> grid{turned - (place.i * columns + place.j) * kWidth, 0, 0, columns * kWidth, kWidth};
-    for (int64_t t = 0; t < tiles; ++t) end_tile(TilePlace(tiling, first + t), sums + t * kWidth, grid, 0, n, ending);
+    for (int64_t t = 0; t < tiles; ++t) {
+      end_tile(TilePlace(tiling, first + t), sums + t * kWidth, apart, grid, 0, n, ending);
+    }
     write_planes(turned, kWidth, place.rows, columns, n,
                  data + out.plane(place.image, height * width) + place.i * width + place.j, out, width);
   }
 
-  void end_tile(const TilePlace& place, const T* sums, const DirectGrid<T>& grid, int64_t column, int64_t n,
-                const Ending<T>& ending) const {
+  void end_tile(const TilePlace& place, const T* sums, int64_t apart, const DirectGrid<T>& grid, int64_t column,
+                int64_t n, const Ending<T>& ending) const {
     using Vector = VecOf<T>;
     T* const origin = grid.data + place.image * grid.plane + place.i * grid.row + place.j * grid.pixel + column;
-    const int64_t apart = result_apart();
     for (int64_t c = 0; c < n; c += kLanes) {
       both_ways<Vector, kWinogradSide, kWinogradTile>(
           FromPoints<kWinogradTile>{},
