@@ -21,17 +21,33 @@ struct Cholesky {
     Buffers(Room& room, const Cholesky& s) noexcept : u(room.take<T>(s.n * s.n)) {}
   };
 
+  // Rows j ... of U, from column j on, less what kNarrow finished ones from `top` on take from them.
+  template <int kRows>
+  CKERAS_MEMBER void take_rows(T* u, int64_t top, int64_t j) const noexcept {
+    VecOf<T> factors[kRows][kNarrow];
+    for (int r = 0; r < kRows; ++r) {
+      for (int64_t i = 0; i < kNarrow; ++i) factors[r][i] = VecOf<T>(-u[(top + i) * n + j + r]);
+    }
+    add_rows<kRows>(u + j * n + j, n, factors, u + top * n + j, n, n - j);
+  }
+
   // The number of the first row that has no root, or n.
   int64_t factor(T* u) const noexcept {
     for (int64_t first = 0; first < n; first += kSolverBlock) {
       const int64_t last = least(n, first + kSolverBlock);
-      for (int64_t i = first; i < last; ++i) {
-        T* const row = u + i * n;
-        if (!(row[i] > 0)) return i;
-        const T root = __builtin_sqrt(row[i]);
-        divide(row + i, root, n - i);
-        row[i] = root;
-        for (int64_t j = i + 1; j < last; ++j) add_scaled(u + j * n + j, -row[j], row + j, n - j);
+      for (int64_t top = first; top < last; top += kNarrow) {
+        const int64_t end = least(last, top + kNarrow);
+        for (int64_t i = top; i < end; ++i) {
+          T* const row = u + i * n;
+          if (!(row[i] > 0)) return i;
+          const T root = __builtin_sqrt(row[i]);
+          divide(row + i, root, n - i);
+          row[i] = root;
+          for (int64_t j = i + 1; j < end; ++j) add_scaled(u + j * n + j, -row[j], row + j, n - j);
+        }
+        int64_t j = end;
+        for (; j + 2 <= last; j += 2) take_rows<2>(u, top, j);
+        if (j < last) take_rows<1>(u, top, j);
       }
       const Matrix<T> rest{u + first * n + last, n, false};
       multiply_into(Into::Subtract, n - last, n - last, last - first, rest, rest, u + last * n + last, n, true);

@@ -10,23 +10,46 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
+// kColumns further columns of a panel, rows of `y`, less the products of kNarrow columns of L, rows of `l`, with their
+// rows of U: `first` ... of y, which are made here.
+template <int kColumns, class T>
+CKERAS_INLINE void take_columns(const T* l, int64_t rows, int64_t first, T* y) noexcept {
+  VecOf<T> factors[kColumns][kNarrow];
+  for (int c = 0; c < kColumns; ++c) {
+    T* const top = y + c * rows + first;
+    for (int64_t i = 0; i < kNarrow; ++i) {
+      const T u = -top[i];
+      factors[c][i] = VecOf<T>(u);
+      for (int64_t r = i + 1; r < kNarrow; ++r) top[r] = fma(u, l[i * rows + first + r], top[r]);
+    }
+  }
+  const int64_t below = first + kNarrow;
+  add_rows<kColumns>(y + below, rows, factors, l + below, rows, rows - below);
+}
+
 // The columns of a panel, as rows of `p`: its pivots, counted from its first row, and its L and U.
 template <class T>
 void factor_panel(T* p, int64_t columns, int64_t rows, int32_t* pivots) noexcept {
-  for (int64_t i = 0; i < columns; ++i) {
-    T* const column = p + i * rows;
-    const int64_t pivot = i + place_of_largest(column + i, rows - i);
-    pivots[i] = static_cast<int32_t>(pivot);
-    if (pivot != i) {
-      for (int64_t j = 0; j < columns; ++j) {
-        const T kept = p[j * rows + i];
-        p[j * rows + i] = p[j * rows + pivot];
-        p[j * rows + pivot] = kept;
+  for (int64_t first = 0; first < columns; first += kNarrow) {
+    const int64_t last = least(columns, first + kNarrow);
+    for (int64_t i = first; i < last; ++i) {
+      T* const column = p + i * rows;
+      const int64_t pivot = i + place_of_largest(column + i, rows - i);
+      pivots[i] = static_cast<int32_t>(pivot);
+      if (pivot != i) {
+        for (int64_t j = 0; j < columns; ++j) {
+          const T kept = p[j * rows + i];
+          p[j * rows + i] = p[j * rows + pivot];
+          p[j * rows + pivot] = kept;
+        }
       }
+      const int64_t rest = rows - i - 1;
+      if (column[i] != 0) divide(column + i + 1, column[i], rest);
+      for (int64_t j = i + 1; j < last; ++j) add_scaled(p + j * rows + i + 1, -p[j * rows + i], column + i + 1, rest);
     }
-    const int64_t rest = rows - i - 1;
-    if (column[i] != 0) divide(column + i + 1, column[i], rest);
-    for (int64_t j = i + 1; j < columns; ++j) add_scaled(p + j * rows + i + 1, -p[j * rows + i], column + i + 1, rest);
+    int64_t j = last;
+    for (; j + 2 <= columns; j += 2) take_columns<2>(p + first * rows, rows, first, p + j * rows);
+    if (j < columns) take_columns<1>(p + first * rows, rows, first, p + j * rows);
   }
 }
 

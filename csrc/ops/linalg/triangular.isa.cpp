@@ -6,20 +6,52 @@
 
 namespace ckeras::CKERAS_ISA {
 
+namespace {
+
+// A block of rows of x against its triangle, kVectors of columns at a time, `count` of them in use: a row is a chain of
+// multiply-adds with those before it, in their order.
+template <int kVectors, class T>
+CKERAS_INLINE void substitute_columns(Triangle triangle, const T* a, int64_t lda, int64_t n, T* x, int64_t ldx,
+                                      int64_t count) noexcept {
+  using V = VecOf<T>;
+  const bool upper = triangle == Triangle::Upper;
+  const int64_t start = upper ? n - 1 : 0, next = upper ? -1 : 1;
+  V done[kSolverBlock][kVectors];
+  for (int64_t step = 0; step < n; ++step) {
+    const int64_t row = start + step * next;
+    const T* const factors = a + row * lda;
+    V sum[kVectors];
+    CKERAS_UNROLL
+    for (int v = 0; v < kVectors; ++v) sum[v] = V::load(x + row * ldx + v * V::kLanes, count - v * V::kLanes);
+    for (int64_t before = 0; before < step; ++before) {
+      const V factor(-factors[start + before * next]);
+      CKERAS_UNROLL
+      for (int v = 0; v < kVectors; ++v) sum[v] = fma(factor, done[before][v], sum[v]);
+    }
+    CKERAS_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      if (triangle != Triangle::UnitLower) sum[v] = sum[v] / V(factors[row]);
+      done[step][v] = sum[v];
+      sum[v].store(x + row * ldx + v * V::kLanes, count - v * V::kLanes);
+    }
+  }
+}
+
+}  // namespace
+
 template <class T>
 void substitute(Triangle triangle, const T* a, int64_t lda, int64_t n, T* x, int64_t ldx, int64_t k) noexcept {
+  constexpr int64_t kLanes = VecOf<T>::kLanes;
   const bool upper = triangle == Triangle::Upper;
   const int64_t blocks = ceil_div(n, kSolverBlock);
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t first = (upper ? blocks - 1 - block : block) * kSolverBlock, last = least(n, first + kSolverBlock);
-    for (int64_t step = 0; step < last - first; ++step) {
-      const int64_t i = upper ? last - 1 - step : first + step;
-      T* const row = x + i * ldx;
-      if (triangle != Triangle::UnitLower) divide(row, a[i * lda + i], k);
-      for (int64_t j = upper ? first : i + 1; j < (upper ? i : last); ++j) {
-        add_scaled(x + j * ldx, -a[j * lda + i], row, k);
-      }
+    const T* const corner = a + first * lda + first;
+    int64_t j = 0;
+    for (; j + kLanes < k; j += 4 * kLanes) {
+      substitute_columns<4>(triangle, corner, lda, last - first, x + first * ldx + j, ldx, k - j);
     }
+    if (j < k) substitute_columns<1>(triangle, corner, lda, last - first, x + first * ldx + j, ldx, k - j);
     const int64_t begin = upper ? 0 : last, rest = upper ? first : n - last;
     multiply_into(Into::Subtract, rest, k, last - first, {a + begin * lda + first, lda, true},
                   {x + first * ldx, ldx, false}, x + begin * ldx, ldx);

@@ -30,6 +30,29 @@ CKERAS_INLINE void add_scaled(T* y, T a, const T* x, int64_t n) {
   });
 }
 
+inline constexpr int64_t kNarrow = 8;  // rows that add_rows adds
+
+// kRows rows of y, ldy apart, each plus kNarrow rows of x, ldx apart, times its factors: the bits of add_scaled for one
+// row of x after the other.
+template <int kRows, class T>
+CKERAS_INLINE void add_rows(T* y, int64_t ldy, const VecOf<T> (&factors)[kRows][kNarrow], const T* x, int64_t ldx,
+                            int64_t n) {
+  using V = VecOf<T>;
+  for_lanes<V::kLanes>(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+    V sum[kRows];
+    CKERAS_UNROLL
+    for (int r = 0; r < kRows; ++r) sum[r] = V::load(y + r * ldy + i, count);
+    CKERAS_UNROLL
+    for (int j = 0; j < kNarrow; ++j) {
+      const V more = V::load(x + j * ldx + i, count);
+      CKERAS_UNROLL
+      for (int r = 0; r < kRows; ++r) sum[r] = fma(factors[r][j], more, sum[r]);
+    }
+    CKERAS_UNROLL
+    for (int r = 0; r < kRows; ++r) sum[r].store(y + r * ldy + i, count);
+  });
+}
+
 template <class T>
 CKERAS_INLINE void scale(T* x, T a, int64_t n) {
   using V = VecOf<T>;
