@@ -79,7 +79,7 @@ def test_top_has_the_classes_and_the_activation():
     model = small(classes=7, classifier_activation=None)
     assert model.output_shape == (None, 7)
     assert model.layers[-1].get_config()["activation"] == "linear"
-    assert model.name == "mobilenetv2_0.35_224"
+    assert model.name == "mobilenetv2_0.35_32"  # of its own images, as Keras has it
     assert small(name="mine").name == "mine"
 
 

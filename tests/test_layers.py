@@ -1,5 +1,7 @@
 """Layers: numbers against NumPy, weights, names, masks, configs and messages."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -142,9 +144,10 @@ def test_embedding_and_mask():
     class Reads(layers.Layer):
         def call(self, x, mask=None):
             seen.append(mask)
-            return x
+            return 2 * x
 
-    Reads()(layers.Dense(2)(y))
+    with pytest.warns(UserWarning, match=r"'reads' \(Reads\) got an input with a mask and does not support masking"):
+        assert Reads()(layers.Dense(2)(y))._keras_mask is None
     np.testing.assert_array_equal(seen[0].numpy(), ids != 0)
     with pytest.raises(ValueError, match="out of range"):
         layer(np.array([[6]])).numpy()
@@ -197,7 +200,33 @@ def test_masks_of_merged_inputs_are_those_of_keras():
         (layers.RMSNormalization(), False),
         (layers.EinsumDense("abc,cd->abd", (None, 3)), False),
     ):
-        assert (layer(masked(a))._keras_mask is not None) is kept is layer.supports_masking
+        with contextlib.nullcontext() if kept else pytest.warns(UserWarning, match="does not support masking"):
+            assert (layer(masked(a))._keras_mask is not None) is kept is layer.supports_masking
+
+
+def test_supports_masking_may_be_an_attribute_of_the_class():
+    class Keeps(layers.Layer):
+        supports_masking = True
+
+        def call(self, x):
+            return 2 * x
+
+    x = ops.ones((1, 2, 3))
+    x._keras_mask = ops.convert_to_tensor([[True, False]])
+    np.testing.assert_array_equal(Keeps()(x)._keras_mask, [[True, False]])
+
+
+@pytest.mark.parametrize("make", [layers.Attention, layers.AdditiveAttention])
+def test_the_mask_of_attention_is_that_of_its_queries_and_of_no_weights(make):
+    q = ops.ones((2, 3, 4))
+    seen = np.array([[True, False, True], [True, True, True]])
+    layer = make()
+    np.testing.assert_array_equal(layer.compute_mask([q, q], [seen, None]), seen)
+    assert layer.compute_mask([q, q], [None, seen]) is None is layer.compute_mask([q, q])
+    q._keras_mask = ops.convert_to_tensor(seen)
+    out, weights = layer([q, q], return_attention_scores=True)
+    np.testing.assert_array_equal(out._keras_mask, seen)
+    assert weights._keras_mask is None
 
 
 class Twice(layers.Layer):

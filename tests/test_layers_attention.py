@@ -70,6 +70,8 @@ def test_masks_of_embeddings_hide_padding_and_travel(scores):
     seen = []
 
     class Reads(layers.Layer):
+        supports_masking = True
+
         def call(self, x, mask=None):
             seen.append(mask)
             return x

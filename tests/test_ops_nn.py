@@ -314,6 +314,22 @@ def test_max_pool_keeps_places_only_for_a_gradient():
         assert PRIMITIVES["max_pool_places"].spec(ops.ones((2, 300, 4)), **geometry)[1] == ((2, 301 - size, 4), dtype)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64", "bool"])
+def test_max_pool_of_integers(dtype):
+    x = ops.convert_to_tensor(np.random.default_rng(1).integers(-(2**62), 2**62, (2, 7, 6, 3)).astype(dtype))
+    for padding in ("valid", "same"):
+        for strides in (None, 1, (2, 1)):
+            whole, part = (ops.max_pool(v, (3, 2), strides, padding) for v in (x, ops.cast(x % 2, "float32")))
+            assert whole.dtype == dtype and whole.shape == part.shape
+            got = ops.max_pool(ops.cast(x % 2, dtype), (3, 2), strides, padding)
+            np.testing.assert_array_equal(got, part.numpy().astype(dtype))
+    windows = np.lib.stride_tricks.sliding_window_view(x.numpy(), (3, 2), (1, 2))
+    np.testing.assert_array_equal(ops.max_pool(x, (3, 2), 1), windows.max((-2, -1)))
+    first = ops.max_pool(ops.transpose(x, (0, 3, 1, 2)), (3, 2), 1, data_format="channels_first")
+    np.testing.assert_array_equal(ops.transpose(first, (0, 2, 3, 1)), windows.max((-2, -1)))
+    np.testing.assert_array_equal(ops.adaptive_max_pool(x, 1)[:, 0, 0], x.numpy().max((1, 2)))
+
+
 def test_channels_first_pools():
     first = images.transpose(0, 3, 1, 2)
     want = np.asarray(ops.average_pool(images, 2)).transpose(0, 3, 1, 2)

@@ -17,6 +17,14 @@ def _fresh_names():
     scope.clear_session()
 
 
+def test_equality_is_identity():
+    x, y = KerasTensor((3,)), KerasTensor((3,))
+    assert (x == x, x == y, x == 1) == (True, False, False) and y in [x, y] and y not in [x] and [x, y].index(y) == 1
+    assert (x != y).dtype == "bool" and ops.equal(x, y).shape == (3,)  # as Keras has it
+    with pytest.raises(ConcreteValueError, match="`in` asks for the value"):
+        y in x  # noqa: B015
+
+
 def test_repr_and_shape():
     x = KerasTensor((None, 3))
     assert repr(x) == "<KerasTensor shape=(None, 3), dtype=float32, sparse=False, ragged=False, name=keras_tensor>"

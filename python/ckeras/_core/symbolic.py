@@ -27,7 +27,8 @@ class KerasTensor(TensorBase):
     """A tensor without values, for building models: `shape` may hold `None`.
 
     Operators, indexing and every function of `ops` accept it and give another; asking for its values raises
-    `ConcreteValueError`. Sparse and ragged ones are not supported.
+    `ConcreteValueError`. Only `==` asks whether it is the same object, so that `x in model.inputs` works; values are
+    compared with `ops.equal`. Sparse and ragged ones are not supported.
     """
 
     shape: tuple
@@ -73,6 +74,14 @@ class KerasTensor(TensorBase):
         if not self.shape or self.shape[0] is None:
             raise TypeError(f"{user_line()}: iteration over {self!r}: its first dimension is not known")
         return (self[i] for i in range(self.shape[0]))
+
+    __hash__ = TensorBase.__hash__
+
+    def __eq__(self, other):
+        return self is other
+
+    def __contains__(self, value):
+        self._no_value("`in`")
 
     def __len__(self):
         if not self.shape or self.shape[0] is None:

@@ -128,6 +128,11 @@ def images(where, weights, include_top, classes, input_tensor, input_shape, size
     return _input_of(input_tensor, shape)
 
 
+def rows_of(inputs, weights, size):
+    """The rows that the name of a network of several sizes tells: of its images, or of those its weights are for."""
+    return size if weights == "imagenet" else inputs.shape[1 if image_data_format() == "channels_last" else 2]
+
+
 def pooled(x, pooling, named=True):
     """What stands in for the top. `named`: under "avg_pool" or "max_pool", as most families have it."""
     if pooling is None:

@@ -1,7 +1,7 @@
 """MobileNet (Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision", 2017)."""
 
 from ckeras import layers
-from ckeras.applications._build import Stack, images, model_of, pooled, published, trained_size
+from ckeras.applications._build import Stack, images, model_of, pooled, published, rows_of, trained_size
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
 
@@ -63,7 +63,7 @@ def MobileNet(
     else:
         x = pooled(x, pooling, named=False)
     files = published(f"mobilenet/mobilenet_{_ALPHAS.get(alpha)}_{size}_tf", (None, None), include_top, "_no_top")
-    return model_of(inputs, x, name or f"mobilenet_{alpha:0.2f}_{size}", weights, files)
+    return model_of(inputs, x, name or f"mobilenet_{alpha:0.2f}_{rows_of(inputs, weights, size)}", weights, files)
 
 
 preprocess_input = preprocessor("tf")

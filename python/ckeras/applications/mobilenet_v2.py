@@ -1,7 +1,17 @@
 """MobileNetV2 (Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", 2018)."""
 
 from ckeras import layers
-from ckeras.applications._build import KERNELS, Stack, images, model_of, near_multiple, pooled, published, trained_size
+from ckeras.applications._build import (
+    KERNELS,
+    Stack,
+    images,
+    model_of,
+    near_multiple,
+    pooled,
+    published,
+    rows_of,
+    trained_size,
+)
 from ckeras.applications.imagenet_utils import decode_predictions as decode_predictions
 from ckeras.applications.imagenet_utils import preprocessor
 
@@ -65,7 +75,7 @@ def MobileNetV2(
         x = pooled(x, pooling, named=False)
     path = f"mobilenet_v2/mobilenet_v2{KERNELS}_{float(alpha)}_{size}"
     files = published(path, (None, None), include_top, "_no_top")
-    return model_of(inputs, x, name or f"mobilenetv2_{alpha:0.2f}_{size}", weights, files)
+    return model_of(inputs, x, name or f"mobilenetv2_{alpha:0.2f}_{rows_of(inputs, weights, size)}", weights, files)
 
 
 preprocess_input = preprocessor("tf")

@@ -1,5 +1,7 @@
 """Layer: the base class of everything with weights and a `call`."""
 
+import warnings
+
 import numpy as np
 
 from ckeras import constraints, dtype_policies, initializers, ops, regularizers
@@ -389,7 +391,12 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
         return previous
 
     def _pass_mask(self, args, outputs, previous):
-        if not self._supports_masking or not args:
+        if not self.supports_masking:  # which a subclass may have as a plain attribute
+            warnings.warn(
+                f"Layer '{self.name}' ({type(self).__name__}) got an input with a mask and does not support masking: "
+                "the layers after it see no mask. Set `self.supports_masking = True` in its __init__ to pass it on",
+                stacklevel=4,
+            )
             return
         if previous is None and type(self).compute_mask is Layer.compute_mask:
             return
@@ -399,7 +406,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
         masks = self.compute_mask(args[0], previous)
         if masks is None:
             return
-        masks = nest.leaves_with_none(masks) if nest.is_nested(masks) else [masks] * len(outs)
+        masks = nest.leaves_with_none(masks) if nest.is_nested(masks) else [masks]  # as Keras: of the first output
         for t, mask in zip(outs, masks):
             if mask is not None and get_mask(t) is None:
                 set_mask(t, mask)

@@ -339,18 +339,17 @@ erf = unary(
 
 @fused_op
 def clip(x, x_min, x_max):
-    """`x` held within `[x_min, x_max]`, which broadcast with it.
+    """`x` held within `[x_min, x_max]`, which broadcast with it; `None` is no bound.
 
     >>> ops.clip([-2.0, 0.5, 3.0], -1.0, 1.0).numpy()
     array([-1. ,  0.5,  1. ], dtype=float32)
     """
-    if x_min is None or x_max is None:
-        raise ArgumentError(
-            "[clip] x_min and x_max must be numbers or tensors, got None; use ops.maximum or ops.minimum"
-        )
-    x, x_min, x_max = promote(_number(x), x_min, x_max)
-    check_broadcast("clip", x.shape, x_min.shape, x_max.shape)
-    return minimum(maximum(x, x_min), x_max)
+    bounds = [b for b in (x_min, x_max) if b is not None]
+    x, *bounds = promote(_number(x), *bounds)
+    check_broadcast("clip", x.shape, *[b.shape for b in bounds])
+    if x_min is not None:
+        x = maximum(x, bounds[0])
+    return x if x_max is None else minimum(x, bounds[-1])
 
 
 def _where(condition, x1, x2):

@@ -1,5 +1,7 @@
 """Maxima and means over windows along one, two or three spatial dimensions, and over a given number of windows."""
 
+import functools
+import itertools
 import math
 
 import numpy as np
@@ -10,12 +12,12 @@ from ckeras._core.primitive import Primitive
 from ckeras._core.scope import state
 from ckeras._core.settings import standardize_data_format
 from ckeras._core.symbolic import public_op
-from ckeras._core.tensor import from_numpy
-from ckeras.ops._common import check_float, float_operand, operand
+from ckeras._core.tensor import from_numpy, scalar
+from ckeras.ops._common import float_operand, operand
 from ckeras.ops._spatial import as_given, channels_last, out_size, padding_of, per_dim
-from ckeras.ops.elementwise import where
+from ckeras.ops.elementwise import maximum, where
 from ckeras.ops.reduce import max_p, sum_p
-from ckeras.ops.shape import gather_p, to_shape
+from ckeras.ops.shape import gather_p, pad_p, slice_p, to_shape
 
 __all__ = ["adaptive_average_pool", "adaptive_max_pool", "average_pool", "max_pool"]
 
@@ -104,11 +106,25 @@ avg_pool_grad_p = Primitive(
 # ---- public functions
 
 
+def _max_of_integers(x, size, strides, pads):
+    """`max_pool_p` of what has no gradient and needs no kernel: a maximum over slices, one a place of the window."""
+    shape, dtype = _spec(x, size=size, strides=strides, pads=pads)
+    least = False if dtype == "bool" else np.iinfo(dtype).min
+    none = (0,) * x.ndim
+    x = pad_p.bind(x, scalar(least, dtype), lows=(0, *pads[::2], 0), highs=(0, *pads[1::2], 0), interiors=none)
+    places = itertools.product(*map(range, size))
+    return functools.reduce(
+        maximum, [slice_p.bind(x, starts=(0, *p, 0), steps=(1, *strides, 1), shape=shape) for p in places]
+    )
+
+
 def _pool(op, primitive, x, pool_size, strides, padding, data_format):
     x, n, first = channels_last(op, x, data_format)
     size = per_dim(op, "pool_size", pool_size, n)
     strides = size if strides is None else per_dim(op, "strides", strides, n)
     pads = padding_of(op, padding, x.shape[1:-1], size, strides)
+    if primitive is max_pool_p and x.dtype not in dtypes.FLOATS:
+        return as_given(_max_of_integers(x, size, strides, pads), first)
     return as_given(primitive.bind(x, size=size, strides=strides, pads=pads), first)
 
 
@@ -122,9 +138,7 @@ def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None)
     >>> ops.max_pool(ops.ones((1, 8, 8, 3)), 2).shape
     (1, 4, 4, 3)
     """
-    x = operand(inputs)
-    check_float("max_pool", x, "inputs")
-    return _pool("max_pool", max_pool_p, x, pool_size, strides, padding, data_format)
+    return _pool("max_pool", max_pool_p, operand(inputs), pool_size, strides, padding, data_format)
 
 
 @public_op
@@ -143,9 +157,7 @@ def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=N
 # ---- adaptive: as many windows as asked for
 
 
-def _adaptive(op, inputs, output_size, data_format, reduce):
-    x = operand(inputs)
-    check_float(op, x, "inputs")
+def _adaptive(op, x, output_size, data_format, reduce):
     rank = x.ndim - 2
     if not 1 <= rank <= 3:
         raise ShapeError(
@@ -197,7 +209,7 @@ def adaptive_average_pool(inputs, output_size, data_format=None):
     >>> ops.adaptive_average_pool(ops.ones((1, 8, 8, 3)), 3).shape
     (1, 3, 3, 3)
     """
-    return _adaptive("adaptive_average_pool", inputs, output_size, data_format, _means)
+    return _adaptive("adaptive_average_pool", float_operand(inputs), output_size, data_format, _means)
 
 
 @public_op
@@ -207,4 +219,4 @@ def adaptive_max_pool(inputs, output_size, data_format=None):
     >>> ops.adaptive_max_pool(ops.ones((1, 8, 8, 3)), 3).shape
     (1, 3, 3, 3)
     """
-    return _adaptive("adaptive_max_pool", inputs, output_size, data_format, _maxima)
+    return _adaptive("adaptive_max_pool", operand(inputs), output_size, data_format, _maxima)

@@ -139,6 +139,8 @@ def _quantile(op, x, q, axis, method, keepdims, skip_nan, scale=1.0):
     q = as_dtype(operand(q), x.dtype)
     if q.ndim > 1:
         raise ShapeError(f"[{op}] q must be a number or a vector, got shape {q.shape}")
+    if isinstance(q, Tensor) and not all(0 <= share * scale <= 1 for share in np.ravel(q.numpy()).tolist()):
+        raise ArgumentError(f"[{op}] q must be within [0, {1 / scale:g}], got {q.numpy().tolist()}")
     axes = axes_tuple(op, axis, x.ndim)
     kept = tuple([d for i, d in enumerate(x.shape) if i not in axes])
     rest = tuple([i for i in range(x.ndim) if i not in axes])

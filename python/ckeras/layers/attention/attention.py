@@ -85,7 +85,7 @@ class Attention(Layer):
     def compute_mask(self, inputs, mask=None):
         if not isinstance(mask, (list, tuple)) or mask[0] is None:
             return None
-        return [mask[0]]  # that of the output; the weights have none
+        return ops.convert_to_tensor(mask[0])  # that of the output; the weights have none
 
     def compute_output_shape(self, input_shape):
         self._check(input_shape)

@@ -73,6 +73,7 @@ class Projected(Layer):
             dtype=self.dtype_policy,
             name=name,
         )
+        dense.supports_masking = True  # masks are heeded by the layer itself, so that none is lost
         dense.build(tuple(input_shape))
         return dense
 
