@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import ckeras
 from ckeras import ops
 
 x = ops.ones((2, 3))
@@ -53,6 +54,23 @@ def test_the_message_names_the_op(op, call, kind):
     with pytest.raises(kind) as e:
         call()
     assert f"[{op}]" in str(e.value) and len(str(e.value)) > 20, str(e.value)
+
+
+@pytest.mark.parametrize(
+    "op, call",
+    [
+        ("roll", lambda: ops.roll(x, "far")),
+        ("sum", lambda: ops.sum(x, keepdims=np.ones(2))),
+        ("top_k", lambda: ops.top_k(x, None)),
+        ("hsplit", lambda: ops.hsplit(x, [None])),
+        ("map", lambda: ops.map(lambda row: ops.roll(row, "far"), x)),  # the outermost
+        ("roll", lambda: ops.roll(ckeras.KerasTensor((2, 3)), "far")),
+    ],
+)
+def test_an_error_that_names_no_op_has_a_note(op, call):
+    with pytest.raises((TypeError, ValueError)) as e:
+        call()
+    assert [n for n in e.value.__notes__ if n.startswith("While calling ops.")] == [f"While calling ops.{op}."]
 
 
 @pytest.mark.parametrize("bad", [object(), np.array(["a"]), np.array([1 + 2j]), {"a": 1}])

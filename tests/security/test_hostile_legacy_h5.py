@@ -95,3 +95,11 @@ EDITS = {
 @pytest.mark.parametrize("name", EDITS)
 def test_odd_files_are_refused(good, name):
     refuses(edited(good, EDITS[name]))
+
+
+def test_a_byte_that_is_no_utf8_spoils_the_checksum(good):
+    def edit(f):
+        text = f.attrs["model_config"].encode().replace(b"relu", b"re\xffu")
+        f.attrs.create("model_config", text, dtype=h5py.string_dtype())
+
+    refuses(edited(good, edit), "checksum")

@@ -330,6 +330,18 @@ def _trace_with(fn, args, kwargs, symbols, size):
 _public_ops = {}
 
 
+def _note_op(e, name):
+    """Adds the function that was called, the outermost one, to an error whose message begins with none."""
+    if str(e).startswith("["):
+        return
+    note, old = f"While calling ops.{name}.", getattr(e, "_ckeras_op", None)
+    if old is None:
+        e.add_note(note)
+    else:
+        e.__notes__[e.__notes__.index(old)] = note
+    e._ckeras_op = note
+
+
 def get_public_op(name):
     """The public function of `ops` of that name."""
     if name not in _public_ops:
@@ -346,13 +358,17 @@ def public_op(fn, quick=None):
     containers = (tuple, list, dict)
 
     def general(*args, **kwargs):
-        for a in args:
-            kind = a.__class__
-            if kind is KerasTensor or (isinstance(a, containers) and any_symbolic(a)):
+        try:
+            for a in args:
+                kind = a.__class__
+                if kind is KerasTensor or (isinstance(a, containers) and any_symbolic(a)):
+                    return Function(name).symbolic_call(*args, **kwargs)
+            if kwargs and any_symbolic(kwargs):
                 return Function(name).symbolic_call(*args, **kwargs)
-        if kwargs and any_symbolic(kwargs):
-            return Function(name).symbolic_call(*args, **kwargs)
-        return fn(*args, **kwargs)
+            return fn(*args, **kwargs)
+        except Exception as e:
+            _note_op(e, name)
+            raise
 
     op = short(fn, general, quick)
     _public_ops[name] = op

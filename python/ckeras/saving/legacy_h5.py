@@ -146,7 +146,8 @@ def _write_variables(group, variables):
 def _texts_checksum(texts):
     crc = 0
     for name in sorted(texts):
-        crc = zlib.crc32(texts[name].encode(), zlib.crc32(name.encode(), crc))
+        # What is no UTF-8 is read as half pairs: of a spoilt file, whose sum then differs.
+        crc = zlib.crc32(texts[name].encode(errors="surrogateescape"), zlib.crc32(name.encode(), crc))
     return crc
 
 
