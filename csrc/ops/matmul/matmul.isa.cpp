@@ -67,6 +67,20 @@ struct Matmul {
     return ending;
   }
 
+  // One column: the sums lie where the result does, as a row.
+  void multiply_column(Matrix<T> a, Matrix<T> b, T* c, Ending<T> ending, void* workspace) const noexcept {
+    multiply_matrices(plan, b, a, Rows<T>{c, s.m}, Ending<T>{nullptr, Epilogue::None}, workspace);
+    if (ending.nothing()) return;
+    parallel_for(s.m, kTurned, [&](int64_t begin, int64_t end) {
+      T bias[kTurned];
+      for (int64_t i = 0; ending.bias != nullptr && i < end - begin; ++i) bias[i] = *ending.bias;
+      T* const to = c + begin;
+      end_block(Ending<T>{ending.bias != nullptr ? bias : nullptr, ending.epilogue,
+                          ending.residual != nullptr ? ending.residual + begin : nullptr, 0},
+                &to, 1, end - begin);
+    });
+  }
+
   void multiply_turned(Matrix<T> a, Matrix<T> b, T* c, Ending<T> ending, void* workspace) const noexcept {
     T* const sums = reinterpret_cast<T*>(static_cast<char*>(workspace) + plan.bytes());
     multiply_matrices(plan, b, a, Rows<T>{sums, s.m}, Ending<T>{nullptr, Epilogue::None}, workspace);
@@ -88,6 +102,7 @@ struct Matmul {
     batch.run(call.workspace, [&](int64_t i, void* workspace) {
       const Matrix<T> rows = left(a + i * s.m * s.k, s), columns = right(b + i * s.k * s.n, s);
       T* const to = c + i * s.m * s.n;
+      if (turned && s.n == 1) return multiply_column(rows, columns, to, at(ending, i), workspace);
       if (turned) return multiply_turned(rows, columns, to, at(ending, i), workspace);
       multiply_matrices(plan, rows, columns, Rows<T>{to, s.n}, at(ending, i), workspace);
     });
