@@ -17,7 +17,7 @@ ACCOUNTS = {
     "conv 7x7": "7x7/2",
     "conv 3x3 128-128 in 8 groups": "Groups of few channels",
     "conv 3x3x3": "Other convolutions",
-    "random gamma": "Random gamma",
+    "random gamma": "Random numbers by rejection",
     "LSTM": "LSTM",
     "attention": "Attention",
     "relu 1 M": "relu of 1 M",
