@@ -51,6 +51,18 @@ def changed_features():
 
 # What is wrong: (call, words of the message).
 MISTAKES = {
+    # constructors
+    "one size for a shape": (lambda: layers.Reshape(5), ["[Reshape] target_shape", "(5,)"]),
+    "one axis for all": (lambda: layers.Permute(2), ["[Permute] dims", "(2,)"]),
+    "a number of cells": (lambda: layers.StackedRNNCells(2), ["[StackedRNNCells] cells", "list", "2"]),
+    "a broken axis": (lambda: layers.Dot(axes=2.5), ["[Dot] axes", "2.5"]),
+    "a list of slopes": (lambda: layers.LeakyReLU([]), ["[LeakyReLU] negative_slope", "[]"]),
+    "a word for a share": (lambda: layers.LSTM(3, dropout="a"), ["[LSTMCell] dropout", "'a'"]),
+    "a pair of shares": (lambda: layers.GRU(3, recurrent_dropout=(0, 1)), ["[GRUCell] recurrent_dropout", "(0, 1)"]),
+    "a size for a vocabulary": (lambda: layers.StringLookup(vocabulary=5), ["[StringLookup] vocabulary", "5"]),
+    # calls
+    "two inputs in a row": (lambda: layers.Dense(2, name="d")(X, X), ["'d' (Dense)", "`training`", "layer([a, b])"]),
+    "two inputs of a model": (lambda: net()(X, X), ["(Sequential)", "`training`", "(12, 4)"]),
     # shapes
     "fewer features in fit": (lambda: fit(X[:, :3]), ["input_layer", "(None, 4)", "(12, 3)"]),
     "fewer features in predict": (lambda: net().predict(X[:, :3], verbose=0), ["input_layer", "(None, 4)", "(12, 3)"]),

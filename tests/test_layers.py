@@ -204,6 +204,21 @@ def test_masks_of_merged_inputs_are_those_of_keras():
             assert (layer(masked(a))._keras_mask is not None) is kept is layer.supports_masking
 
 
+def test_training_by_position_reaches_the_layers_inside():
+    class Outer(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.dropout = layers.Dropout(1.0)
+
+        def call(self, x, training=None):
+            return self.dropout(x)
+
+    x = np.ones((2, 3), "float32")
+    for training in (True, False):
+        np.testing.assert_array_equal(Outer()(x, training), Outer()(x, training=training))
+    assert not np.any(Outer()(x, True)) and np.all(Outer()(x, np.bool_(False)) == x)
+
+
 def test_supports_masking_may_be_an_attribute_of_the_class():
     class Keeps(layers.Layer):
         supports_masking = True

@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import math
+import numbers
 import operator
 import threading
 
@@ -42,6 +43,17 @@ def check_size(layer, shape, dtype):
             f"Layer '{layer}': a weight of shape {shape} ({dtype}) takes {need} bytes; the limit is "
             f"{_state.max_variable_bytes}"
         )
+
+
+def is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def tuple_of(where, name, value):
+    """`value`, a list, tuple or other iterable, as a tuple."""
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise ValueError(f"[{where}] {name} must be a list or tuple, got {value!r}; for one, write {name}=({value!r},)")
+    return tuple(value)
 
 
 def positive(where, name, value):

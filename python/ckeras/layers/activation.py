@@ -3,6 +3,7 @@
 from ckeras import activations, ops
 from ckeras._core import dtypes, nest
 from ckeras._core.symbolic import KerasTensor
+from ckeras.layers._arguments import is_number
 from ckeras.layers.layer import Layer
 
 
@@ -63,8 +64,8 @@ class LeakyReLU(Layer):
     def __init__(self, negative_slope=0.3, **kwargs):
         negative_slope = kwargs.pop("alpha", negative_slope)  # its name in Keras 2
         super().__init__(**kwargs)
-        if negative_slope is None or negative_slope < 0:
-            raise ValueError(f"[LeakyReLU] negative_slope must not be negative, got {negative_slope!r}")
+        if not is_number(negative_slope) or negative_slope < 0:
+            raise ValueError(f"[LeakyReLU] negative_slope must be a number of at least 0, got {negative_slope!r}")
         self.negative_slope = negative_slope
         self.supports_masking = True
         self.built = True

@@ -3,7 +3,7 @@
 import inspect
 import threading
 
-from ckeras.layers.structure import shape_of
+from ckeras.layers.structure import brief, shape_of
 
 
 class CallSpec:
@@ -19,6 +19,7 @@ class CallSpec:
         self.has_training = "training" in self.names
         default = next((p.default for p in named if p.name == "training"), None)
         self.training_default = None if default is inspect.Parameter.empty else default
+        self.training_place = self.positional.index("training") if "training" in self.positional else None
         self.has_mask = "mask" in self.names
         # The arguments that have a mask argument of their own.
         self.masked = tuple(n for n in self.names if f"{n}_mask" in self.names)
@@ -31,6 +32,21 @@ class CallSpec:
             raise TypeError(
                 f"Layer '{layer.name}' ({type(layer).__name__}): {e}; its call takes {self.signature}"
             ) from None
+
+    def name_training(self, layer, args, kwargs):
+        """`args` and `kwargs` with a `training` given by position given by name; `TypeError` for an array there, which
+        is a second input."""
+        place = self.training_place
+        if place is None or len(args) <= place:
+            return args, kwargs
+        if getattr(args[place], "shape", ()) != ():
+            raise TypeError(
+                f"Layer '{layer.name}' ({type(layer).__name__}): `training` must be True or False, got "
+                f"{brief(args[place])} in its place; several inputs are given as one list: layer([a, b])"
+            )
+        if len(args) > place + 1:
+            return args, kwargs
+        return args[:place], {**kwargs, "training": args[place]}
 
 
 def shape_parameters(method):

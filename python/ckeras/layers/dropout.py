@@ -3,14 +3,14 @@
 from ckeras import random
 from ckeras._core.rng import SeedGenerator
 from ckeras._core.settings import standardize_data_format
+from ckeras.layers._arguments import is_number
 from ckeras.layers.input_spec import InputSpec
 from ckeras.layers.layer import Layer
 
 
 def share(where, rate, most=1):
     """`rate` as a number in [0, 1]; `most=None` leaves 1 itself out."""
-    number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
-    if not number or not 0 <= rate <= 1 or (most is None and rate == 1):
+    if not is_number(rate) or not 0 <= rate <= 1 or (most is None and rate == 1):
         raise ValueError(f"[{where}] rate must be a number in [0, 1{']' if most else ')'}, got {rate!r}")
     return rate
 

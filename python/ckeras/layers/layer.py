@@ -223,6 +223,8 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
                 args = (ops.cast(x, self._compute_dtype),)
         else:
             args, kwargs, symbolic = self._convert(args, kwargs)
+            if len(args) > 1 and spec.has_training:
+                args, kwargs = spec.name_training(self, args, kwargs)
         expected = self.input_spec
         if expected is not None and args:
             check_inputs(expected, args[0], self)

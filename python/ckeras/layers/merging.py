@@ -218,7 +218,7 @@ class Dot(Merge):
 
     def __init__(self, axes, normalize=False, **kwargs):
         super().__init__(**kwargs)
-        pair = (axes, axes) if isinstance(axes, int) else tuple(axes)
+        pair = tuple(axes) if isinstance(axes, (list, tuple)) else (axes, axes)
         if len(pair) != 2 or not all(isinstance(a, int) for a in pair) or 0 in pair:
             raise ValueError(f"[Dot] axes must be one axis or two, not the batch, got {axes!r}")
         self.axes = axes

@@ -4,6 +4,7 @@ import math
 
 from ckeras import ops, random
 from ckeras._core.rng import SeedGenerator
+from ckeras.layers._arguments import is_number
 from ckeras.layers.dropout import share
 from ckeras.layers.layer import Layer
 
@@ -37,7 +38,7 @@ class GaussianNoise(_Noise):
     """In training, adds noise of mean 0 and standard deviation `stddev`, which lies in [0, 1]."""
 
     def __init__(self, stddev, seed=None, **kwargs):
-        if isinstance(stddev, bool) or not isinstance(stddev, (int, float)) or not 0 <= stddev <= 1:
+        if not is_number(stddev) or not 0 <= stddev <= 1:
             raise ValueError(f"[GaussianNoise] stddev must be a number in [0, 1], got {stddev!r}")
         super().__init__(stddev, seed, **kwargs)
         self.stddev = stddev

@@ -5,6 +5,7 @@ import math
 from ckeras import ops
 from ckeras._core.settings import standardize_data_format
 from ckeras._core.symbolic import KerasTensor
+from ckeras.layers._arguments import tuple_of
 from ckeras.layers.input_spec import InputSpec
 from ckeras.layers.layer import Layer
 
@@ -56,7 +57,7 @@ class Reshape(Rearranging):
 
     def __init__(self, target_shape, **kwargs):
         super().__init__(**kwargs)
-        target = tuple(target_shape)
+        target = tuple_of("Reshape", "target_shape", target_shape)
         if any(isinstance(d, bool) or not isinstance(d, int) or d < -1 for d in target) or target.count(-1) > 1:
             raise ValueError(f"[Reshape] target_shape must hold sizes and at most one -1, got {target_shape!r}")
         self.target_shape = target
@@ -96,7 +97,7 @@ class Permute(Rearranging):
 
     def __init__(self, dims, **kwargs):
         super().__init__(**kwargs)
-        self.dims = tuple(dims)
+        self.dims = tuple_of("Permute", "dims", dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(
                 f"[Permute] dims must name every dimension of a sample once, counted from 1; got {self.dims}"

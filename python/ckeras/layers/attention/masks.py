@@ -1,11 +1,12 @@
 """Masks and checks that layers of attention share. Masks are bool, True where a query attends to a key."""
 
 from ckeras import ops
+from ckeras.layers._arguments import is_number
 
 
 def check_dropout(where, rate):
     """`rate` when it is a number in [0, 1]; `ValueError` otherwise."""
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+    if not is_number(rate) or not 0 <= rate <= 1:
         raise ValueError(f"[{where}] dropout must be a number in [0, 1], got {rate!r}")
     return rate
 

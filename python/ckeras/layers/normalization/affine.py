@@ -3,6 +3,7 @@
 import operator
 
 from ckeras import constraints, initializers, regularizers
+from ckeras.layers._arguments import is_number
 from ckeras.layers.layer import Layer
 
 
@@ -20,7 +21,7 @@ def check_axes(where, axis):
 
 def check_epsilon(where, epsilon):
     """`epsilon` as a float. Raises `ValueError` when it is no number, or negative."""
-    if isinstance(epsilon, bool) or not isinstance(epsilon, (int, float)) or not epsilon >= 0:
+    if not is_number(epsilon) or not epsilon >= 0:
         raise ValueError(f"[{where}] epsilon must be a number that is not negative, got {epsilon!r}")
     return epsilon
 

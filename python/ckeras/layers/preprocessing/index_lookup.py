@@ -9,6 +9,7 @@ from ckeras import ops
 from ckeras._core import dtypes
 from ckeras._core.symbolic import KerasTensor, any_symbolic
 from ckeras._core.trace import Tracer
+from ckeras.layers._arguments import tuple_of
 from ckeras.layers.layer import Layer
 from ckeras.layers.preprocessing import hashes
 from ckeras.layers.preprocessing.categories import (
@@ -76,7 +77,8 @@ class IndexLookup(Layer):
         self.invert, self.sparse, self.pad_to_max_tokens = bool(invert), False, bool(pad_to_max_tokens)
         self.oov_method = one_of(label, "oov_method", oov_method, ("floormod", "farmhash"))
         self.salt = salt_pair(label, salt)
-        self.input_vocabulary = None if vocabulary is None or isinstance(vocabulary, str) else list(vocabulary)
+        in_file = vocabulary is None or isinstance(vocabulary, (str, os.PathLike))
+        self.input_vocabulary = None if in_file else list(tuple_of(label, "vocabulary", vocabulary))
         self.input_idf_weights = None if idf_weights is None else np.asarray(idf_weights).tolist()
         self._given = vocabulary is not None
         self._tokens, self._numbers, self._idf = [], {}, None

@@ -3,7 +3,7 @@
 from ckeras import activations, constraints, initializers, ops, random, regularizers
 from ckeras._core import nest
 from ckeras._core.rng import SeedGenerator
-from ckeras.layers._arguments import positive
+from ckeras.layers._arguments import is_number, positive
 from ckeras.layers.layer import Layer
 
 _PARTS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
@@ -44,14 +44,19 @@ class BuiltInCell(Layer):
         self.use_bias = use_bias
         for name, value in weights.items():
             setattr(self, name, value)
-        self.dropout = min(1.0, max(0.0, dropout))
-        self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
+        self.dropout = self._share("dropout", dropout)
+        self.recurrent_dropout = self._share("recurrent_dropout", recurrent_dropout)
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)
         self.state_size = self.units if self._states == 1 else [self.units] * self._states
         self.output_size = self.units
         self._masks = {}
         self.kernel = self.recurrent_kernel = self.bias = None
+
+    def _share(self, name, rate):
+        if not is_number(rate):
+            raise ValueError(f"[{type(self).__name__}] {name} must be a number in [0, 1], got {rate!r}")
+        return min(1.0, max(0.0, rate))
 
     # ---- weights
 

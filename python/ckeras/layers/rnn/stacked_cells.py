@@ -2,6 +2,7 @@
 
 from ckeras import ops
 from ckeras._core import nest
+from ckeras.layers._arguments import tuple_of
 from ckeras.layers.layer import Layer
 from ckeras.saving import registry
 
@@ -18,6 +19,7 @@ class StackedRNNCells(Layer):
 
     def __init__(self, cells, **kwargs):
         super().__init__(**kwargs)
+        cells = tuple_of("StackedRNNCells", "cells", cells)
         for cell in cells:
             for name in ("call", "state_size"):
                 if not hasattr(cell, name):
