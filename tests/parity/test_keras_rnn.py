@@ -15,7 +15,10 @@ PYTHON = os.environ.get("CKERAS_ORACLE_PYTHON", sys.executable)
 HAS_KERAS = subprocess.run(
     [PYTHON, "-c", "import keras"], capture_output=True, env={**os.environ, "KERAS_BACKEND": "jax"}
 )
-pytestmark = pytest.mark.skipif(HAS_KERAS.returncode != 0, reason="keras is not installed; see CKERAS_ORACLE_PYTHON")
+pytestmark = [
+    pytest.mark.skipif(HAS_KERAS.returncode != 0, reason="keras is not installed; see CKERAS_ORACLE_PYTHON"),
+    pytest.mark.filterwarnings("ignore:Layer .*Reshape.* does not support masking"),  # Keras's loses the mask, too
+]
 
 # Runs under both: `keras` is one or the other.
 PROGRAM = """
