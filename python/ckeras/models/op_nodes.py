@@ -37,7 +37,7 @@ _TABLE = {
         nanstd:axis,keepdims nansum:axis,keepdims nanvar:axis,keepdims percentile:axis,method,keepdims ptp:axis,keepdims
         quantile:axis,method,keepdims roll:shift,axis rot90:k,axes searchsorted=SearchSorted:side sort:axis
         take_along_axis:axis trace:offset,axis1,axis2 tril:k triu:k unravel_index:shape vander:N,increasing
-        vsplit:indices_or_sections
+        vsplit:indices_or_sections true_divide average:axis trapezoid:x,dx,axis
     """,
     "nn": """
         hard_sigmoid hard_silu hard_tanh log_sigmoid relu relu6 selu sigmoid silu softplus softsign tanh_shrink
@@ -54,7 +54,9 @@ _TABLE = {
         moments:axes,keepdims,synchronized multi_hot:num_classes,axis,dtype,sparse normalize:axis,order,epsilon
         psnr=PSNR:max_val separable_conv:strides,padding,data_format,dilation_rate soft_shrink:threshold
         space_to_depth:block_size,data_format sparsemax:axis squareplus:b threshold:threshold,default_value
-        unfold:kernel_size,dilation,padding,stride
+        unfold:kernel_size,dilation,padding,stride batch_normalization=BatchNorm:axis,epsilon
+        ctc_loss=CTCLoss:mask_index ctc_decode=CTCDecode:strategy,beam_width,top_paths,merge_repeated,mask_index
+        layer_normalization=LayerNorm:axis,epsilon,rms_scaling rms_normalization=RMSNorm:axis,epsilon
     """,
     "core": """
         cast:dtype stop_gradient unstack:num,axis
@@ -97,6 +99,16 @@ def _rows():
             yield op, f"keras.src.ops.{module}", name, tuple(stored.split(",")) if stored else ()
 
 
+# Further classes of Keras for operations of the table.
+_OTHER_CLASSES = {
+    "Abs": "absolute",
+    "BitwiseInvert": "bitwise_not",
+    "BitwiseLeftShift": "left_shift",
+    "BitwiseRightShift": "right_shift",
+    "Conj": "conj",
+}
+
+
 class Known(NamedTuple):
     by_op: dict  # op -> (module, class, what is stored)
     by_class: dict  # (module, class) -> (op, what is stored)
@@ -108,7 +120,8 @@ def known():
     """The operations of the table."""
     rows = list(_rows())
     by_class = {(module, name): (op, stored) for op, module, name, stored in rows}
-    by_class["keras.src.ops.numpy", "Conj"] = ("conj", ())
+    for name, op in _OTHER_CLASSES.items():
+        by_class["keras.src.ops.numpy", name] = (op, ())
     # Keras publishes its operations under keras.ops too, and activations.relu has a class of its own.
     by_class.update({("keras.ops", name): (op, stored) for op, _, name, stored in rows})
     by_op = {op: (module, name, stored) for op, module, name, stored in rows}
@@ -177,8 +190,13 @@ def node_arguments(function, node):
 def call(function, args, kwargs, fixed):
     """The outputs of a node read from a file; `fixed` are the arguments of its config."""
     names = list(_signature(function.op).parameters.items())
-    star = next((i for i, (_, p) in enumerate(names) if p.kind is p.VAR_POSITIONAL), 0)
-    first = [name for name, _ in names[:star] if name in fixed]  # as of einsum
+    star = next((i for i, (_, p) in enumerate(names) if p.kind is p.VAR_POSITIONAL), None)
+    first = [name for name, _ in names[: star or 0] if name in fixed]  # as of einsum
+    if star is None:  # arguments behind one of the config's, as of average, go by their names
+        order = [name for name, _ in names]
+        n = next((i for i, name in enumerate(order) if name in fixed), len(order))
+        kwargs = {**dict(zip((name for name in order[n:] if name not in fixed), args[n:])), **kwargs}
+        args = args[:n]
     rest = {k: v for k, v in fixed.items() if k not in first}
     return function.symbolic_call(*(fixed[name] for name in first), *args, **kwargs, **rest)
 

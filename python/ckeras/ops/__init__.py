@@ -35,7 +35,7 @@ _MODULES = {
         "add cast ceil clip cos divide equal erf exp expm1 floor floor_divide greater greater_equal isfinite isinf "
         "isnan less less_equal log log1p logical_and logical_not logical_or logical_xor maximum minimum mod "
         "multiply negative not_equal power reciprocal round rsqrt sigmoid sign sin softplus sqrt square subtract "
-        "tanh trunc where true_divide=divide"
+        "tanh trunc where true_divide"
     ),
     "ckeras.ops.encodings": "cdist depth_to_space multi_hot psnr saturate_cast space_to_depth",
     "ckeras.ops.fourier": "fft fft2 ifft2 irfft istft rfft stft",

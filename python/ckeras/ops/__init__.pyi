@@ -136,7 +136,7 @@ from ckeras.ops.elementwise import sqrt as sqrt
 from ckeras.ops.elementwise import square as square
 from ckeras.ops.elementwise import subtract as subtract
 from ckeras.ops.elementwise import tanh as tanh
-from ckeras.ops.elementwise import divide as true_divide
+from ckeras.ops.elementwise import true_divide as true_divide
 from ckeras.ops.elementwise import trunc as trunc
 from ckeras.ops.elementwise import where as where
 from ckeras.ops.encodings import cdist as cdist

@@ -56,6 +56,7 @@ __all__ = [
     "square",
     "subtract",
     "tanh",
+    "true_divide",
     "trunc",
     "where",
 ]
@@ -86,12 +87,12 @@ def unary(name, doc, vjp, take=float_operand, result=None):
     return _publish(op, name, doc, primitive, take is not operand)
 
 
-def two(name, doc, vjp, result=None, of_bools=None, as_float=False):
-    """The primitive `name` of two operands and its public function.
+def two(name, doc, vjp, result=None, of_bools=None, as_float=False, primitive=None):
+    """The primitive `name` of two operands, unless one is given, and its public function.
 
     `of_bools`: the function for two bools, where the kernel takes none. `as_float`: integers become the default float.
     """
-    primitive = Elementwise(name, vjp, result, doc)
+    primitive = primitive or Elementwise(name, vjp, result, doc)
     bind = primitive.bind
     checked = of_bools is not None or as_float
 
@@ -227,6 +228,8 @@ subtract = two(
 )
 multiply = two("multiply", "`x1 * x2`; of two bools, whether both hold.", _multiply_vjp, of_bools=logical_and)
 divide = two("divide", "`x1 / x2`; integers become the default float first.", _divide_vjp, as_float=True)
+# `/` of symbolic tensors, which Keras stores under this name.
+true_divide = two("true_divide", "As `divide`.", None, as_float=True, primitive=divide.primitive)
 floor_divide = two(
     "floor_divide",
     "`x1 // x2`, rounded down. Dividing an integer by 0 gives 0. Constant for differentiation.",

@@ -1,6 +1,7 @@
 """Installs the operators of tensors, variables and symbolic tensors, and the hooks that `_core` calls."""
 
 from ckeras._core import hooks
+from ckeras._core.symbolic import KerasTensor
 from ckeras._core.tensor import TensorBase
 from ckeras.ops import elementwise as e
 from ckeras.ops import indexing as _indexing  # noqa: F401  installs itself in `_core.hooks`
@@ -45,6 +46,10 @@ for name, op in {
     "ge": e.greater_equal,
 }.items():
     setattr(TensorBase, f"__{name}__", _comparison(op))
+
+# Keras's graphs tell `/` from `ops.divide`.
+KerasTensor.__truediv__ = e.true_divide
+KerasTensor.__rtruediv__ = _backward(e.true_divide)
 
 TensorBase.__neg__ = lambda self: e.negative(self)
 TensorBase.__pos__ = lambda self: self

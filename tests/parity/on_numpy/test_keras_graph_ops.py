@@ -40,3 +40,11 @@ def test_a_conversion_in_a_graph_is_read():
     for a, b in zip(found(x), ckeras.models.model_from_json(found.to_json())(x), strict=True):
         assert str(a.dtype) == b.dtype
         np.testing.assert_array_equal(a, b)
+
+
+def test_other_names_of_operations_in_a_graph_are_read():
+    i, o = real.Input((4,), dtype="int32"), real.ops
+    found = real.Model(i, [o.bitwise_invert(i), o.bitwise_left_shift(i, 2), o.bitwise_right_shift(i, 1), 3 / (1 / i)])
+    x = np.arange(1, 9, dtype="int32").reshape(2, 4)
+    for a, b in zip(found(x), ckeras.models.model_from_json(found.to_json())(x), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
