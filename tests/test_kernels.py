@@ -67,7 +67,7 @@ ROWS = [
     ("matmul", (n(5, 4), n(6, 5)), {"transpose_a": True, "transpose_b": True}, lambda a, b, **_: a.T @ b.T),
     ("matmul", (n(3, 5, 4), n(5, 6)), {"transpose_a": True}, lambda a, b, **_: a.swapaxes(1, 2) @ b),
     ("matmul", (n(4, 5), n(5, 6), n(6), "tanh"), {}, dense),
-    ("matmul", (n(2, 4, 5), n(2, 5, 6)), {"bias": n(6), "activation": "relu"}, dense),
+    ("matmul", (n(2, 4, 5), n(2, 5, 6)), {"bias": n(6), "activation": "relu6"}, dense),
     ("matmul", (n(4, 5), n(5, 6)), {"residual": n(4, 6)}, residual_dense),
     ("matmul", (n(2, 3, 4, 5), n(5, 6)), {"residual": n(6, 4, 3, 2).T, "bias": n(6)}, residual_dense),
     ("matmul", (n(2, 4, 5), n(3, 1, 5, 6)), {"residual": n(3, 2, 4, 6), "activation": "tanh"}, residual_dense),

@@ -132,6 +132,79 @@ def test_what_a_residual_does_not_join():
     assert "residual" not in str(_same_bits(twice, *shapes))
 
 
+def _normalized(y, mean, variance, axis=-1):
+    return ops.batch_normalization(y, mean, ops.abs(variance), axis, offset=-mean, scale=variance)
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "relu6", "tanh"])
+@pytest.mark.parametrize(
+    ("x", "w", "settings"),
+    [
+        ((2, 9, 9, 5), (3, 3, 5, 21), {"padding": "same"}),
+        ((1, 30, 31, 16), (3, 3, 16, 20), {}),
+        ((2, 9, 9, 40), (1, 1, 40, 70), {}),
+        ((2, 9, 9, 40), (3, 3, 1, 40), {"strides": 2}),
+        ((2, 9, 9, 40), (5, 5, 40, 3), {"padding": "same"}),
+        ((2, 40, 12), (4, 6, 24), {}),
+        ((2, 16, 19, 30), (3, 3, 16, 20), {"padding": "same", "data_format": "channels_first"}),
+    ],
+)
+def test_a_normalization_of_given_moments_joins_the_convolution(activation, x, w, settings):
+    n, axis = w[-1], 1 if settings.get("data_format") else -1
+    f = getattr(ops, activation) if activation else lambda y: y
+    program = _same_bits(lambda x, w, m, v: f(_normalized(ops.conv(x, w, **settings), m, v, axis)), x, w, (n,), (n,))
+    assert "scaled=True" in str(program) and "fused[multiply add" not in str(program), program
+    assert activation is None or f"activation={activation}" in str(program)
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("dtype", [F32, "float64"])
+def test_a_residual_block_ends_in_its_last_convolution(strides, dtype):
+    def block(x, a, b, m, v):
+        y = ops.relu(_normalized(ops.conv(x, a, 1), m, v))
+        y = ops.conv(y[:, ::strides, ::strides], a, 1)
+        # The other way comes last, and moves to the front where it cannot be the one that adds.
+        return ops.relu(_normalized(y, v, m) + _normalized(ops.conv(x, b, strides), m, m))
+
+    program = _same_bits(block, (2, 8, 7, 20), (1, 1, 20, 20), (1, 1, 20, 20), (20,), (20,), dtype=dtype)
+    listing = str(program)
+    assert listing.count("scaled=True") == 3 and listing.count("residual=True") == 1, program
+    assert "maximum" not in listing and listing.count("activation=relu") == 2, program
+
+
+def test_what_a_convolution_does_not_end_with():
+    shapes = (2, 8, 8, 16), (3, 3, 16, 16), (16,), (16,)
+
+    def listing(f, *shapes, dtype=F32):
+        return str(_same_bits(f, *shapes, dtype=dtype))
+
+    # A loop behind it scales on its way; a window of several taps adds no residual, nor one that moves.
+    assert "scaled" not in listing(lambda x, w, m, v: ops.silu(_normalized(ops.conv(x, w), m, v)), *shapes)
+    wide = listing(lambda x, w, m, v: ops.relu(x + _normalized(ops.conv(x, w, padding="same"), m, v)), *shapes)
+    assert "scaled" not in wide and "residual" not in wide
+    one = (1, 1, 16, 16)
+    assert "residual" not in listing(lambda x, w, r: ops.conv(x, w, 2) + r, shapes[0], one, (2, 4, 4, 16))
+    assert "residual" not in listing(lambda x, w, r: ops.conv(x, w) + ops.exp(r), shapes[0], one, shapes[0])
+    # After the activation a sum is another step; numbers along other dimensions are no channels.
+    late = listing(lambda x, w, r: ops.relu(ops.conv(x, w)) + r, shapes[0], one, shapes[0])
+    assert "residual" not in late and "activation=relu" in late
+    rows = listing(lambda x, w, m, v: ops.conv(x, w) * m[:, None, None] + v[:, None, None], *shapes[:2], (6,), (6,))
+    assert "scaled" not in rows
+    # Halves would round fewer times; a value that is wanted by itself stays.
+    assert "scaled" not in listing(lambda x, w, m, v: ops.conv(x, w) * m + v, *shapes, dtype="bfloat16")
+
+    def twice(x, w, m, v):
+        y = ops.conv(x, w)
+        return ops.sum(y) + ops.sum(y * m + v)
+
+    assert "scaled" not in listing(twice, *shapes)
+    # The numbers are made of the result: they cannot come before it.
+    assert "scaled" not in listing(
+        lambda x, w, m, v: ops.conv(x, w) * ops.mean(ops.conv(x, w + 1), (0, 1, 2)) + ops.conv(x, w + 2)[0, 0, 0],
+        *shapes,
+    )
+
+
 def test_a_bias_cast_late_joins_all_the_same():
     def f(x, w, b):
         y = ops.matmul(ops.cast(x, "bfloat16"), ops.cast(w, "bfloat16"))

@@ -154,7 +154,11 @@ Status conv_of_last(const Call& call, Queue& queue) {
   return with_floats(call.out[0].dtype, [&](auto storage) {
     using S = decltype(storage);
     using E = typename S::Element;
-    const EndOf<S> finish = {call.n_in > 2 ? call.in[2].as<const E>() : nullptr, static_cast<Epilogue>(s.activation)};
+    const ConvEnds ends(call);
+    const auto data = [](const View* v) { return v != nullptr ? v->as<const E>() : nullptr; };
+    const EndOf<S> finish = {
+        data(ends.bias),  s.activation, data(s.takes_residual() ? ends.residual : nullptr), false, data(ends.scale),
+        data(ends.shift), true};
     const Task<S> t(call, s, ConvWay::Forward, s.og, s.o, finish);
     if constexpr (kCores<S>) {
       if (t.on_cores) return conv_cores(queue, s, t.left, t.right, t.to, call.workspace);

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "cuda/testing/device.h"
+#include "ops/conv/conv.h"
 
 using namespace ckeras;
 using namespace ckeras::testing;
@@ -40,8 +41,9 @@ struct Window {
   Shape image, window, strides, dilations, pads;
 };
 
+// Scaled and shifted where `ending` has kScaled, and with a residual where it has kAdded.
 void check_conv(DType dtype, const Window& w, int64_t n, int64_t c, int64_t o, int64_t groups, bool has_bias,
-                int64_t activation, int64_t layout = 0) {
+                int64_t ending, int64_t layout = 0) {
   const size_t d = w.image.size();
   Shape x_shape = {n}, w_shape, y_shape = {n};
   for (size_t i = 0; i < d; ++i) {
@@ -58,13 +60,16 @@ void check_conv(DType dtype, const Window& w, int64_t n, int64_t c, int64_t o, i
   std::vector<int64_t> ints = w.strides;
   ints.insert(ints.end(), w.dilations.begin(), w.dilations.end());
   ints.insert(ints.end(), w.pads.begin(), w.pads.end());
-  ints.insert(ints.end(), {groups, activation, layout});
+  ints.insert(ints.end(), {groups, ending, layout});
   const Array x = random_array(dtype, x_shape, 1), filters = random_array(dtype, w_shape, 2),
-              bias = random_array(dtype, {o}, 3), dy = random_array(dtype, y_shape, 4);
+              bias = random_array(dtype, {o}, 3), dy = random_array(dtype, y_shape, 4),
+              scale = random_array(dtype, {o}, 5), shift = random_array(dtype, {o}, 6);
   std::vector<const Array*> in = {&x, &filters};
   if (has_bias) in.push_back(&bias);
+  if (ending & kScaled) in.insert(in.end(), {&scale, &shift});
+  if (ending & kAdded) in.push_back(&dy);
   const int64_t taps = filters.view.size() / std::max<int64_t>(1, o);
-  check("conv", in, y_shape, ints, taps);
+  check("conv", in, y_shape, ints, (ending & kScaled) != 0 ? 16 * taps : taps);
   ints[ints.size() - 2] = 0;
   check("conv_grad_input", {&dy, &filters}, x_shape, ints, taps * o);
   check("conv_grad_filter", {&x, &dy}, w_shape, ints, dy.view.size());
@@ -140,11 +145,12 @@ int main() {
   for (DType dtype : kFloats) check_conv(dtype, windows[0], 2, 3, 5, 1, true, 1);
   for (int64_t layout : {1, 2, 3}) {  // channels first
     for (DType dtype : kFloats) check_conv(dtype, windows[1], 2, 8, 16, 1, true, 1, layout);
-    check_conv(DType::F32, windows[4], 2, 4, 6, 2, true, 1, layout);
+    check_conv(DType::F32, windows[4], 2, 4, 6, 2, true, 1 + kScaled, layout);
     check_conv(DType::F32, windows[5], 2, 4, 6, 1, true, 1, layout);
   }
+  for (DType dtype : {DType::F32, DType::F64}) check_conv(dtype, windows[3], 2, 8, 24, 1, true, 1 + kScaled + kAdded);
   for (const Window& w : windows) {
-    check_conv(DType::F32, w, 2, 4, 6, 1, false, 0);
+    check_conv(DType::F32, w, 2, 4, 6, 1, false, 4 + kScaled);
     check_conv(DType::F32, w, 1, 4, 6, 2, true, 3);
     check_conv(DType::F32, w, 1, 3, 6, 3, true, 2);  // depthwise
   }
@@ -171,7 +177,8 @@ int main() {
   }
   check_matmul(DType::F32, 2, 16, 24, 1160, true, false, true, 2);  // slices of the depth
   check_matmul(DType::F32, 0, 5, 7, 3, false, false, true, 0);      // no whole vectors
-  for (const Window& w : windows) check_conv(DType::F32, w, 2, 4, 12, 1, true, 1);
+  for (const Window& w : windows) check_conv(DType::F32, w, 2, 4, 12, 1, true, 1 + kScaled);
+  check_conv(DType::F32, windows[3], 2, 8, 24, 1, false, 4 + kAdded);
   check_conv(DType::F32, windows[1], 2, 16, 72, 2, false, 0);
   check_conv(DType::F32, windows[0], 2, 3, 12, 1, false, 0);  // no whole vectors of channels
   ask_for_tf32(false);

@@ -80,22 +80,29 @@ void launch_tiles(Queue& queue, const P& p) {
   if (tiles > 0) launch(queue, {blocks_for(tiles, 1)}, {kTileThreads}, 0, tile_kernel<P>, p);
 }
 
-// What ends a product: bias, activation and residual.
+// What ends a product or convolution (gemm/epilogue.h).
 template <class S>
 struct EndOf {
   const typename S::Element* bias;  // of column 0, or null
   Epilogue activation;
   const typename S::Element* residual = nullptr;  // one an element of the result, or null
   bool stepwise = false;                          // each step rounds to the element, as ops of their own would
+  const typename S::Element *scale = nullptr, *shift = nullptr;  // of column 0, or both null
+  bool early = false;                                            // the residual is added before the activation
 
   CKERAS_MEMBER typename S::Element operator()(typename S::T sum, int64_t column, int64_t element) const {
     using V = typename S::V;
     const auto rounded = [this](V x) { return stepwise ? V(S::get(S::put(x.x))) : x; };
     V v = sum;
     if (bias != nullptr) v = rounded(v) + V(S::get(bias[column]));
+    if (scale != nullptr) v = rounded(rounded(v) * V(S::get(scale[column]))) + V(S::get(shift[column]));
+    if (residual != nullptr && early) v = rounded(v) + V(S::get(residual[element]));
     switch (activation) {
       case Epilogue::Relu:
         v = max(v, V(0));
+        break;
+      case Epilogue::Relu6:
+        v = min(max(v, V(0)), V(6));
         break;
       case Epilogue::Sigmoid:
         v = sigmoid(rounded(v));
@@ -106,7 +113,7 @@ struct EndOf {
       case Epilogue::None:
         break;
     }
-    if (residual != nullptr) v = rounded(v) + V(S::get(residual[element]));
+    if (residual != nullptr && !early) v = rounded(v) + V(S::get(residual[element]));
     return S::put(v.x);
   }
 };

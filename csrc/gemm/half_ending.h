@@ -61,6 +61,8 @@ void end_halves(const HalfEnding<S>& ending, const float* const* from, uint16_t*
       return end([](V16 v) { return sigmoid(rounded<S>(v)); });
     case Epilogue::Tanh:
       return end([](V16 v) { return tanh(rounded<S>(v)); });
+    case Epilogue::Relu6:
+      return end([](V16 v) { return min(max(v, V16(0.0f)), V16(6.0f)); });
   }
 }
 

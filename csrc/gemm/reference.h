@@ -39,6 +39,8 @@ inline double activate(double x, int64_t epilogue) {
   switch (static_cast<Epilogue>(epilogue)) {
     case Epilogue::Relu:
       return x > 0 || std::isnan(x) ? x : 0;
+    case Epilogue::Relu6:
+      return x > 6 ? 6 : x > 0 || std::isnan(x) ? x : 0;
     case Epilogue::Sigmoid:
       return 1 / (1 + std::exp(-x));
     case Epilogue::Tanh:

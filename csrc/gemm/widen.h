@@ -10,7 +10,7 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-inline constexpr int kMaxOperands = 4;
+inline constexpr int kMaxOperands = 6;
 
 // The call with float32 operands that lie one after the other in the workspace, what is left of it behind them.
 struct Widened {

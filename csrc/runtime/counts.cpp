@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ops/conv/conv.h"
 #include "runtime/registry.h"
 
 namespace ckeras {
@@ -20,11 +21,12 @@ struct Counts {
   int optional_flags = 0;        // bit i: int i says whether one of the optional inputs is there
   int output_flags = 0;          // likewise for outputs
   bool keyed_by_output = false;  // ops.def's dtypes are those of the first output, not of the first input
+  int ending = 0;                // ints from the end on to that of conv (ops/conv/conv.h), 0 where there is none
 };
 
 constexpr Counts kCounts[] = {
     {"matmul", 2, 4, 1, 4, 0, 0, 1 << 3},
-    {"conv", 2, 3, 1, -5, 4, 0},
+    {"conv", 2, 6, 1, -5, 4, 0, 0, 0, false, 2},
     {"conv_grad_input", 2, 2, 1, -5, 4, 0},
     {"conv_grad_filter", 2, 2, 1, -5, 4, 0},
     {"max_pool", 1, 1, 1, -8, 4, 0},
@@ -112,6 +114,10 @@ void check_counts(int op, std::span<const View> in, std::span<const View> out, s
   if (row->optional_flags) {
     const int set = set_flags(row->optional_flags, ints), unset = __builtin_popcount(row->optional_flags) - set;
     check(op, "inputs as its attributes say", in.size(), row->in_least + set, row->in_most - unset);
+  }
+  if (row->ending) {
+    const int ends = ConvEnds::asked(ints[ints.size() - row->ending]);
+    check(op, "inputs as its attributes say", in.size(), row->in_least + ends, row->in_least + ends + 1);
   }
   const int outputs = row->out + set_flags(row->output_flags, ints);
   check(op, "outputs", out.size(), outputs, outputs);

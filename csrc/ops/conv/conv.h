@@ -1,17 +1,23 @@
 // Convolution (cross-correlation, as Keras means it) over d = 1, 2 or 3 spatial dimensions, and its gradients.
 //
-//   conv              x [N, spatial..., C], w [window..., C / groups, O], optional bias [O]
-//                     -> y [N, results..., O] = activation(x * w + bias)
+//   conv              x [N, spatial..., C], w [window..., C / groups, O], optional bias [O]; by the ending's bits scale
+//                     [O] and shift [O], residual as y
+//                     -> y [N, results..., O] = activation((x * w + bias) * scale + shift + residual)
 //   conv_grad_input   dy, w -> dx
 //   conv_grad_filter  x, dy -> dw
-//   ints   d strides, d dilations, d times the padding (low, high), groups, activation (gemm/activation.h; 0 in the
-//          gradients), layout: kXFirst, kYFirst or both for x (dx), y (dy) [N, C, spatial...]
+//   ints   d strides, d dilations, d times the padding (low, high), groups, ending (an activation of gemm/activation.h
+//          and the bits kScaled and kAdded; 0 in the gradients), layout: kXFirst, kYFirst or both for x (dx), y (dy)
+//          [N, C, spatial...]
 //
 // In two dimensions y[n, i, j, o] = sum over u, v, c of x[n, i * sh + u * dh - top, j * sw + v * dw - left, c] *
 // w[u, v, c, o], where x is 0 outside the image; likewise in one and three. Group g of x's channels meets group g of
 // the filters. The results' shape comes with the output; so does that of x for conv_grad_input, that of the window for
 // conv_grad_filter. dtypes f16 bf16 f32 f64; halves accumulate in float32 and round once. Any size may be 0.
+//
+// A residual is for windows of one tap alone, that meet each pixel, one group, all channels last (takes_residual):
+// other kernels do not read it.
 #pragma once
+#include "gemm/activation.h"
 #include "ops/windows.h"
 
 namespace ckeras {
@@ -19,7 +25,8 @@ namespace ckeras {
 struct ConvShape {
   Dim z, y, x;
   int64_t n, c, o;  // images, their channels, filters
-  int64_t groups, activation;
+  int64_t groups;
+  Epilogue activation;
   int64_t cg, og;  // channels and filters of one group
   int64_t layout;
 
@@ -27,11 +34,31 @@ struct ConvShape {
   CKERAS_MEMBER int64_t results() const { return n * z.result * y.result * x.result; }
   // Whether each result is made of one pixel, in order.
   CKERAS_MEMBER bool pointwise() const { return z.same() && y.same() && x.same(); }
+  CKERAS_MEMBER bool takes_residual() const { return pointwise() && groups == 1 && layout == 0; }
 };
 
 inline constexpr int64_t kXFirst = 1, kYFirst = 2;
+inline constexpr int64_t kActivation = 7, kScaled = 8, kAdded = 16;  // of the ending
 
 CKERAS_INLINE int layout_place(int rank) { return 4 * (rank - 2) + 2; }
+CKERAS_INLINE int ending_place(int rank) { return layout_place(rank) - 1; }
+
+// The operands of conv's ending, or null.
+struct ConvEnds {
+  const View *bias = nullptr, *scale = nullptr, *shift = nullptr, *residual = nullptr;
+
+  // Of them that the ending's bits ask for.
+  CKERAS_MEMBER static int asked(int64_t ending) {
+    return ((ending & kScaled) != 0 ? 2 : 0) + ((ending & kAdded) != 0 ? 1 : 0);
+  }
+  CKERAS_MEMBER explicit ConvEnds(const Call& call) {
+    const int64_t ending = call.ints[ending_place(call.in[0].rank)];
+    int next = 2;
+    if (call.n_in == next + asked(ending) + 1) bias = &call.in[next++];
+    if ((ending & kScaled) != 0) scale = &call.in[next++], shift = &call.in[next++];
+    if ((ending & kAdded) != 0) residual = &call.in[next];
+  }
+};
 
 // An array whose channels come first as if they came last.
 CKERAS_INLINE View channels_last(const View& first) {
@@ -53,11 +80,12 @@ CKERAS_INLINE ConvShape conv_shape(const View& given_x, const View& w, const Vie
                      : Dim{x.shape[1 + at], w.shape[at], y.shape[1 + at], ints[at], ints[d + at], ints[2 * d + 2 * at]};
   }
   const int64_t channels = x.shape[d + 1], filters = y.shape[d + 1], groups = ints[4 * d];
-  return {dims[0], dims[1],         dims[2],           x.shape[0],       channels, filters,
-          groups,  ints[4 * d + 1], channels / groups, filters / groups, layout};
+  return {dims[0],           dims[1],          dims[2], x.shape[0],
+          channels,          filters,          groups,  static_cast<Epilogue>(ints[4 * d + 1] & kActivation),
+          channels / groups, filters / groups, layout};
 }
 
-inline constexpr int kConvOperands = 3;
+inline constexpr int kConvOperands = 6;
 
 // The layout bits of an operation's first two inputs and of its output, 0 of what is no image.
 struct ConvFirsts {

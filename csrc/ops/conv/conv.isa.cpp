@@ -112,15 +112,13 @@ struct Convolution {
   }
   // By a Direct, a Winograd or a WinogradPlanes.
   template <class Plan>
-  void run_by(const Plan& by, const T* x, const T* w, const T* bias, T* y, void* workspace) const noexcept {
+  void run_by(const Plan& by, const T* x, const T* w, const Ending<T>& ending, T* y, void* workspace) const noexcept {
     const int64_t row = s.x.result * s.o, plane = s.y.result * row;
     by.run(
         workspace, [&](int64_t g) { return Matrix<T>{w + g * s.og, s.o, false}; },
         [&](int64_t g) { return x + x_planes(s).group(g * s.cg); },
         [&](int64_t g) { return DirectGrid<T>{y + y_planes(s).group(g * s.og), s.z.result * plane, plane, row, s.o}; },
-        [&](int64_t g) {
-          return Ending<T>{bias != nullptr ? bias + g * s.og : nullptr, static_cast<Epilogue>(s.activation)};
-        });
+        [&](int64_t g) { return ending.at(0, g * s.og); });
   }
 
   // Filters [taps, channels, all filters] as [groups, taps, filters, channels].
@@ -131,26 +129,32 @@ struct Convolution {
           for (int64_t c = 0; c < s.cg; ++c) *to++ = w[(tap * s.cg + c) * s.o + g * s.og + o];
   }
 
+  Ending<T> ending_of(const Call& call) const noexcept {
+    const ConvEnds ends(call);
+    const auto data = [](const View* v) { return v != nullptr ? v->as<const T>() : nullptr; };
+    return {data(ends.bias),  s.activation, data(s.takes_residual() ? ends.residual : nullptr), s.o, data(ends.scale),
+            data(ends.shift), true};
+  }
+
   void run(const Call& call) const noexcept {
     const T* x = call.in[0].as<const T>();
     const T* w = call.in[1].as<const T>();
-    const T* bias = call.n_in == 3 ? call.in[2].as<const T>() : nullptr;
+    const Ending<T> ending = ending_of(call);
     T* y = call.out[0].as<T>();
-    const auto epilogue = static_cast<Epilogue>(s.activation);
     const Axis planes = axis_of(s.z), rows = axis_of(s.y), columns = axis_of(s.x);
     const int64_t line = columns.taps * s.cg * s.o;
     if (planar()) {
       const auto filters = [&](int64_t g) { return Matrix<T>{w + g * s.og, s.o, false}; };
-      return planar_plan().run(call.workspace, filters, x, y, bias, epilogue);
+      return planar_plan().run(call.workspace, filters, x, y, ending);
     }
     if (depthwise(s)) {
-      return run_depthwise(s.n, planes, x, {w, rows.taps * line, line, s.o}, y, {bias, epilogue});
+      return run_depthwise(s.n, planes, x, {w, rows.taps * line, line, s.o}, y, ending);
     }
     if (spreads()) {
       T* const spread = static_cast<T*>(call.workspace);
       return spread_plan().each(x, spread, [&](int64_t first, int64_t count) {
         run_depthwise(count, spread_plan().planes(), spread, {w, s.o, line, s.cg * s.o},
-                      y + first * s.y.result * s.x.result * s.o, {bias, epilogue});
+                      y + first * s.y.result * s.x.result * s.o, ending);
       });
     }
     if (few()) {
@@ -158,7 +162,7 @@ struct Convolution {
       turn_filters(w, turned);
       if (shares()) {
         const auto filters = [&](int64_t g) { return ShareFilters<T>{turned + g * s.taps() * s.og * s.cg, s.cg}; };
-        return share_plan().run(static_cast<char*>(call.workspace) + turned_bytes(), filters, x, y, bias, epilogue);
+        return share_plan().run(static_cast<char*>(call.workspace) + turned_bytes(), filters, x, y, ending);
       }
       for (int64_t g = 0; g < s.groups; ++g) {
         const T* own = turned + g * s.taps() * s.og * s.cg;
@@ -167,22 +171,22 @@ struct Convolution {
             [&](int64_t t, int64_t u, int64_t v) {
               return own + ((t * rows.taps + u) * columns.taps + v) * s.og * s.cg;
             },
-            s.cg, Rows<T>{y + g * s.og, s.o}, Ending<T>{bias != nullptr ? bias + g * s.og : nullptr, epilogue});
+            s.cg, Rows<T>{y + g * s.og, s.o}, ending.at(0, g * s.og));
       }
       return;
     }
-    if (winograd()) return run_by(winograd_plan(), x, w, bias, y, call.workspace);
-    if (winograd_planes()) return run_by(winograd_planes_plan(), x, w, bias, y, call.workspace);
-    if (direct()) return run_by(direct_plan(), x, w, bias, y, call.workspace);
+    if (winograd()) return run_by(winograd_plan(), x, w, ending, y, call.workspace);
+    if (winograd_planes()) return run_by(winograd_planes_plan(), x, w, ending, y, call.workspace);
+    if (direct()) return run_by(direct_plan(), x, w, ending, y, call.workspace);
     batch.run(call.workspace, [&](int64_t g, void* workspace) {
       const Matrix<T> filters{w + g * s.og, s.o, false};
-      const Ending<T> ending{bias != nullptr ? bias + g * s.og : nullptr, epilogue};
+      const Ending<T> own = ending.at(0, g * s.og);
       const Rows<T> results{y + g * s.og, s.o};
       if (s.pointwise()) {
-        multiply_matrices(plan, pixels(x + g * s.cg), filters, results, ending, workspace);
+        multiply_matrices(plan, pixels(x + g * s.cg), filters, results, own, workspace);
       } else {
         const ImagePixels<T> windows{{x + g * s.cg, s.c, s.cg, planes, rows, columns}};
-        multiply_matrices(plan, windows, filters, results, ending, workspace);
+        multiply_matrices(plan, windows, filters, results, own, workspace);
       }
     });
   }
@@ -315,7 +319,7 @@ struct InputGradient {
     if (planar()) {
       const Phases all(0, s);
       const auto filters = [&](int64_t g) { return TurnedFilters<T>{w + g * s.og, s.cg, s.o, s.og, all}; };
-      return planar_plan(all).run(call.workspace, filters, dy, dx, nullptr, Epilogue::None);
+      return planar_plan(all).run(call.workspace, filters, dy, dx, nothing);
     }
     if (depthwise(s)) {
       for (int64_t number = 0; number < phases; ++number) {
@@ -340,7 +344,7 @@ struct InputGradient {
     }
     if (shares()) {
       const auto filters = [&](int64_t g) { return ShareFilters<T>{w + g * s.og, s.o}; };
-      return share_plan().run(call.workspace, filters, dy, dx, nullptr, Epilogue::None);
+      return share_plan().run(call.workspace, filters, dy, dx, nothing);
     }
     if (few()) {
       for (int64_t i = 0; i < phases * s.groups; ++i) {

@@ -47,11 +47,15 @@ void forward(const Call& call) noexcept {
     const T* w = call.in[1].as<const T>();
     std::vector<double> sum(call.out[0].size());
     for_products(s, [&](int64_t ix, int64_t iw, int64_t iy) { sum[iy] += x[ix].get() * w[iw].get(); });
+    const ConvEnds ends(call);
+    const auto at = [](const View* v, int64_t i) { return v->as<const T>()[i].get(); };
     for (size_t i = 0; i < sum.size(); ++i) {
       const int64_t pixels = s.results() / s.n, place = static_cast<int64_t>(i);
       const int64_t filter = (s.layout & kYFirst) != 0 ? place / pixels % s.o : place % s.o;
-      if (call.n_in == 3) sum[i] += call.in[2].as<const T>()[filter].get();
-      call.out[0].as<T>()[i].set(activate(sum[i], s.activation));
+      if (ends.bias != nullptr) sum[i] += at(ends.bias, filter);
+      if (ends.scale != nullptr) sum[i] = sum[i] * at(ends.scale, filter) + at(ends.shift, filter);
+      if (ends.residual != nullptr) sum[i] += at(ends.residual, place);
+      call.out[0].as<T>()[i].set(activate(sum[i], static_cast<int64_t>(s.activation)));
     }
   });
 }

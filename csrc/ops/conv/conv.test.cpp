@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gemm/testing.h"
+#include "ops/conv/conv.h"
 
 using namespace ckeras;
 using namespace ckeras::testing;
@@ -24,14 +25,24 @@ struct Case {
   std::vector<Axis> axes;
 };
 
+// Bias, scale and residual, the last only where the convolution takes one, and an activation.
+struct Ends {
+  bool bias, scale, residual;
+  int64_t activation;
+};
+// All of them, as numbers rise.
+Ends ends_of(int64_t turn) { return {turn % 3 != 0, turn / 3 % 2 != 0, turn / 2 % 2 != 0, turn % 5}; }
+
 // special: one number of the image is NaN, and only results that it meets may be.
 // layout: kXFirst and kYFirst of conv.h.
-void check_case(const Case& t, DType dtype, bool bias, int64_t activation, int64_t layout, bool special = false) {
+void check_case(const Case& t, DType dtype, Ends ends, int64_t layout, bool special = false) {
   std::vector<int64_t> x_shape = {t.n}, w_shape, y_shape = {t.n}, ints;
   int64_t taps = 1, results = t.n;
   // ops/conv/winograd.h, where it is used, may have up to four times the error.
   bool points = t.c >= 12 && t.o >= 12;
+  ends.residual = ends.residual && t.groups == 1 && layout == 0;
   for (const Axis& a : t.axes) {
+    ends.residual = ends.residual && a.window == 1 && a.stride == 1 && a.low == 0 && a.high == 0;
     points = points && a.stride == 1 && (a.dilation == 1 || (t.axes.size() == 3 && &a == t.axes.data()));
     x_shape.push_back(a.size);
     w_shape.push_back(a.window);
@@ -52,20 +63,23 @@ void check_case(const Case& t, DType dtype, bool bias, int64_t activation, int64
     ints.push_back(a.high);
   }
   ints.push_back(t.groups);
-  ints.push_back(activation);
+  ints.push_back(ends.activation + (ends.scale ? kScaled : 0) + (ends.residual ? kAdded : 0));
   ints.push_back(layout);
   Array x = random_array(dtype, x_shape, 1);
   if (special) x.set(x.view.size() / 2, NAN);
   const Array w = random_array(dtype, w_shape, 2);
-  const Array dy = random_array(dtype, y_shape, 3), add = random_array(dtype, {t.o}, 4);
+  const Array dy = random_array(dtype, y_shape, 3), add = random_array(dtype, {t.o}, 4),
+              scale = random_array(dtype, {t.o}, 5), shift = random_array(dtype, {t.o}, 6);
   std::string what = name_of(dtype);
   for (int64_t value : x_shape) what += ' ' + std::to_string(value);
   for (int64_t value : w_shape) what += ' ' + std::to_string(value);
   for (int64_t value : ints) what += ' ' + std::to_string(value);
   std::vector<const Array*> in = {&x, &w};
-  if (bias) in.push_back(&add);
-  const int64_t error = points ? 4 : 1;
-  check_op("conv " + what, "conv", in, dtype, y_shape, ints, taps * t.c * error);
+  if (ends.bias) in.push_back(&add);
+  if (ends.scale) in.insert(in.end(), {&scale, &shift});
+  if (ends.residual) in.push_back(&dy);
+  const int64_t error = points ? 4 : 1, largest = ends.scale ? 4 : 1;
+  check_op("conv " + what, "conv", in, dtype, y_shape, ints, taps * t.c * error * largest);
   ints[ints.size() - 2] = 0;
   check_op("conv_grad_input " + what, "conv_grad_input", {&dy, &w}, dtype, x_shape, ints, taps * t.o * error);
   check_op("conv_grad_filter " + what, "conv_grad_filter", {&x, &dy}, dtype, w_shape, ints, results * error);
@@ -161,8 +175,8 @@ int main() {
     for (DType dtype : {DType::F32, DType::F64, DType::BF16, DType::F16}) {
       // Layouts, and emulators, meet each path in float32, and in one of the others by turns.
       const bool chosen = turn % 4 == 0 || turn % 4 == turn / 4 % 3 + 1;
-      if (chosen || !kEmulated) check_case(t, dtype, turn % 3 != 0, turn % 4, 0);
-      if (chosen) check_case(t, dtype, turn % 3 == 0, turn % 4, turn / 4 % 3 + 1);
+      if (chosen || !kEmulated) check_case(t, dtype, ends_of(turn), 0);
+      if (chosen) check_case(t, dtype, ends_of(turn + 1), turn / 4 % 3 + 1);
       ++turn;
     }
   // Channels first, by products along pixels (planar.h).
@@ -188,8 +202,8 @@ int main() {
       {1, 1, 49, 1, {{255, 1, 1, 1, 0, 0}, {261, 1, 1, 1, 0, 0}}},  // past the caches
   };
   for (const Case& t : firsts) {
-    check_case(t, DType::F32, turn % 2 == 0, turn % 4, 3);
-    check_case(t, turn % 2 == 0 ? DType::F64 : DType::BF16, turn % 3 != 0, (turn + 1) % 4, 3);
+    check_case(t, DType::F32, ends_of(turn), 3);
+    check_case(t, turn % 2 == 0 ? DType::F64 : DType::BF16, ends_of(turn + 4), 3);
     ++turn;
   }
   const Case ways[] = {
@@ -200,6 +214,24 @@ int main() {
       {1, 130, 70, 1, {{9, 2, 2, 1, 1, 0}, {11, 2, 2, 1, 1, 0}}},  // packed
   };
   for (const Case& t : ways)
-    for (int64_t activation : {0, 1}) check_case(t, DType::F32, true, activation, activation * 3, true);
+    for (int64_t activation : {0, 1}) {
+      check_case(t, DType::F32, {true, activation == 0, false, activation}, activation * 3, true);
+    }
+  // Single pixels with all that may follow, by each way that takes it.
+  const Case single[] = {
+      {2, 40, 50, 1, {{6, 1, 1, 1, 0, 0}, {7, 1, 1, 1, 0, 0}}},    // in tiles
+      {1, 300, 40, 1, {{9, 1, 1, 1, 0, 0}, {11, 1, 1, 1, 0, 0}}},  // blocks of K
+      {1, 24, 300, 1, {{9, 1, 1, 1, 0, 0}, {11, 1, 1, 1, 0, 0}}},  // to many
+      {2, 9, 20, 1, {{5, 1, 1, 1, 0, 0}, {37, 1, 1, 1, 0, 0}}},    // few steps, rows of results
+      {2, 40, 3, 1, {{5, 1, 1, 1, 0, 0}, {7, 1, 1, 1, 0, 0}}},     // to few
+      {3, 33, 7, 1, {{4, 1, 1, 1, 0, 0}}},                         // half a vector
+  };
+  for (const Case& t : single) {
+    for (int64_t activation : {0, 1, 3, 4}) {
+      if (kEmulated && activation % 2 != 0) continue;
+      check_case(t, activation == 3 ? DType::F64 : DType::F32, {activation != 0, activation != 1, true, activation}, 0);
+    }
+  }
+  check_case({1, 3, 256, 1, {{13000, 1, 1, 1, 0, 0}}}, DType::F32, {true, true, true, 1}, 0);  // past the caches
   return CHECK_RESULT();
 }

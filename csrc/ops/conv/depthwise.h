@@ -62,7 +62,7 @@ struct Depthwise {
     const int64_t line_work = most(1, channels * z.axis.taps * y.axis.taps * x.axis.taps * x.axis.grid);
     const bool known = kind() < kDepthKindCount;
     const int64_t height = known ? kDepthRows : 1, bands = y.phases * ceil_div(y.count(0), height);
-    const bool in_tile = ending.epilogue == Epilogue::None || ending.epilogue == Epilogue::Relu;
+    const bool in_tile = is_cheap(ending.epilogue);
     const int64_t read = images * z.axis.size * y.axis.size * x.axis.size * channels;
     const bool streamed = in_tile && streams(grid.data, images * grid.image, read, channels);
     DepthTile<T> tile{};
@@ -80,8 +80,7 @@ struct Depthwise {
     tile.shift_y = y.shift;
     tile.shift_x = x.shift;
     tile.channels = channels;
-    tile.bias = in_tile ? ending.bias : nullptr;
-    tile.relu = ending.epilogue == Epilogue::Relu;
+    tile.ending = in_tile ? ending : Ending<T>{nullptr, Epilogue::None};
     tile.streamed = streamed;
     const DepthKernel<T> kernel = known ? DepthTiles<T>::table.kinds[kind()] : DepthTiles<T>::table.any;
     parallel_for(images * z.axis.grid * bands, most(1, (int64_t{1} << 18) / (line_work * height)),

@@ -9,14 +9,27 @@ template <bool kWhole, class T>
 CKERAS_INLINE void put(const DepthTile<T>& tile, VecOf<T> (&sum)[kDepthPixels], int64_t r, int64_t c, int64_t count) {
   using Vector = VecOf<T>;
   constexpr int P = kDepthPixels;
-  if (tile.bias != nullptr) {
-    const Vector bias = kWhole ? Vector::load(tile.bias + c) : Vector::load(tile.bias + c, count);
+  const Ending<T>& ending = tile.ending;
+  const auto each = [&](const auto& end) __attribute__((always_inline)) {
 #pragma GCC unroll 8
-    for (int k = 0; k < P; ++k) sum[k] = sum[k] + bias;
+    for (int k = 0; k < P; ++k) sum[k] = end(sum[k]);
+  };
+  const auto own = [&](const T* from) __attribute__((always_inline)) {
+    return kWhole ? Vector::load(from + c) : Vector::load(from + c, count);
+  };
+  if (ending.bias != nullptr) {
+    const Vector bias = own(ending.bias);
+    each([&](Vector v) __attribute__((always_inline)) { return v + bias; });
   }
-  if (tile.relu) {
-#pragma GCC unroll 8
-    for (int k = 0; k < P; ++k) sum[k] = max(sum[k], Vector(T{0}));
+  if (ending.scale != nullptr) {
+    const Vector scale = own(ending.scale), shift = own(ending.shift);
+    each([&](Vector v) __attribute__((always_inline)) { return v * scale + shift; });
+  }
+  if (ending.epilogue != Epilogue::None) {
+    each([&](Vector v) __attribute__((always_inline)) { return max(v, Vector(T{0})); });
+  }
+  if (ending.epilogue == Epilogue::Relu6) {
+    each([&](Vector v) __attribute__((always_inline)) { return min(v, Vector(T{6})); });
   }
   T* const to = tile.y + r * tile.y_row + c;
   if (kWhole && tile.streamed) {

@@ -6,6 +6,7 @@
 // of x(t, u + r * shift_y, v + k * shift_x) * w(t, u, v)), for all channels
 #pragma once
 #include "gemm/blocking.h"
+#include "gemm/epilogue.h"
 
 namespace ckeras::CKERAS_ISA {
 
@@ -24,9 +25,9 @@ struct DepthTile {
   int64_t column0, column1;         // v + k * shift_x that are
   int64_t rows, pixels;             // of the tile
   int64_t channels;
-  int64_t ahead;  // elements of x to those that the next tile below is the first to meet, or 0
-  const T* bias;  // or null
-  bool relu, streamed;
+  int64_t ahead;     // elements of x to those that the next tile below is the first to meet, or 0
+  Ending<T> ending;  // cheap, without a residual
+  bool streamed;
 };
 
 template <class T>

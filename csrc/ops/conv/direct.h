@@ -269,7 +269,7 @@ struct Direct {
     int64_t offsets[kKBlock], b_offsets[kKBlock];
     for (int64_t column = 0; column < results; column += width, packed += k() * width) {
       const int64_t count = least(width, results - column);
-      const Ending<T> end{ending.bias != nullptr ? ending.bias + column : nullptr, ending.epilogue};
+      const Ending<T> end = ending.at(0, column);
       bool first_block = true;
       for (int64_t s = 0; s < segments; s += in_block) {
         DirectRun run{offsets, b_offsets, 0, length, 1, width, channels, k() * width};
@@ -298,7 +298,7 @@ struct Direct {
   // Whether ops/conv/short_rows.h takes the whole sums of `n` results: it computes some of a row twice, but spares what
   // a tile of results from anywhere takes besides.
   static bool is_short(const DirectRun& run, const Cell& own, int64_t n, const Ending<T>& ending) {
-    if (ending.epilogue != Epilogue::None && ending.epilogue != Epilogue::Relu) return false;
+    if (!is_cheap(ending.epilogue)) return false;
     const int64_t vectors = direct_vectors<T>(n), steps = run.segments * run.length;
     if (steps == 0 || steps > kShortSteps || vectors == 0 || vectors > kShortVectors) return false;
     const int64_t columns = own.x.end - own.x.begin, row = columns > 1 ? columns : own.y.end - own.y.begin;
@@ -327,14 +327,14 @@ struct Direct {
                       down ? grid.row : grid.pixel,
                       0,
                       n,
-                      ending.bias,
+                      ending,
                       false,
-                      ending.epilogue == Epilogue::Relu,
                       streamed};
     while (left > 0) {
       const int64_t plane = at.n * z.axis.size + z.axis.at(at.h, 0), row = plane * y.axis.size + y.axis.at(at.i, 0);
       rows.a = image + (row * x.axis.size + x.axis.at(at.j, 0)) * pixel;
       rows.c = grid.data + at.n * grid.image + at.h * grid.plane + at.i * grid.row + at.j * grid.pixel + column;
+      rows.ending = ending.behind(rows.c - (grid.data + column));
       rows.rows = least(left, down ? at.y.end - at.i : at.x.end - at.j);
       ShortTiles<T>::table.run(rows);
       left -= rows.rows;
@@ -379,7 +379,10 @@ struct Direct {
       const DirectKernel<T> kernel =
           twins ? table.twins[twin_size(count)] : table.kernels[direct_size(count, vectors)][vectors];
       kernel(run, a, b, streamed ? to : c, count, n, first);
-      if (ending != nullptr) end_block(*ending, streamed ? to : c, count, twins ? 2 * n : n);
+      // Where there is a residual, results follow one another as its rows do.
+      if (ending != nullptr) {
+        end_block(ending->behind(c[0] - (grid.data + column)), streamed ? to : c, count, twins ? 2 * n : n);
+      }
       for (int64_t i = 0; streamed && i < count; ++i) {
         for (int64_t k = 0; k < n; k += VecOf<T>::kLanes) stream(VecOf<T>::load(to[i] + k), c[i] + k);
       }

@@ -67,7 +67,7 @@ CKERAS_INLINE void dot_together(const Image<T>& image, const Each& each, int64_t
     T* to = out.row(n + p);
 #pragma GCC unroll 4
     for (int q = 0; q < Q; ++q) to[q] = reduce_add(sum[p][q]);
-    if (!ending.nothing()) end_block(ending, &to, 1, Q);
+    if (!ending.nothing()) end_block(ending.at(n + p, 0), &to, 1, Q);
   }
 }
 

@@ -217,12 +217,18 @@ void tap_rows(const PlanarAxes& axes, const PlanarPiece& piece, const T* image, 
   }
 }
 
-// to[j] = f(from[j] + bias) for j < n; past the caches in whole lines where `streamed`.
+// to[j] = from[j], ended, for j < n; past the caches in whole lines where `streamed`. The ending is that of one column,
+// without a residual.
 template <class T, class F>
-CKERAS_INLINE void end_run(T* to, const T* from, int64_t n, const T* bias, bool streamed, const F& f) {
+CKERAS_INLINE void end_run(T* to, const T* from, int64_t n, const Ending<T>& ending, bool streamed, const F& f) {
   using Vector = VecOf<T>;
-  const Vector add(bias != nullptr ? *bias : T{0});
-  const auto ended = [&](Vector v) __attribute__((always_inline)) { return f(bias != nullptr ? v + add : v); };
+  const auto column = [](const T* p) { return Vector(p != nullptr ? *p : T{0}); };
+  const Vector bias = column(ending.bias), scale = column(ending.scale), shift = column(ending.shift);
+  const auto ended = [&](Vector v) __attribute__((always_inline)) {
+    if (ending.bias != nullptr) v = v + bias;
+    if (ending.scale != nullptr) v = v * scale + shift;
+    return f(v);
+  };
   int64_t j = 0;
   if (streamed) {
     const int64_t past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(to) % 64 / sizeof(T));
@@ -236,18 +242,8 @@ CKERAS_INLINE void end_run(T* to, const T* from, int64_t n, const T* bias, bool 
   if (j < n) ended(Vector::load(from + j, n - j)).store(to + j, n - j);
 }
 template <class T>
-void end_run(T* to, const T* from, int64_t n, const T* bias, Epilogue epilogue, bool streamed) noexcept {
-  using Vector = VecOf<T>;
-  switch (epilogue) {
-    case Epilogue::None:
-      return end_run(to, from, n, bias, streamed, [](Vector v) { return v; });
-    case Epilogue::Relu:
-      return end_run(to, from, n, bias, streamed, [](Vector v) { return max(v, Vector(T{0})); });
-    case Epilogue::Sigmoid:
-      return end_run(to, from, n, bias, streamed, [](Vector v) { return sigmoid(v); });
-    case Epilogue::Tanh:
-      return end_run(to, from, n, bias, streamed, [](Vector v) { return tanh(v); });
-  }
+void end_run(T* to, const T* from, int64_t n, const Ending<T>& ending, bool streamed) noexcept {
+  with_activation<VecOf<T>>(ending.epilogue, [&](const auto& f) { end_run(to, from, n, ending, streamed, f); });
 }
 
 }  // namespace
@@ -317,10 +313,10 @@ struct Planar {
     return 64 + filter_bytes() + slots(cut) * slot_bytes(cut);
   }
 
-  // filters(g) packs as gemm/gemm.h's B, tap * channels + c along K. x, y: all images; bias: of all results, or null.
+  // filters(g) packs as gemm/gemm.h's B, tap * channels + c along K. x, y: all images; the ending is that of all
+  // results.
   template <class FilterOf>
-  void run(void* workspace, const FilterOf& filters, const T* x, T* y, const T* bias,
-           Epilogue epilogue) const noexcept {
+  void run(void* workspace, const FilterOf& filters, const T* x, T* y, const Ending<T>& ending) const noexcept {
     const PlanarCut cut = this->cut();
     const int64_t items = cut.pieces() * groups * strips(cut), slots = this->slots(cut);
     if (items == 0) return;
@@ -345,8 +341,7 @@ struct Planar {
       for (int64_t item = items * begin / slots; item < items * end / slots; ++item) {
         const int64_t strips = this->strips(cut), strip = item % strips, g = item / strips % groups;
         run_piece(cut.piece(item / strips / groups), g, panels() * strip / strips, panels() * (strip + 1) / strips,
-                  packed + g * filter_elements(), x, y, bias, epilogue, streamed, cut.rows, rows,
-                  rows + row_elements(cut));
+                  packed + g * filter_elements(), x, y, ending, streamed, cut.rows, rows, rows + row_elements(cut));
       }
       if (streamed) end_stream();
       buffers.give(buffer);
@@ -356,14 +351,14 @@ struct Planar {
  private:
   // Panels [first, last) of the group's results.
   void run_piece(const PlanarPiece& piece, int64_t g, int64_t first, int64_t last, const T* packed, const T* x, T* y,
-                 const T* bias, Epilogue epilogue, bool streamed, int64_t cut_rows, T* rows, T* sums) const {
+                 const Ending<T>& ending, bool streamed, int64_t cut_rows, T* rows, T* sums) const {
     const int64_t pixels = piece.pixels(), pitch = planar_pitch<T>(pixels), height = panel_rows();
     const int64_t width = tile_vectors(static_cast<int>(height)) * kLanes;
     const int64_t pack = is_short() ? height : k() * kPanelStride;
     const T* const image = x + g * channels * axes.pixels();
-    if (goes_short(piece, y, epilogue, streamed)) {
-      return run_short(piece, g, first * height, least(results, last * height), packed, image, y, bias, epilogue,
-                       streamed, rows, slides(cut_rows));
+    if (goes_short(piece, y, ending.epilogue, streamed)) {
+      return run_short(piece, g, first * height, least(results, last * height), packed, image, y, ending, streamed,
+                       rows, slides(cut_rows));
     }
     for (int64_t p = 0; p < k(); p += kKBlock) {
       const int64_t length = least(kKBlock, k() - p);
@@ -382,11 +377,11 @@ struct Planar {
     }
     const int64_t plane = axes.y.grid * axes.x.grid;
     for (int64_t o = first * height; o < least(results, last * height); ++o, sums += pitch) {
-      const T* const add = bias != nullptr ? bias + g * results + o : nullptr;
+      const Ending<T> own = ending.at(0, g * results + o);
       for (int64_t n = 0; n < piece.images; ++n) {
         T* const to = y + (((piece.n + n) * groups + g) * results + o) * axes.results() + piece.h * plane +
                       piece.i * axes.x.grid + piece.j;
-        end_run(to, sums + n * piece.of_image(), piece.of_image(), add, epilogue, streamed);
+        end_run(to, sums + n * piece.of_image(), piece.of_image(), own, streamed);
       }
     }
   }
@@ -394,7 +389,7 @@ struct Planar {
   // Whether the piece's results are one run of each plane, of whole lines where they go past the caches.
   CKERAS_MEMBER bool goes_short(const PlanarPiece& piece, const T* y, Epilogue epilogue, bool streamed) const {
     const auto lines = [](int64_t elements) { return elements % (64 / static_cast<int64_t>(sizeof(T))) == 0; };
-    return is_short() && piece.images == 1 && (epilogue == Epilogue::None || epilogue == Epilogue::Relu) &&
+    return is_short() && piece.images == 1 && is_cheap(epilogue) &&
            (!streamed || (reinterpret_cast<uintptr_t>(y) % 64 == 0 && lines(axes.results()) && lines(place(piece))));
   }
   CKERAS_MEMBER int64_t place(const PlanarPiece& piece) const {  // in a channel's results
@@ -402,7 +397,7 @@ struct Planar {
   }
   // Results [begin, end) of the group.
   void run_short(const PlanarPiece& piece, int64_t g, int64_t begin, int64_t end, const T* packed, const T* image, T* y,
-                 const T* bias, Epilogue epilogue, bool streamed, T* rows, bool slides) const {
+                 const Ending<T>& ending, bool streamed, T* rows, bool slides) const {
     const int64_t pitch = slides ? slid_pitch(piece.rows, piece.columns) : planar_pitch<T>(piece.pixels());
     const int64_t step = groups * channels * axes.pixels();
     int64_t a_offsets[kShortSteps], b_offsets[kShortSteps];
@@ -433,9 +428,8 @@ struct Planar {
                      axes.results(),
                      end - begin,
                      0,
-                     bias != nullptr ? bias + g * results + begin : nullptr,
+                     ending.at(0, g * results + begin),
                      true,
-                     epilogue == Epilogue::Relu,
                      false};
     const int64_t width = short_vectors(k()) * kLanes;
     for (int64_t j = 0; j < piece.pixels(); j += width, run.b += width, run.c += width) {

@@ -98,10 +98,9 @@ struct Shares {
   CKERAS_MEMBER int64_t pieces() const { return images * z.grid * row_pieces * column_pieces * groups; }
   CKERAS_MEMBER int64_t bytes() const { return 64 + slots() * slot_bytes(); }
 
-  // filters(g), x, y: of all images; bias: of all results, or null.
+  // filters(g), x, y: of all images; the ending is that of all results.
   template <class FilterOf>
-  void run(void* workspace, const FilterOf& filters, const T* from, T* to, const T* bias,
-           Epilogue epilogue) const noexcept {
+  void run(void* workspace, const FilterOf& filters, const T* from, T* to, const Ending<T>& ending) const noexcept {
     const int64_t slots = this->slots(), pieces = this->pieces();
     if (pieces == 0) return;
     const Buffers buffers{static_cast<uint64_t*>(workspace)};
@@ -111,7 +110,7 @@ struct Shares {
       char* const memory = static_cast<char*>(workspace) + 64 + buffer * slot_bytes();
       for (int64_t piece = pieces * begin / slots; piece < pieces * end / slots; ++piece) {
         const int64_t g = piece % groups;
-        run_piece(piece / groups, g, filters(g), from, to, bias, epilogue, reinterpret_cast<T*>(memory),
+        run_piece(piece / groups, g, filters(g), from, to, ending, reinterpret_cast<T*>(memory),
                   piece + 1 < pieces * end / slots);
       }
       buffers.give(buffer);
@@ -174,8 +173,8 @@ struct Shares {
                     64);
   }
 
-  void run_piece(int64_t number, int64_t g, const ShareFilters<T>& filters, const T* from, T* to, const T* bias,
-                 Epilogue epilogue, T* memory, bool more) const {
+  void run_piece(int64_t number, int64_t g, const ShareFilters<T>& filters, const T* from, T* to,
+                 const Ending<T>& ending, T* memory, bool more) const {
     const int64_t band = number / column_pieces, plane = band / row_pieces, n = plane / z.grid, h = plane % z.grid;
     const int64_t i0 = band % row_pieces * rows, i1 = least(y.grid, i0 + rows);
     const int64_t j0 = number % column_pieces * columns, j1 = least(x.grid, j0 + columns);
@@ -215,7 +214,7 @@ struct Shares {
     const ShareSteps out(groups * results, z.grid * y.grid * x.grid, first);
     for (int64_t q = 0; q < results; ++q) {
       const int64_t filter = g * results + q;
-      const T* const add = bias != nullptr ? bias + filter : nullptr;
+      const Ending<T> own = ending.at(0, filter);
       for (int64_t i = i0; i < i1; ++i) {
         T* const row = to + n * out.image + filter * out.channel + ((h * y.grid + i) * x.grid + j0) * out.pixel;
         for (int64_t phase = 0; phase < x.scale; ++phase) {
@@ -225,7 +224,7 @@ struct Shares {
           T* const place = row + phase * out.pixel;
           T* const sums = apart == 1 ? place : line;
           add_lines(lines, k, count, sums);
-          if (add != nullptr || epilogue != Epilogue::None) end_run(sums, sums, count, add, epilogue, false);
+          if (!own.nothing()) end_run(sums, sums, count, own, false);
           for (int64_t j = 0; apart != 1 && j < count; ++j) place[j * apart] = line[j];
         }
       }

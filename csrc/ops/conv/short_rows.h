@@ -6,6 +6,7 @@
 //
 // B must have whole vectors to read; C is written up to column n alone.
 #pragma once
+#include "gemm/epilogue.h"
 #include "ops/conv/direct_tile.h"
 
 namespace ckeras::CKERAS_ISA {
@@ -24,10 +25,9 @@ struct ShortRows {
   const T* b;
   T* c;
   int64_t c_step, rows, n;
-  const T* bias;   // or null
-  bool bias_rows;  // one a row, else one a column
-  bool relu;
-  bool streamed;  // past the caches: n is whole vectors, and rows of c are whole lines
+  Ending<T> ending;  // cheap; rows of a residual lie as those of c
+  bool by_rows;      // bias, scale and shift are one a row, else one a column; then there is no residual
+  bool streamed;     // past the caches: n is whole vectors, and rows of c are whole lines
 };
 
 template <class T>

@@ -17,22 +17,34 @@ CKERAS_INLINE void put(const ShortRows<T>& run, VecOf<T> (&sum)[R][V], int64_t r
   using Vector = VecOf<T>;
   constexpr int64_t kLanes = Vector::kLanes;
   const int64_t c_step = run.c_step;
-  if (run.bias != nullptr) {
+  const Ending<T>& ending = run.ending;
+  const auto each = [&](const auto& end) __attribute__((always_inline)) {
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) {
 #pragma GCC unroll 4
-      for (int j = 0; j < V; ++j) {
-        sum[i][j] = sum[i][j] + (run.bias_rows ? Vector(run.bias[row + i])
-                                               : Vector::load(run.bias + j * kLanes, run.n - j * kLanes));
-      }
+      for (int j = 0; j < V; ++j) sum[i][j] = end(sum[i][j], i, j);
     }
+  };
+  const auto own = [&](const T* from, int i, int j) __attribute__((always_inline)) {
+    return run.by_rows ? Vector(from[row + i]) : Vector::load(from + j * kLanes, run.n - j * kLanes);
+  };
+  if (ending.bias != nullptr) {
+    each([&](Vector v, int i, int j) __attribute__((always_inline)) { return v + own(ending.bias, i, j); });
   }
-  if (run.relu) {
-#pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) {
-#pragma GCC unroll 4
-      for (int j = 0; j < V; ++j) sum[i][j] = max(sum[i][j], Vector(T{0}));
-    }
+  if (ending.scale != nullptr) {
+    each([&](Vector v, int i, int j)
+             __attribute__((always_inline)) { return v * own(ending.scale, i, j) + own(ending.shift, i, j); });
+  }
+  if (ending.residual != nullptr) {
+    each([&](Vector v, int i, int j) __attribute__((always_inline)) {
+      return v + Vector::load(ending.residual + (row + i) * ending.stride + j * kLanes, run.n - j * kLanes);
+    });
+  }
+  if (ending.epilogue != Epilogue::None) {
+    each([&](Vector v, int, int) __attribute__((always_inline)) { return max(v, Vector(T{0})); });
+  }
+  if (ending.epilogue == Epilogue::Relu6) {
+    each([&](Vector v, int, int) __attribute__((always_inline)) { return min(v, Vector(T{6})); });
   }
   T* to = run.c + row * c_step;
   const auto store = [&](const auto& one) __attribute__((always_inline)) {

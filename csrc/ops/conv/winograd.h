@@ -396,7 +396,7 @@ struct Winograd {
   // Their results [column, column + n).
   void end_tiles(int64_t first, int64_t count, const T* sums, int64_t apart, const DirectGrid<T>& grid, int64_t column,
                  int64_t n, const Ending<T>& ending, T* turned) const {
-    const Ending<T> own{ending.bias != nullptr ? ending.bias + column : nullptr, ending.epilogue};
+    const Ending<T> own = ending.at(0, column);
     if (out.first()) {
       tiling.each_run(first, first + count, count, [&](int64_t t, int64_t tiles) {
         end_run(t, tiles, sums + (t - first) * kWidth, apart, grid.data + column * out.channel, n, own, turned);

@@ -93,7 +93,8 @@ def _make_conv(n):
         f"""`activation(x * w + bias)`: convolution (cross-correlation) over {n} dimension{"s"[: n > 1]}.
 
     `x` [batch, {sizes}, channels], `w` [window..., channels / groups, filters], `bias` [filters]; the number of groups
-    follows from the channels. `activation`: None, "relu", "sigmoid" or "tanh". Gives [batch, {sizes}, filters].
+    follows from the channels. `activation`: None, "relu", "relu6", "sigmoid" or
+    "tanh". Gives [batch, {sizes}, filters].
     {_common(n)}
 
     >>> kernels.{op}(np.ones((1, {"8, " * n}3)), np.ones(({"3, " * n}3, 5)), padding="same").shape

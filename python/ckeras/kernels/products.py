@@ -22,9 +22,9 @@ def matmul(a, b, bias=None, activation=None, transpose_a=False, transpose_b=Fals
     """`activation(a @ b + bias) + residual`.
 
     `a` [..., M, K] and `b` [..., K, N], of two or more dimensions, the leading ones equal or broadcast; with
-    `transpose_a` it is [..., K, M], with `transpose_b` [..., N, K]. `bias` [N]. `activation`: None, "relu", "sigmoid"
-    or "tanh". `residual` is shaped as the result; halves are rounded once, after it. float16, bfloat16, float32,
-    float64, all operands alike. Gives [..., M, N], in `out` where given.
+    `transpose_a` it is [..., K, M], with `transpose_b` [..., N, K]. `bias` [N]. `activation`: None, "relu", "relu6",
+    "sigmoid" or "tanh". `residual` is shaped as the result; halves are rounded once, after it. float16, bfloat16,
+    float32, float64, all operands alike. Gives [..., M, N], in `out` where given.
     Raises `ShapeError`, `DTypeError` or `ArgumentError` (each a `ValueError` or `TypeError`) for others.
 
     >>> kernels.matmul(np.ones((2, 3)), np.ones((3, 4)), activation="tanh").shape

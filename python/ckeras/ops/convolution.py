@@ -15,14 +15,19 @@ __all__ = ["conv", "conv_transpose", "depthwise_conv", "separable_conv"]
 
 # ---- records
 # Geometry attributes, of d spatial dimensions: d strides, d dilations, d times (low, high) pads, groups; and a layout,
-# of X_FIRST and Y_FIRST.
+# of X_FIRST and Y_FIRST. Bits of the ending beside its activation: scale and shift, a residual.
+_SCALED, _ADDED = 8, 16
 
 
-def _ints(x, w, bias=None, *, strides, dilation, pads, groups, layout=0, activation=None, shape=None):
-    return (*strides, *dilation, *pads, groups, ACTIVATIONS[activation], layout), ()
+def _ints(x, w, *ends, strides, dilation, pads, groups, layout=0, shape=None, activation=None, **bits):
+    return (*strides, *dilation, *pads, groups, _ending(activation, **bits), layout), ()
 
 
-def _conv_spec(x, w, bias=None, *, strides, dilation, pads, groups, layout=0, activation=None):
+def _ending(activation, scaled=False, residual=False):
+    return ACTIVATIONS[activation] + _SCALED * scaled + _ADDED * residual
+
+
+def _conv_spec(x, w, *ends, strides, dilation, pads, groups, layout=0, activation=None, scaled=False, residual=False):
     spatial = zip(x.shape[2:] if layout & X_FIRST else x.shape[1:-1], w.shape, strides, dilation, pads[::2], pads[1::2])
     sizes, filters = [out_size(*dim) for dim in spatial], w.shape[-1]
     return ((x.shape[0], filters, *sizes) if layout & Y_FIRST else (x.shape[0], *sizes, filters)), x.dtype
@@ -67,7 +72,8 @@ conv_p = Primitive(
     _conv_spec,
     _ints,
     _conv_vjp,
-    "x [N, spatial..., C], w [window..., C/g, O] -> [N, results..., O]; or channels first",
+    "x [N, spatial..., C], w [window..., C/g, O] -> [N, results..., O]; or channels first. Passes may add a bias [O], "
+    "`scaled`: scale [O] and shift [O], `residual`: an array as the result, and an activation behind them.",
 )
 conv_grad_input_p = Primitive("conv_grad_input", _given_shape, _ints, _grad_input_vjp, "dy, w -> dx")
 conv_grad_filter_p = Primitive("conv_grad_filter", _given_shape, _ints, _grad_filter_vjp, "x, dy -> dw")

@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 # ints of the kernel's activation attribute, by the elementwise primitive it replaces (passes/epilogue.py)
-ACTIVATIONS = {None: 0, "relu": 1, "sigmoid": 2, "tanh": 3}
+ACTIVATIONS = {None: 0, "relu": 1, "sigmoid": 2, "tanh": 3, "relu6": 4}
 
 
 def _spec(a, b, *rest, transpose_a=False, transpose_b=False, activation=None, residual=False):

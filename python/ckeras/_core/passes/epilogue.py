@@ -1,11 +1,13 @@
-"""Bias and activation move into the matmul or convolution that they follow, a residual into the matmul.
+"""What follows a matmul or convolution element by element moves into it, where it is an ending that the kernel has.
 
-A convolution of halves takes none: it would skip the roundings between the steps, and the bits would differ; the matmul
-of halves makes them. The elementwise step must be the only reader of what the kernel makes; a reshape may stand in
-between, and of a bias, then, the channels in several dimensions. After a residual nothing joins:
-`activation(a b + bias) + residual`.
+A matmul ends as `activation(a b + bias) + residual`, a convolution as `activation((x * w + bias) * scale + shift +
+residual)`, which are a batch normalisation of given moments and the sum of a residual block; the residual only where
+the window is one tap on each pixel. A convolution of halves takes none: it would skip the roundings between the steps,
+and the bits would differ; the matmul of halves makes them. The elementwise step must be the only reader of what the
+kernel makes; a reshape may stand in between, and of a vector, then, the channels in several dimensions.
 """
 
+from functools import cached_property
 from math import prod
 
 from ckeras._core.passes.simplify import count_uses, equation
@@ -15,88 +17,254 @@ from ckeras._core.trace import Tracer
 
 _WHOLE = ("float32", "float64")
 _KERNELS = {"matmul": (*_WHOLE, "float16", "bfloat16"), "conv": _WHOLE}
+_SMALL = 1 << 13  # elements of what may be computed before the kernel that needs it
 
 
 def absorb_epilogues(equations, results):
-    """The equations with biases and activations absorbed."""
-    uses = count_uses(equations, results)
-    made_by = {}
-    kept = []
+    """The equations with endings absorbed."""
+    endings = _Endings(equations, results)
     for eq in equations:
-        if not _absorb(eq, made_by, uses, kept):
-            kept.append(eq)
+        endings.add(eq)
+    return endings.kept
+
+
+class _Endings:
+    """The equations so far. Methods that absorb one say whether they did."""
+
+    def __init__(self, equations, results):
+        self.equations = equations
+        self.uses = count_uses(equations, results)
+        self.made_by = {}
+        self.kept = []
+
+    @cached_property
+    def readers(self):
+        """The equations that read each value, by its id."""
+        readers = {}
+        for eq in self.equations:
+            for x in eq.inputs:
+                readers.setdefault(id(x), []).append(eq)
+        return readers
+
+    @cached_property
+    def makers(self):
+        """The equation that makes each value, by its id, whether it was added or not."""
+        return {id(y): eq for eq in self.equations for y in eq.outputs}
+
+    def add(self, eq):
+        if eq.primitive.name == "add":
+            absorbed = self._absorb_bias(eq) or self._absorb_scale(eq) or self._absorb_residual(eq)
+        else:
+            absorbed = self._absorb_activation(eq)
+        if not absorbed:
+            self.kept.append(eq)
         for y in eq.outputs:
-            made_by.setdefault(id(y), eq)
-    return kept
+            self.made_by.setdefault(id(y), eq)
 
-
-def _absorb(eq, made_by, uses, kept):
-    name = eq.primitive.name
-    if name == "add":
+    def _absorb_bias(self, eq):
         for i in (0, 1):
-            found = _kernel_behind(eq.inputs[i], eq.outputs[0].shape, made_by, uses)
+            found = self._kernel_behind(eq.inputs[i], eq)
             if found and len(found[0].inputs) == 2 and found[0].attrs.get("activation") is None:
-                bias = _bias(eq.inputs[1 - i], eq.outputs[0].shape, found[0], made_by, kept)
-                if bias is not None and _ready(bias, found[0], kept, made_by):
-                    return _take(eq, found, made_by, uses, kept, bias=bias)
+                bias = self._vector(eq.inputs[1 - i], eq, found[0])
+                if bias is not None:
+                    return self._take(eq, found, [bias])
+        return False
+
+    def _absorb_scale(self, eq):
+        """`kernel * scale + shift`, where `eq` is the sum."""
         for i in (0, 1):
-            found, other = _kernel_behind(eq.inputs[i], eq.outputs[0].shape, made_by, uses), eq.inputs[1 - i]
-            if found and _is_residual(other, eq, found[0], made_by, uses) and _ready(other, found[0], kept, made_by):
-                return _take(eq, found, made_by, uses, kept, residual=other)
+            product = self.made_by.get(id(eq.inputs[i]))
+            if product is None or product.primitive.name != "multiply" or self.uses.get(id(eq.inputs[i])) != 1:
+                continue
+            for k in (0, 1):
+                found = self._kernel_behind(product.inputs[k], eq)
+                if not found or not _takes_scale(found[0]) or not self._ends_at(eq.outputs[0]):
+                    continue
+                vectors = [self._vector(v, eq, found[0]) for v in (product.inputs[1 - k], eq.inputs[1 - i])]
+                if None not in vectors:
+                    del self.kept[self._place(product)]
+                    return self._take(eq, found, vectors, scaled=True)
         return False
-    activation = name if name in ("sigmoid", "tanh") else "relu" if _is_relu(eq) else None
-    if activation is None:
+
+    def _absorb_residual(self, eq):
+        for i in (0, 1):
+            found, other = self._kernel_behind(eq.inputs[i], eq), eq.inputs[1 - i]
+            if not found or not _takes_residual(found[0]) or not self._is_residual(other, eq):
+                continue
+            if self._ready(other, found[0]):
+                return self._take(eq, found, [(other, found[0].outputs[0].shape)], residual=True)
         return False
-    found = _kernel_behind(eq.inputs[0], eq.outputs[0].shape, made_by, uses)
-    if found and found[0].attrs.get("activation") is None:
-        return _take(eq, found, made_by, uses, kept, activation=activation)
-    return False
 
+    def _absorb_activation(self, eq):
+        before, activation = _activation(eq)
+        if activation is None:
+            return False
+        found = self._kernel_behind(eq.inputs[0], eq)
+        if not found or found[0].attrs.get("activation") != before or _is_over(found[0]):
+            return False
+        return self._take(eq, found, activation=activation)
 
-def _is_relu(eq):
-    if eq.primitive.name != "maximum":
-        return False
-    zero = eq.inputs[1]
-    return zero.__class__ is Tensor and zero.shape == () and str(float(zero.numpy())) == "0.0"
-
-
-def _kernel_behind(value, shape, made_by, uses):
-    """(the kernel's equation, the reshape between or None) when `value` is read once and shaped as the result."""
-    eq = made_by.get(id(value))
-    reshape = None
-    if eq is None or uses.get(id(value)) != 1 or value.shape != shape:
-        return None
-    if eq.primitive.name == "reshape" and not _first(made_by.get(id(eq.inputs[0]))):
-        reshape = eq
-        if uses.get(id(eq.inputs[0])) != 1:
+    def _kernel_behind(self, value, eq):
+        """(the kernel's equation, the reshape between or None) when `value`, shaped as eq's result, is read once."""
+        made = self.made_by.get(id(value))
+        reshape = None
+        if made is None or self.uses.get(id(value)) != 1 or value.shape != eq.outputs[0].shape:
             return None
-        eq = made_by.get(id(eq.inputs[0]))
-    if eq is None or value.dtype not in _KERNELS.get(eq.primitive.name, ()) or eq.attrs.get("residual"):
-        return None
-    return eq, reshape
+        if made.primitive.name == "reshape" and not _first(self.made_by.get(id(made.inputs[0]))):
+            reshape = made
+            if self.uses.get(id(made.inputs[0])) != 1:
+                return None
+            made = self.made_by.get(id(made.inputs[0]))
+        if made is None or value.dtype not in _KERNELS.get(made.primitive.name, ()):
+            return None
+        return made, reshape
+
+    def _vector(self, value, eq, kernel):
+        """(what holds the N numbers along the kernel's channels that `value`, an input of `eq`, is made of; [N]); None
+        where it does not, or not before the kernel."""
+        made = kernel.outputs[0].shape
+        behind = len(made) - 2 if _first(kernel) else 0  # dimensions behind the channels
+        n = made[-1 - behind]
+        channels = (n,) + (1,) * behind if behind else _channels(eq.outputs[0].shape, n)
+        if not channels or (1,) * (len(value.shape) - len(channels)) + channels != value.shape:
+            return None
+        maker = self.made_by.get(id(value))
+        if value.shape != (n,) and maker is not None and maker.primitive.name == "reshape":
+            value = maker.inputs[0] if maker.inputs[0].shape == (n,) else value
+        return (value, (n,)) if self._ready(value, kernel) else None
+
+    def _is_residual(self, value, eq):
+        """Whether a kernel should add `value`. What a loop would make on its way to this sum alone stays there."""
+        if value.shape != eq.outputs[0].shape:
+            return False
+        maker = self.made_by.get(id(value))
+        if maker is None:
+            return True
+        if maker.primitive.name in ("broadcast", "transpose"):
+            return False
+        return self.uses.get(id(value), 0) > 1 or not maker.primitive.elementwise
+
+    def _ends_at(self, value):
+        """Whether no loop is left behind `value` that would scale it on its way: what reads it may join, or is none."""
+        readers = self.readers.get(id(value), ())
+        loops = [r for r in readers if r.primitive.elementwise and r.outputs[0].shape == value.shape]
+        if len(loops) == 1 and loops[0].primitive.name == "add":
+            return any(self._takes_sum(x) for x in loops[0].inputs)
+        return not loops or (len(loops) == 1 and _activation(loops[0])[1] is not None)
+
+    def _takes_sum(self, value):
+        """Whether `value` is what a kernel makes, by way of a bias, scale and shift, that may add a residual to it."""
+        for _ in range(4):
+            maker = self.made_by.get(id(value)) or self.makers.get(id(value))
+            if maker is None or maker.primitive.name in _KERNELS:
+                return maker is not None and _takes_residual(maker)
+            if maker.primitive.name not in ("add", "multiply"):
+                return False
+            value = next((x for x in maker.inputs if x.shape == value.shape), value)
+        return False
+
+    def _ready(self, value, kernel):
+        """Whether `value` is known before the kernel, or is once what makes it has moved there: small steps, casts and
+        reshapes, and the convolution on the other way of a residual block."""
+        maker = self.made_by.get(id(value))
+        if maker is None or self._is_before(maker, kernel):
+            return True
+        small = maker.primitive.elementwise and prod(maker.outputs[0].shape) <= _SMALL
+        if not small and maker.primitive.name not in ("cast", "reshape", "conv"):
+            return False
+        if not all(self._ready(x, kernel) for x in maker.inputs):
+            return False
+        del self.kept[self._place(maker)]
+        self.kept.insert(self._place(kernel), maker)
+        return True
+
+    def _is_before(self, maker, kernel):
+        for eq in reversed(self.kept):
+            if eq is maker:
+                return False
+            if eq is kernel:
+                return True
+
+    def _place(self, eq):
+        """Where `eq` is kept, most likely near the end."""
+        place = len(self.kept) - 1
+        while self.kept[place] is not eq:
+            place -= 1
+        return place
+
+    def _take(self, eq, found, more=(), **attrs):
+        """The kernel computes `eq` too, with `more` inputs, each with the shape that it wants, and these attributes."""
+        kernel, reshape = found
+        kernel.inputs = (*kernel.inputs, *[self._reshaped(value, shape, kernel) for value, shape in more])
+        kernel.attrs = {**kernel.attrs, **attrs}
+        out = eq.outputs[0]
+        if reshape is None:
+            kernel.outputs = (out,)
+            self.made_by[id(out)] = kernel
+            return True
+        # The kernel's own result has another shape: the reshape now gives the value that `eq` gave.
+        inner = Tracer(out.trace, kernel.outputs[0].shape, out.dtype)
+        kernel.outputs = (inner,)
+        self.made_by[id(inner)], self.uses[id(inner)] = kernel, 1
+        renewed = equation("reshape", (inner,), {"shape": out.shape}, (out,))
+        self.kept[self._place(reshape)] = renewed
+        self.made_by[id(out)] = renewed
+        return True
+
+    def _reshaped(self, value, shape, kernel):
+        """`value` in this shape, by a reshape in front of the kernel if need be."""
+        if value.shape == shape:
+            return value
+        if value.__class__ is Tensor:
+            return Tensor(value._array.reshape(shape), shape, value.dtype)
+        out = Tracer(kernel.outputs[0].trace, shape, value.dtype)
+        made = equation("reshape", (value,), {"shape": shape}, (out,))
+        self.kept.insert(self._place(kernel), made)
+        self.made_by[id(out)] = made
+        return out
+
+
+def _activation(eq):
+    """(the activation that the kernel must have already, the one that this step makes of it), or (None, None)."""
+    name = eq.primitive.name
+    if name in ("sigmoid", "tanh"):
+        return None, name
+    if name == "maximum" and _is_number(eq.inputs[1], "0.0"):
+        return None, "relu"
+    if name == "minimum" and _is_number(eq.inputs[1], "6.0"):
+        return "relu", "relu6"
+    return None, None
+
+
+def _is_number(x, text):
+    return x.__class__ is Tensor and x.shape == () and str(float(x.numpy())) == text
+
+
+def _is_over(kernel):
+    """Whether nothing joins any more: a matmul adds its residual last."""
+    return kernel.primitive.name == "matmul" and kernel.attrs.get("residual", False)
+
+
+def _takes_scale(kernel):
+    attrs = kernel.attrs
+    taken = attrs.get("scaled") or attrs.get("residual") or attrs.get("activation") is not None
+    return kernel.primitive.name == "conv" and not taken
+
+
+def _takes_residual(kernel):
+    attrs = kernel.attrs
+    if attrs.get("residual"):
+        return False
+    if kernel.primitive.name == "matmul":
+        return True
+    window = kernel.inputs[1].shape[:-2]
+    pointwise = {*window, *attrs["strides"], attrs["groups"]} == {1} and not any(attrs["pads"])
+    return pointwise and not attrs.get("layout") and attrs.get("activation") is None
 
 
 def _first(kernel):
     """Whether it is a convolution whose result has its channels first."""
     return kernel is not None and kernel.attrs.get("layout", 0) & Y_FIRST
-
-
-def _bias(value, shape, kernel, made_by, kept):
-    """`value`, added to `shape`, as the kernel's bias [N]: what holds N numbers along the channels; else None."""
-    made = kernel.outputs[0].shape
-    behind = len(made) - 2 if _first(kernel) else 0  # dimensions behind the channels
-    n = made[-1 - behind]
-    channels = (n,) + (1,) * behind if behind else _channels(shape, n)
-    if not channels or (1,) * (len(value.shape) - len(channels)) + channels != value.shape:
-        return None
-    if value.shape == (n,):
-        return value
-    eq = made_by.get(id(value))
-    if eq is not None and eq.primitive.name == "reshape" and eq.inputs[0].shape == (n,):
-        return eq.inputs[0]
-    if value.__class__ is Tensor or eq is None or _ready(value, kernel, kept, made_by):
-        return _reshaped(value, (n,), kernel, made_by, kept)
-    return None
 
 
 def _channels(shape, n):
@@ -105,70 +273,3 @@ def _channels(shape, n):
         if prod(shape[-last:]) == n:
             return shape[-last:]
     return ()
-
-
-def _is_residual(value, eq, kernel, made_by, uses):
-    """Whether the kernel should add `value`. What a fused loop would make on its way to this sum alone stays there."""
-    if kernel.primitive.name != "matmul" or value.shape != eq.outputs[0].shape:
-        return False
-    maker = made_by.get(id(value))
-    if maker is None:
-        return True
-    if maker.primitive.name in ("broadcast", "transpose"):
-        return False
-    return uses.get(id(value), 0) > 1 or not maker.primitive.elementwise
-
-
-def _ready(value, kernel, kept, made_by):
-    """Whether `value` is known before the kernel runs, or is once its cast has moved there."""
-    maker = made_by.get(id(value))
-    if maker is None:
-        return True
-    for eq in kept:
-        if eq is maker:
-            return True
-        if eq is kernel:
-            break
-    if maker.primitive.name not in ("cast", "reshape") or not _ready(maker.inputs[0], kernel, kept, made_by):
-        return False
-    kept.remove(maker)
-    kept.insert(kept.index(kernel), maker)
-    return True
-
-
-def _take(eq, found, made_by, uses, kept, bias=None, activation=None, residual=None):
-    """The kernel computes `eq` as well."""
-    kernel, reshape = found
-    if bias is not None:
-        kernel.inputs = (*kernel.inputs, bias)
-    if activation is not None:
-        kernel.attrs = {**kernel.attrs, "activation": activation}
-    if residual is not None:
-        if reshape is not None:
-            residual = _reshaped(residual, kernel.outputs[0].shape, kernel, made_by, kept)
-        kernel.inputs = (*kernel.inputs, residual)
-        kernel.attrs = {**kernel.attrs, "residual": True}
-    out = eq.outputs[0]
-    if reshape is None:
-        kernel.outputs = (out,)
-        made_by[id(out)] = kernel
-        return True
-    # The kernel's own result has another shape: the reshape now gives the value that `eq` gave.
-    inner = Tracer(out.trace, kernel.outputs[0].shape, out.dtype)
-    kernel.outputs = (inner,)
-    made_by[id(inner)], uses[id(inner)] = kernel, 1
-    renewed = equation("reshape", (inner,), {"shape": out.shape}, (out,))
-    kept[next(i for i, k in enumerate(kept) if k is reshape)] = renewed
-    made_by[id(out)] = renewed
-    return True
-
-
-def _reshaped(value, shape, kernel, made_by, kept):
-    """`value` in this shape, by a reshape in front of the kernel."""
-    if value.__class__ is Tensor:
-        return Tensor(value._array.reshape(shape), shape, value.dtype)
-    out = Tracer(kernel.outputs[0].trace, shape, value.dtype)
-    made = equation("reshape", (value,), {"shape": shape}, (out,))
-    kept.insert(next(i for i, k in enumerate(kept) if k is kernel), made)
-    made_by[id(out)] = made
-    return out
