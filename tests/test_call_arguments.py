@@ -128,3 +128,27 @@ def test_every_argument_of_a_call_shows(name, argument):
     without = {"training": False} if argument == "training" else {"reverse": False} if argument == "reverse" else {}
     alike = same(call_of(name, row, **without), call_of(name, row, **{argument: row.value}))
     assert alike == (argument == "training" and name in ALIKE)
+
+
+def test_a_first_argument_given_by_its_name_is_checked_and_masked_as_one_by_place():
+    x = ckeras.layers.Embedding(9, 4, mask_zero=True)(np.array([[1, 2, 0], [3, 0, 0]]))
+    shown = np.array([[True, True, False], [True, False, False]])
+    layers = ckeras.layers
+    for layer, named in (
+        (layers.MultiHeadAttention(2, 3), {"query": x, "value": x, "key": x}),
+        (layers.Attention(), {"inputs": [x, x]}),
+        (layers.Add(), {"inputs": [x, x]}),
+        (layers.Activation("tanh"), {"inputs": x}),
+        (layers.GRU(2, return_sequences=True), {"sequences": x}),
+        (layers.GlobalAveragePooling1D(), {"inputs": x}),
+    ):
+        by_name, by_place = layer(**named), layer(*named.values())
+        np.testing.assert_array_equal(by_name, by_place)
+        masks = [getattr(t, "_keras_mask", None) for t in (by_name, by_place)]
+        assert (
+            all(m is None for m in masks) if by_name.ndim == 2 else all((np.asarray(m) == shown).all() for m in masks)
+        )
+    with pytest.raises(ValueError, match="expected axis -1 to have size 4"):
+        dense = layers.Dense(2)
+        dense.build((None, 4))
+        dense(inputs=np.ones((2, 3)))

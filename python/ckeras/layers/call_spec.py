@@ -14,6 +14,7 @@ class CallSpec:
         named = [p for p in params if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         self.signature = inspect.Signature(params)
         self.names = tuple(p.name for p in named)
+        self.first = self.names[0] if self.names else None
         self.positional = tuple(p.name for p in named if p.kind is not p.KEYWORD_ONLY)
         self.takes_any_kwargs = any(p.kind is p.VAR_KEYWORD for p in params)
         self.has_training = "training" in self.names

@@ -225,9 +225,10 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
             args, kwargs, symbolic = self._convert(args, kwargs)
             if len(args) > 1 and spec.has_training:
                 args, kwargs = spec.name_training(self, args, kwargs)
+        first = args[0] if args else kwargs.get(spec.first)
         expected = self.input_spec
-        if expected is not None and args:
-            check_inputs(expected, args[0], self)
+        if expected is not None and (args or first is not None):
+            check_inputs(expected, first, self)
 
         entry, training = calls.entry, calls.training
         if entry is None:
@@ -246,7 +247,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
             del kwargs["training"]
         previous = None
         if any_masks():
-            previous = self._fill_masks(spec, args, kwargs)
+            previous = self._fill_masks(spec, first, args, kwargs)
         try:
             if not self.built:
                 with scope.name_scope(self.name):
@@ -268,7 +269,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
                         loss = ops.divide_no_nan(loss, ops.cast(ops.shape(out)[0], loss.dtype))
                     self.add_loss(loss)
         if previous is not None or (self._supports_masking and type(self).compute_mask is not _compute_mask):
-            self._pass_mask(args, outputs, previous)
+            self._pass_mask(first, outputs, previous)
         return outputs
 
     def _run(self, args, kwargs, symbolic):
@@ -374,16 +375,18 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
         """The mask of the outputs; by default that of the inputs."""
         return previous_mask
 
-    def _fill_masks(self, spec, args, kwargs):
+    def _fill_masks(self, spec, first, args, kwargs):
         """Puts the masks of the arguments into the mask arguments not given; gives the first argument's."""
-        if not args:
+        if first is None:
             return None
-        previous = masks_of(args[0])
+        previous = masks_of(first)
         if previous is not None and not nest.leaves(previous):
             previous = None
         # As Keras: `mask` belongs to the only tensor argument; of several, each has a mask argument of its own name.
-        if spec.has_mask and previous is not None and kwargs.get("mask") is None and not _any_tensor(args[1:], kwargs):
-            kwargs["mask"] = previous
+        if spec.has_mask and previous is not None and kwargs.get("mask") is None:
+            others = kwargs if args else {k: v for k, v in kwargs.items() if k != spec.first}
+            if not _any_tensor(args[1:], others):
+                kwargs["mask"] = previous
         for name in spec.masked:
             if kwargs.get(f"{name}_mask") is None:
                 value = dict(zip(spec.positional, args)).get(name, kwargs.get(name))
@@ -392,7 +395,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
                     kwargs[f"{name}_mask"] = mask
         return previous
 
-    def _pass_mask(self, args, outputs, previous):
+    def _pass_mask(self, first, outputs, previous):
         if not self.supports_masking:  # which a subclass may have as a plain attribute
             warnings.warn(
                 f"Layer '{self.name}' ({type(self).__name__}) got an input with a mask and does not support masking: "
@@ -405,7 +408,7 @@ class Layer(Tracked, HasInputSpec, LayerSaving, NotQuantized, Rematerialized, Op
         outs = nest.leaves(outputs)
         if all(get_mask(t) is not None for t in outs):
             return
-        masks = self.compute_mask(args[0], previous)
+        masks = self.compute_mask(first, previous)
         if masks is None:
             return
         masks = nest.leaves_with_none(masks) if nest.is_nested(masks) else [masks]  # as Keras: of the first output
