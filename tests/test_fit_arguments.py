@@ -175,6 +175,9 @@ def test_every_argument_of_compile_shows(argument, capsys):
     if argument == "jit_compile":  # how, not what; checked and kept
         assert observe("fit", FIT, capsys, jit_compile=False) == observe("fit", FIT, capsys)
         assert model(jit_compile=False).jit_compile is False and model().jit_compile is not False
+        with pytest.warns(UserWarning, match="jit_compile=True is not followed"):
+            both = model(jit_compile=True, run_eagerly=True)
+        assert both.run_eagerly and both.jit_compile is False
         return
     if argument == "auto_scale_loss":
         half = ckeras.Sequential([ckeras.Input((4,)), layers.Dense(3, dtype="mixed_float16")])

@@ -1,5 +1,7 @@
 """Checks of the arguments of `compile`, `fit`, `evaluate` and `predict`: each returns the plain value or raises."""
 
+import warnings
+
 import numpy as np
 
 from ckeras.config import settings
@@ -9,7 +11,7 @@ from ckeras.utils.batches import unpack_x_y_sample_weight
 
 
 def check_compile(steps_per_execution, jit_compile, run_eagerly, auto_scale_loss):
-    """Raises `ValueError` for flags of the wrong kind."""
+    """Raises `ValueError` for flags of the wrong kind; warns of two that exclude each other."""
     if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
         raise ValueError(f"[compile] steps_per_execution must be a positive integer, got {steps_per_execution!r}")
     if jit_compile not in (True, False, "auto", None):
@@ -18,7 +20,7 @@ def check_compile(steps_per_execution, jit_compile, run_eagerly, auto_scale_loss
         if not isinstance(value, bool):
             raise ValueError(f"[compile] {name} must be True or False, got {value!r}")
     if run_eagerly and jit_compile is True:
-        raise ValueError("[compile] run_eagerly=True and jit_compile=True exclude each other; drop one")
+        warnings.warn("[compile] run_eagerly=True: jit_compile=True is not followed", stacklevel=4)
 
 
 def check_endless(method, what, data, steps, epochs=1):
