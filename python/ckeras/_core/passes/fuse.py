@@ -85,40 +85,40 @@ def collapse(shape, strides):
 
 def fuse(equations, results):
     """The equations with every elementwise one, and the reductions of what they make, inside a fused loop."""
-    made_by = {id(y): eq for eq in equations for y in eq.outputs}
-    foldable = _foldable_views(equations, results)
+    views = {id(eq.outputs[0]): eq for eq in equations if eq.primitive.name in _VIEWS}
+    foldable = _foldable_views(equations, results, views)
     groups = _Groups(equations)
-    members, folds, last = {}, {}, {}
-    for i, eq in enumerate(equations):
+    members, folds, last, nodes = {}, {}, {}, []
+    group_of = [groups.find(i) for i in range(len(equations))]
+    for i, (eq, g) in enumerate(zip(equations, group_of)):
         if eq.primitive.elementwise:
-            g = groups.find(i)
             members.setdefault(g, []).append(eq)
             last[g] = i
         elif i in groups.folded:
-            folds.setdefault(groups.find(i), []).append(eq)
-    readers = _external_readers(equations, results, groups)
-    nodes = [(eq, i) for i, eq in enumerate(equations) if not eq.primitive.elementwise and i not in groups.folded]
+            folds.setdefault(g, []).append(eq)
+        else:
+            nodes.append((eq, i))
+    readers = _external_readers(equations, results, group_of, groups.folded)
     for g, eqs in members.items():
-        loop = _loop(eqs, folds.get(g, ()), groups.cut[g], made_by, foldable, readers.get(g, ()))
+        loop = _loop(eqs, folds.get(g, ()), groups.cut[g], views, foldable, readers.get(g, ()))
         nodes.append((loop, last[g]))
     return live([eq for eq, _ in sorted(nodes, key=lambda n: n[1])], results)
 
 
-def _foldable_views(equations, results):
+def _foldable_views(equations, results, views):
     """Ids of transposes' results that only elementwise equations read: nothing else needs them in memory."""
+    if all(eq.primitive.name != "transpose" for eq in views.values()):
+        return ()
     readers = {}
     for eq in equations:
         for x in eq.inputs:
-            readers.setdefault(id(x), []).append(eq)
+            if id(x) in views:
+                readers.setdefault(id(x), []).append(eq)
     fixed = set(map(id, results))
     foldable = set()
-    for eq in reversed(equations):
-        if eq.primitive.name in _VIEWS:
-            y = id(eq.outputs[0])
-            if y not in fixed and all(
-                r.primitive.elementwise or id(r.outputs[0]) in foldable for r in readers.get(y, ())
-            ):
-                foldable.add(y)
+    for y in reversed(views):
+        if y not in fixed and all(r.primitive.elementwise or id(r.outputs[0]) in foldable for r in readers.get(y, ())):
+            foldable.add(y)
     return foldable
 
 
@@ -143,12 +143,13 @@ class _Groups:
         home = {}  # id of a group's value -> its equation's number
         closed = [False] * n
         for i, eq in enumerate(equations):
-            makers = {self.find(home[id(x)]) for x in eq.inputs if id(x) in home}
+            found = [home[x] for x in map(id, eq.inputs) if x in home]
+            makers = set(map(self.find, found))
             if eq.primitive.elementwise:
-                self.inputs[i] = {id(x) for x in eq.inputs}
-                for x in eq.inputs:
-                    if home.get(id(x)) in self.folded:
-                        closed[self.find(home[id(x)])] = True
+                self.inputs[i] = set(map(id, eq.inputs))
+                for j in found:
+                    if j in self.folded:
+                        closed[self.find(j)] = True
                 shape = eq.outputs[0].shape
                 for g in makers:
                     if not closed[g] and equations[g].outputs[0].shape == shape and self._fits(g, i):
@@ -198,16 +199,16 @@ class _Groups:
         return i
 
 
-def _external_readers(equations, results, groups):
+def _external_readers(equations, results, group_of, folded):
     """Per group, the ids of its values that something outside reads."""
     wanted = {}
     home = {}
-    for i, eq in enumerate(equations):
-        g = groups.find(i)
-        for x in eq.inputs:
-            if home.get(id(x), g) != g:
-                wanted.setdefault(home[id(x)], set()).add(id(x))
-        if eq.primitive.elementwise or i in groups.folded:
+    for i, (eq, g) in enumerate(zip(equations, group_of)):
+        for x in map(id, eq.inputs):
+            maker = home.get(x, g)
+            if maker != g:
+                wanted.setdefault(maker, set()).add(x)
+        if eq.primitive.elementwise or i in folded:
             home[id(eq.outputs[0])] = g
     for x in results:
         if id(x) in home:
@@ -229,33 +230,33 @@ def _cut(shape, axes):
     return (*runs, 1, 1)[:3] if len(runs) <= 3 else None
 
 
-def _loop(eqs, folds, cut, made_by, foldable, wanted):
+def _loop(eqs, folds, cut, views, foldable, wanted):
     """The fused equation of some elementwise ones and the reductions of their results."""
     shape = eqs[0].outputs[0].shape
     inner = {id(eq.outputs[0]) for eq in eqs}
     sources, strides, index, register = [], [], {}, {}
     for eq in eqs:
         for x in eq.inputs:
-            if id(x) in inner or id(x) in register:
+            name = id(x)
+            if name in inner or name in register:
                 continue
-            source, read = _resolve(x, made_by, foldable)
+            source, read = _resolve(x, views, foldable)
             read = _aligned(read, x.shape, shape)
             key = (id(source), read)
-            if key not in index:
-                index[key] = len(sources)
+            number = register[name] = index.setdefault(key, len(sources))
+            if number == len(sources):
                 sources.append(source)
                 strides.append(read)
-            register[id(x)] = index[key]
     steps, names, outputs, registers = [], [], [], []
-    for eq in eqs:
+    for n, eq in enumerate(eqs, len(sources)):
         y = eq.outputs[0]
-        register[id(y)] = len(sources) + len(steps)
-        key = eq.inputs[-1].dtype
-        steps.append((eq.primitive.op_id, key, y.dtype, tuple([register[id(x)] for x in eq.inputs])))
+        register[id(y)] = n
+        args = eq.inputs
+        steps.append((eq.primitive.op_id, args[-1].dtype, y.dtype, tuple([register[id(x)] for x in args])))
         names.append(eq.primitive.name)
         if id(y) in wanted:
             outputs.append(y)
-            registers.append(register[id(y)])
+            registers.append(n)
     reductions = []
     for eq in folds:
         if id(eq.outputs[0]) in wanted:
@@ -266,14 +267,14 @@ def _loop(eqs, folds, cut, made_by, foldable, wanted):
     return Equation(loop, tuple(sources), {}, tuple(outputs))
 
 
-def _resolve(x, made_by, foldable):
+def _resolve(x, views, foldable):
     """The value in memory behind `x`, and the strides that read `x` from it."""
     if x.__class__ is Tensor:
         return (x, contiguous(x.shape)) if x._repeats is None else (x._repeats, (0,) * x.ndim)
-    eq = made_by.get(id(x))
-    if eq is not None and eq.primitive.name in _VIEWS and (eq.primitive.name != "transpose" or id(x) in foldable):
+    eq = views.get(id(x))
+    if eq is not None and (eq.primitive.name != "transpose" or id(x) in foldable):
         inner = eq.inputs[0]
-        source, strides = _resolve(inner, made_by, foldable)
+        source, strides = _resolve(inner, views, foldable)
         strides = _VIEWS[eq.primitive.name](strides, inner.shape, x.shape, eq.attrs.get("perm"))
         if strides is not None:
             return source, strides
