@@ -137,9 +137,12 @@ CKERAS_INLINE int64_t points_row(int64_t channels) {
   return whole % 64 == 0 ? whole + 16 : whole;
 }
 
-// Elements of the pixels of `tiles` tiles side by side.
+inline constexpr int64_t kWinogradTurned = 32;  // channels that are turned together, whose pixels the first cache has
+
+// Elements of the pixels of `tiles` tiles side by side, of channels turned together.
 CKERAS_INLINE int64_t run_pixels(int64_t tiles, int64_t channels) {
-  return kWinogradSide * (tiles * kWinogradTile + kWinogradSide - kWinogradTile) * points_row(channels);
+  return kWinogradSide * (tiles * kWinogradTile + kWinogradSide - kWinogradTile) *
+         least(kWinogradTurned, round_up(channels, 16));
 }
 
 namespace {
@@ -182,21 +185,22 @@ CKERAS_INLINE void pixels_to_points(const Tiling& t, const TilePlace& place, con
 }
 
 // The same for `tiles` tiles side by side, from row i and column j of a plane on, of images whose channels come first.
-// Their pixels are turned over into `pixels` (run_pixels).
+// Their pixels are turned over into `pixels` (run_pixels), kWinogradTurned channels at a time.
 template <int kSide, class F, class T>
 void planes_to_points(const F& f, const Planes& planes, const T* image, int64_t number, int64_t height, int64_t width,
                       int64_t i, int64_t j, int64_t tiles, int64_t channels, T* pixels, T* to, int64_t row,
                       int64_t apart) noexcept {
-  const int64_t step = points_row(channels), last = j + (tiles - 1) * kWinogradTile + kSide;
-  const int64_t i0 = most(0, i), j0 = most(0, j), rows = least(height, i + kSide) - i0,
-                columns = least(width, last) - j0;
-  if (rows > 0 && columns > 0) {
-    read_planes(image + planes.plane(number, height * width) + i0 * width + j0, planes, width, rows, columns, channels,
-                pixels, step);
-  }
-  for (int64_t t = 0; t < tiles; ++t, j += kWinogradTile, to += row) {
-    square_to_points<kSide>(f, pixels + ((i - i0) * columns + j - j0) * step, columns * step, step, most(0, -i),
-                            least(kSide, height - i), most(0, -j), least(kSide, width - j), channels, to, apart);
+  const int64_t last = j + (tiles - 1) * kWinogradTile + kSide, i0 = most(0, i), j0 = most(0, j);
+  const int64_t rows = least(height, i + kSide) - i0, columns = least(width, last) - j0;
+  image += planes.plane(number, height * width) + i0 * width + j0;
+  for (int64_t c = 0; c < channels; c += kWinogradTurned, image += kWinogradTurned * planes.channel) {
+    const int64_t count = least(kWinogradTurned, channels - c), step = round_up(count, 16);
+    if (rows > 0 && columns > 0) read_planes(image, planes, width, rows, columns, count, pixels, step);
+    for (int64_t t = 0, at = j; t < tiles; ++t, at += kWinogradTile) {
+      square_to_points<kSide>(f, pixels + ((i - i0) * columns + at - j0) * step, columns * step, step, most(0, -i),
+                              least(kSide, height - i), most(0, -at), least(kSide, width - at), count, to + t * row + c,
+                              apart);
+    }
   }
 }
 template <class T>
