@@ -1,5 +1,17 @@
-"""The oracle's compiler need not optimise: every operation here runs once."""
+"""The oracle's compiler need not optimise: every operation here runs once. Its fusions are compiled by a pipeline of
+their own, which takes longer than all else; and the many objects of its traces are looked through seldom."""
 
+import gc
 import os
 
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+import pytest
+
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+
+
+@pytest.fixture(scope="package", autouse=True)
+def seldom_collections():
+    before = gc.get_threshold()
+    gc.set_threshold(20_000, 20, 20)
+    yield
+    gc.set_threshold(*before)
