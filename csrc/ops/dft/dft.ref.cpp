@@ -1,6 +1,7 @@
 #include "ops/dft/dft.h"
 
 #include <cmath>
+#include <vector>
 
 #include "gemm/reference.h"
 
@@ -12,17 +13,23 @@ void dft(const Call& call) noexcept {
   const int64_t n = x.shape[x.rank - 1], results = y.shape[y.rank - 1];
   const double sign = call.n_ints > 0 ? static_cast<double>(call.ints[0]) : -1;
   if (n == 0) return;
+  std::vector<double> cosines(n), sines(n);  // of all n angles: a sum asks for each again
+  for (int64_t m = 0; m < n; ++m) {
+    const double angle = sign * 2 * M_PI * static_cast<double>(m) / static_cast<double>(n);
+    cosines[m] = std::cos(angle);
+    sines[m] = std::sin(angle);
+  }
   with_float(x.dtype, [&](auto t) {
     using T = decltype(t);
     for (int64_t at = 0; at < y.size(); ++at) {
       const int64_t k = at % results, row = at / results * n;
       double re = 0, im = 0;
       for (int64_t j = 0; j < n; ++j) {
-        const double angle = sign * 2 * M_PI * static_cast<double>(j * k % n) / static_cast<double>(n);
+        const int64_t m = j * k % n;
         const double a = x.as<const T>()[row + j].get();
         const double b = call.n_in == 2 ? call.in[1].as<const T>()[row + j].get() : 0;
-        re += a * std::cos(angle) - b * std::sin(angle);
-        im += a * std::sin(angle) + b * std::cos(angle);
+        re += a * cosines[m] - b * sines[m];
+        im += a * sines[m] + b * cosines[m];
       }
       if (call.n_in == 1 && 2 * k % n == 0) im = 0;  // a sum of zeros
       call.out[0].as<T>()[at].set(re);
