@@ -185,6 +185,10 @@ def test_what_a_convolution_does_not_end_with():
     one = (1, 1, 16, 16)
     assert "residual" not in listing(lambda x, w, r: ops.conv(x, w, 2) + r, shapes[0], one, (2, 4, 4, 16))
     assert "residual" not in listing(lambda x, w, r: ops.conv(x, w) + ops.exp(r), shapes[0], one, shapes[0])
+    before = listing(
+        lambda x, w, m, v: [y := x + ops.conv(x, w), ops.relu(y * m + v)][1] - y, shapes[0], one, *shapes[2:]
+    )
+    assert "residual" not in before  # the loop behind it sums on its way
     # After the activation a sum is another step; numbers along other dimensions are no channels.
     late = listing(lambda x, w, r: ops.relu(ops.conv(x, w)) + r, shapes[0], one, shapes[0])
     assert "residual" not in late and "activation=relu" in late

@@ -91,6 +91,8 @@ class _Endings:
             found, other = self._kernel_behind(eq.inputs[i], eq), eq.inputs[1 - i]
             if not found or not _takes_residual(found[0]) or not self._is_residual(other, eq):
                 continue
+            if found[0].primitive.name == "conv" and not self._ends_at(eq.outputs[0]):
+                continue
             if self._ready(other, found[0]):
                 return self._take(eq, found, [(other, found[0].outputs[0].shape)], residual=True)
         return False
@@ -145,7 +147,7 @@ class _Endings:
         return self.uses.get(id(value), 0) > 1 or not maker.primitive.elementwise
 
     def _ends_at(self, value):
-        """Whether no loop is left behind `value` that would scale it on its way: what reads it may join, or is none."""
+        """Whether no loop is left behind `value` that would make it on its way: what reads it may join, or is none."""
         readers = self.readers.get(id(value), ())
         loops = [r for r in readers if r.primitive.elementwise and r.outputs[0].shape == value.shape]
         if len(loops) == 1 and loops[0].primitive.name == "add":
