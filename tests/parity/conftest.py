@@ -9,7 +9,7 @@ import pytest
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)  # that of a folder would last to the end of all tests
 def seldom_collections():
     before = gc.get_threshold()
     gc.set_threshold(20_000, 20, 20)
