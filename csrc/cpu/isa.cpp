@@ -14,6 +14,7 @@ struct X86 {
   bool avx2 = false;
   bool avx512 = false;
   bool bfloat16_dots = false;
+  bool large_first_cache = false;
 };
 
 bool has(uint32_t word, std::initializer_list<int> bits) {
@@ -23,6 +24,20 @@ bool has(uint32_t word, std::initializer_list<int> bits) {
   return true;
 }
 
+// Bytes of the first-level cache of data; 0 where the processor does not say. Leaf 4 is Intel's, the other AMD's.
+int64_t first_cache() {
+  for (uint32_t leaf : {4u, 0x8000001du}) {
+    for (uint32_t i = 0; i < 8; ++i) {
+      uint32_t kind, shape, sets, d;
+      if (!__get_cpuid_count(leaf, i, &kind, &shape, &sets, &d) || (kind & 0x1f) == 0) break;
+      if ((kind & 0xff) != 0x21) continue;  // data, of level 1
+      const int64_t ways = shape >> 22, partitions = shape >> 12 & 0x3ff, line = shape & 0xfff;
+      return (ways + 1) * (partitions + 1) * (line + 1) * (int64_t{sets} + 1);
+    }
+  }
+  return 0;
+}
+
 X86 detect() {
   X86 x;
   uint32_t a, b, c, d, b7, c7, d7;
@@ -30,6 +45,7 @@ X86 detect() {
   if (!has(c, {12, 27, 28, 29})) return x;  // FMA, OSXSAVE, AVX, F16C
   uint32_t low, high;
   __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  x.large_first_cache = first_cache() >= int64_t{48} << 10;
   const bool saves_ymm = (low & 0x06) == 0x06;
   const bool saves_zmm = (low & 0xe6) == 0xe6;
   x.avx2 = saves_ymm && has(b7, {3, 5, 8});                         // BMI1, AVX2, BMI2
@@ -84,8 +100,10 @@ const char* name_of(Isa isa) { return kRows[static_cast<int>(isa)].name; }
 
 #if defined(__x86_64__)
 bool has_bfloat16_dots() noexcept { return x86().bfloat16_dots; }
+bool has_large_first_cache() noexcept { return x86().large_first_cache; }
 #else
 bool has_bfloat16_dots() noexcept { return false; }
+bool has_large_first_cache() noexcept { return false; }
 #endif
 
 bool supported(Isa isa) { return kRows[static_cast<int>(isa)].supported(); }

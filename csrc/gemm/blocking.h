@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "cpu/features.h"
 #include "cpu/vec.h"
 
 namespace ckeras::CKERAS_ISA {
@@ -48,6 +49,13 @@ inline constexpr int64_t kEvenStrips = 4;
 // Packing costs about as much as 8 multiplications of each number, and more where memory is slow: operands are read
 // where they lie up to so many columns (A, and A whose rows lie along K where B is packed) and rows (B) of the result.
 inline constexpr int64_t kReadColumns = 512, kReadAlongColumns = 4096, kReadRows = 256;
+// Where two vectors are multiplied a cycle, an A that lies across K, each step a line of its own, pays sooner.
+CKERAS_INLINE int64_t read_across_columns() {
+#if defined(CKERAS_ISA_AVX512)
+  if (cpu::has_large_first_cache()) return 192;
+#endif
+  return kReadColumns;
+}
 // Not when their rows are so many bytes apart, or a multiple of it: too many fall into the same sets of the caches.
 inline constexpr int64_t kCrowdedA = 8192, kCrowdedB = 4096;
 // And fewer rows where each row of B begins a page of memory that no cache holds: those are fetched best in order.

@@ -53,9 +53,11 @@ struct GemmPlan {
   CKERAS_MEMBER int64_t row(int64_t i) const { return i * rows - most(0, i - tall); }
 };
 
-// Columns of a panel: as many as the tile has room for, or fewer when these cut a small N evenly.
-CKERAS_INLINE int64_t panel_width(int64_t n, int64_t vectors, int64_t lanes) {
-  if (n <= kReadColumns && n % (vectors * lanes) != 0 && n % (2 * lanes) == 0) vectors = least(vectors, 2);
+// Columns of a panel: as many as the tile has room for. Fewer where a second panel would have one vector and few sums
+// to multiply at once, and, in a small product, where panels are packed by who needs them and even ones share the work.
+CKERAS_INLINE int64_t panel_width(int64_t n, int64_t vectors, int64_t lanes, bool b_readable) {
+  const bool even = !b_readable && n <= kReadColumns && n % (vectors * lanes) != 0 && n % (2 * lanes) == 0;
+  if (even || ceil_div(n, lanes) == vectors + 1) vectors = ceil_div(vectors + 1, 2);
   return least(vectors * lanes, round_up(n, lanes));
 }
 
@@ -77,7 +79,7 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   if (m == 0 || n == 0 || k == 0) return plan;
   const int64_t row_panels = ceil_div(m, kPanelRows);
   plan.rows = ceil_div(m, row_panels);
-  plan.width = panel_width(n, tile_vectors(static_cast<int>(plan.rows)), kLanes);
+  plan.width = panel_width(n, tile_vectors(static_cast<int>(plan.rows)), kLanes, b_readable);
   const int64_t row_bytes = n * static_cast<int64_t>(sizeof(P));
   const bool crowded = row_bytes % kCrowdedB == 0, far = row_bytes > kCrowdedB && row_bytes * k > kFarBytes;
   plan.direct = b_readable && m <= (crowded ? 2 * kPanelRows : far ? kReadFarRows : kReadRows);
@@ -99,13 +101,18 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   plan.tall = plan.m_part < m ? row_panels : m - row_panels * (plan.rows - 1);
 
   plan.by_length = plan.one_row && n <= kRowStretch && plan.k_part >= 2 * kKBlock && k * n >= kRowWork;
-  // Strips of four in a small product, so that there are some; then as many stretches as there should be pieces.
-  // But one strip where the panels of B are enough pieces: then each is packed where it is needed.
+  // One strip where the panels of B are enough pieces: then each is packed where it is needed. Else strips and
+  // stretches in the proportion of rows and columns, so that pieces read little of both; four panels at least, which
+  // rows across K are read along.
   const int64_t part_panels = ceil_div(plan.m_part, plan.rows), panels = ceil_div(plan.n_part, plan.width);
   const int64_t work = plan.m_part * plan.n_part * plan.k_part;
   const int64_t pieces = least(ceil_div(work, kLeastPiece), most(kFewPieces, least(kManyPieces, work / kLargePiece)));
   plan.near = !plan.direct && !plan.one_row && part_panels <= plan.strip && plan.m_part == m && panels >= pieces;
-  if (!plan.near) plan.strip = least(plan.strip, most(4, ceil_div(part_panels, 4)));
+  if (!plan.near) {
+    int64_t wanted = 1;
+    while (wanted * wanted * plan.n_part < pieces * plan.m_part || wanted * panels < pieces) wanted *= 2;
+    plan.strip = least(plan.strip, most(4, ceil_div(part_panels, wanted)));
+  }
   int64_t strips = ceil_div(part_panels, plan.strip);
   if (strips > kEvenStrips) strips = round_up(strips, kEvenStrips);
   plan.strip = ceil_div(part_panels, strips);
@@ -187,8 +194,9 @@ struct Gemm {
       for (int64_t i = first_row; i < end_row; ++i) pack_a(i);
     }
     if (!plan.near) {
-      const Block block{row(first_row), row(end_row), n0 + first_column * plan.width,
-                        least(n1, n0 + end_column * plan.width)};
+      const Block block{
+          row(first_row), row(end_row), n0 + first_column * plan.width, least(n1, n0 + end_column * plan.width),
+          first_column,   end_column};
       for (int64_t k = k0; k < k1; k += kBlock) {
         int64_t tile = 0;
         for (int64_t j = first_column; j < end_column; ++j) {
@@ -213,9 +221,10 @@ struct Gemm {
     }
   }
 
-  // Where a piece lies in C.
+  // Where a piece lies in C, and its panels of B.
   struct Block {
     int64_t top, bottom, left, right;
+    int64_t first_panel, end_panel;
   };
 
   // What tile number `tile` of a piece fetches, in panel j of B the one number `down`, where operands are read in rows
@@ -242,7 +251,16 @@ struct Gemm {
       const int64_t column = n0 + (j + 1) * plan.width + down * kLine;
       if (column < piece.right) return b_line(column, k0);
     }
-    return {r.data, 0};
+    return plan.direct ? Ahead{r.data, 0} : packed_ahead(down, j, k, piece, r);
+  }
+  // Of packed panels the one that the piece meets next, a line each step: from a slow third-level cache it would come
+  // too late.
+  Ahead packed_ahead(int64_t down, int64_t j, int64_t k, const Block& piece, Right r) const {
+    const bool last = j + 1 == piece.end_panel;
+    if (last && k >= k1) return {r.data, 0};
+    const int64_t from = last ? k : k - kBlock, skipped = down * kBlock * kLine;
+    if (skipped >= plan.width * least(kBlock, k1 - from)) return {r.data, 0};
+    return {right(last ? piece.first_panel : j + 1, from).data + skipped, 64};
   }
   Ahead b_line(int64_t column, int64_t k) const {
     return {b.at(column, k), b.stride * static_cast<int64_t>(sizeof(P))};

@@ -71,7 +71,7 @@ struct Matrix {
   // Columns up to which a product reads it as A where it lies.
   CKERAS_MEMBER int64_t read_columns() const {
     if (stride * static_cast<int64_t>(sizeof(T)) % kCrowdedA == 0) return 0;
-    return along_k ? kReadAlongColumns : kReadColumns;
+    return along_k ? kReadAlongColumns : read_across_columns();
   }
   CKERAS_MEMBER int64_t row_step() const { return along_k ? stride : 1; }
   CKERAS_MEMBER int64_t k_step() const { return along_k ? 1 : stride; }
