@@ -22,6 +22,10 @@ inline constexpr int64_t kPlanarAlone = 36;                // pixels of an image
 inline constexpr int64_t kPlanarSlots = 32;                // pieces in work at most
 inline constexpr int64_t kPlanarPieces = 8;                // at least, where there is work for them
 
+// Elements of a group's filters: more come from the second cache for every image, so that several images share them,
+// unless their sums are of half as many steps as a short product may have.
+inline constexpr int64_t kShortFilters = int64_t{1} << 14;
+
 inline constexpr int64_t kPlanarChannels = 4, kPlanarResults = 32;  // of windows: from so few, to so many
 
 // Whether a product along pixels takes windows of one pixel.
@@ -260,7 +264,9 @@ struct Planar {
   CKERAS_MEMBER int64_t panels() const { return ceil_div(results, kPanelRows); }
   CKERAS_MEMBER int64_t panel_rows() const { return ceil_div(results, most(1, panels())); }
   // Sums of few steps go from registers to where they belong (ops/conv/short_rows.h), one panel for all filters.
-  CKERAS_MEMBER bool is_short() const { return k() <= kShortSteps; }
+  CKERAS_MEMBER bool is_short() const {
+    return k() <= (k() * results <= kShortFilters ? kShortSteps : kShortSteps / 2);
+  }
   CKERAS_MEMBER int64_t packs() const { return is_short() ? 1 : panels(); }  // of a group
   CKERAS_MEMBER int64_t pack_rows() const { return is_short() ? results : panel_rows(); }
   CKERAS_MEMBER int64_t pack_stride() const { return is_short() ? round_up(results, kLanes) : kPanelStride; }
