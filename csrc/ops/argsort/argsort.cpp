@@ -138,9 +138,34 @@ bool least_of(const typename K::Key* x, int64_t stretches, typename K::Key flip,
   return numbers;
 }
 
+// to = the n elements of `from` whose keys are `sorted`. Those that share a key are in their order in `from`.
+template <class Key>
+using ElementsOf = void (*)(const PlainItem<Key>* sorted, int64_t n, Key flip, const Key* from, Key* to);
+template <class K, class Key = typename K::Key>
+void elements_of(const PlainItem<Key>* sorted, int64_t n, Key flip, const Key* from, Key* to) {
+  for (int64_t i = 0; i < n; ++i) to[i] = K::element(static_cast<Key>(sorted[i].key ^ flip));
+  for (const Key shared : K::kShared) {
+    const PlainItem<Key> key{static_cast<Key>(shared ^ flip)};
+    const auto [begin, end] = std::equal_range(sorted, sorted + n, key);
+    Key* at = to + (begin - sorted);
+    for (const Key* x = from; at < to + (end - sorted); ++x) {  // without a branch: often half of a row is zero
+      *at = *x;
+      at += K::shares(*x, shared);
+    }
+  }
+}
+
+// What depends on a dtype beyond the width of its keys.
+template <class Key>
+struct Ways {
+  KeysOf<Key> keys_of;
+  LeastOf<Key> least_of;
+  ElementsOf<Key> elements_of;
+};
+
 // What is sorted for: the places, or else the values.
 template <class Key>
-void sort_rows(const Call& call, KeysOf<Key> keys_of, LeastOf<Key> least_of, bool wants_places) {
+void sort_rows(const Call& call, const Ways<Key>& ways, bool wants_places) {
   using Item = ItemOf<Key>;
   const Pieces cut(call);
   if (cut.k == 0) return;
@@ -153,12 +178,21 @@ void sort_rows(const Call& call, KeysOf<Key> keys_of, LeastOf<Key> least_of, boo
         const int64_t first = (round + slot) * cut.piece;
         for (int64_t row = first; row < std::min(first + cut.piece, cut.rows); ++row) {
           const auto* from = values + row * cut.n;
-          const auto keys = [&](int64_t at, int64_t count, Key* to) { keys_of(from + at, count, flip, to); };
+          const auto keys = [&](int64_t at, int64_t count, Key* to) { ways.keys_of(from + at, count, flip, to); };
           const Item* sorted = items;
+          if (!wants_places && cut.k == cut.n) {
+            using Plain = PlainItem<Key>;
+            static_assert(sizeof(Plain) == sizeof(Key) && sizeof(Key) <= sizeof(Item));
+            Plain* const plain = reinterpret_cast<Plain*>(items);
+            keys(0, cut.n, reinterpret_cast<Key*>(plain));
+            ways.elements_of(radix_sort(plain, plain + cut.n, cut.n), cut.n, flip, from,
+                             call.out[0].as<Key>() + row * cut.k);
+            continue;
+          }
           if (cut.k < cut.n / (cut.n < kShort ? 2 : 8)) {
             const int64_t stretches = cut.n / kStretch;
             Key* const least = reinterpret_cast<Key*>(items + cut.n);
-            if (stretches >= 2 * cut.k && least_of(from, stretches, flip, least)) {
+            if (stretches >= 2 * cut.k && ways.least_of(from, stretches, flip, least)) {
               select_by_stretches<Item, Key>(items, cut.k, cut.n, least, keys);
             } else {
               select_least<Item, Key>(items, cut.k, cut.n, keys);
@@ -189,7 +223,7 @@ template <bool kPlaces>
 void run(const Call& call) noexcept {
   with_key(call.in[0].dtype, [&](auto key) {
     using K = decltype(key);
-    sort_rows<typename K::Key>(call, keys_of<K>, least_of<K>, kPlaces);
+    sort_rows<typename K::Key>(call, {keys_of<K>, least_of<K>, elements_of<K>}, kPlaces);
   });
 }
 

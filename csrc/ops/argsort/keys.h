@@ -1,5 +1,6 @@
 // The numbers whose order, unsigned, is the order of a dtype's elements: equal zeros, NaN last.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <type_traits>
 
@@ -14,23 +15,31 @@ struct FloatKey {
   using Element = U;
   using Key = U;
   using Value = V;
+  static constexpr U kSign = static_cast<U>(U{1} << (8 * sizeof(U) - 1));
+  static constexpr U kZero = kSign, kNone = static_cast<U>(~U{0});
+  static constexpr U kShared[] = {kZero, kNone};  // by both zeros, by what is no number
+  static CKERAS_MEMBER U magnitude(U bits) { return static_cast<U>(bits & static_cast<U>(~kSign)); }
   static CKERAS_MEMBER U of(U bits) {
-    constexpr U kSign = static_cast<U>(U{1} << (8 * sizeof(U) - 1));
-    const U magnitude = static_cast<U>(bits & static_cast<U>(~kSign));
-    if (magnitude > kInfinity) return static_cast<U>(~U{0});
-    if (magnitude == 0) return kSign;
+    if (magnitude(bits) > kInfinity) return kNone;
+    if (magnitude(bits) == 0) return kZero;
     return static_cast<U>(bits & kSign ? ~bits : bits | kSign);
   }
+  static CKERAS_MEMBER bool shares(U bits, U key) {
+    return key == kZero ? magnitude(bits) == 0 : magnitude(bits) > kInfinity;
+  }
+  // The element of a key that is not shared.
+  static CKERAS_MEMBER U element(U key) { return static_cast<U>(key & kSign ? key ^ kSign : ~key); }
 };
 template <class T>
 struct IntegerKey {
   using Element = T;
   using Value = T;
   using Key = std::make_unsigned_t<T>;
-  static CKERAS_MEMBER Key of(T x) {
-    constexpr Key kSign = std::is_signed_v<T> ? static_cast<Key>(Key{1} << (8 * sizeof(T) - 1)) : Key{0};
-    return static_cast<Key>(static_cast<Key>(x) ^ kSign);
-  }
+  static constexpr Key kSign = std::is_signed_v<T> ? static_cast<Key>(Key{1} << (8 * sizeof(T) - 1)) : Key{0};
+  static constexpr std::array<Key, 0> kShared{};
+  static CKERAS_MEMBER Key of(T x) { return static_cast<Key>(static_cast<Key>(x) ^ kSign); }
+  static CKERAS_MEMBER Key element(Key key) { return static_cast<Key>(key ^ kSign); }
+  static CKERAS_MEMBER bool shares(Key, Key) { return false; }
 };
 
 // f(key of a dtype).

@@ -28,6 +28,15 @@ struct WideItem {
   bool operator<(const WideItem& other) const { return key < other.key || (key == other.key && where < other.where); }
 };
 
+// A key alone: equal ones are the same.
+template <class Key>
+struct PlainItem {
+  static constexpr int kDigits = sizeof(Key);
+  Key key;
+  unsigned digit(int i) const { return key >> (8 * i) & 255; }
+  bool operator<(PlainItem other) const { return key < other.key; }
+};
+
 template <class Key, class Base>
 struct Keyed : Base {
   using Base::Base;
@@ -45,17 +54,17 @@ const Item* radix_sort(Item* items, Item* other, int64_t n) {
     std::sort(items, items + n);
     return items;
   }
-  int64_t counts[Item::kDigits][256];
+  uint32_t counts[Item::kDigits][256];  // a place has 32 bits, too
   std::memset(counts, 0, sizeof(counts));
   for (int64_t i = 0; i < n; ++i) {
     for (int d = 0; d < Item::kDigits; ++d) ++counts[d][items[i].digit(d)];
   }
   for (int d = 0; d < Item::kDigits; ++d) {
-    int64_t* next = counts[d];
-    if (next[items[0].digit(d)] == n) continue;  // all have this digit
-    int64_t before = 0;
+    uint32_t* next = counts[d];
+    if (next[items[0].digit(d)] == static_cast<uint64_t>(n)) continue;  // all have this digit
+    uint32_t before = 0;
     for (int v = 0; v < 256; ++v) {
-      const int64_t count = next[v];
+      const uint32_t count = next[v];
       next[v] = before;
       before += count;
     }
