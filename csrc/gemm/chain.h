@@ -1,5 +1,7 @@
 // The code of the micro-kernels: a table of tiles for one kind of panel. Only for gemm/*tile.isa.cpp.
 #pragma once
+#include <type_traits>
+
 #include "cpu/hold.h"
 #include "gemm/tile.h"
 
@@ -25,19 +27,17 @@ CKERAS_INLINE void fetch_row(const T* c) {
   for (int j = 0; j < V; ++j) __builtin_prefetch(c + j * VecOf<T>::kLanes, 1);
 }
 
-template <class P, int R, int V>
-void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb, Sum<P>* const* c,
-                   int64_t n, bool first, Ahead ahead) noexcept {
+template <int64_t kValue>
+using Known = std::integral_constant<int64_t, kValue>;
+
+// sum[i][j] += the products of all k steps. Steps between operands that are known take no additions of their own, which
+// would take their turns from multiplications.
+template <class P, int R, int V, class RowStep, class KStep, class Ldb>
+CKERAS_INLINE void multiply_steps(VecOf<Sum<P>> (&sum)[R][V], int64_t k, const P* a, RowStep row_step, KStep k_step,
+                                  const P* b, Ldb ldb, Sum<P>* const* c, Ahead ahead) {
   using T = Sum<P>;
-  using Vector = VecOf<T>;
   using Factors = typename Chain<P>::Factors;
-  constexpr int64_t kLanes = Vector::kLanes;
-  Vector sum[R][V];
-#pragma GCC unroll 16
-  for (int i = 0; i < R; ++i) {
-#pragma GCC unroll 4
-    for (int j = 0; j < V; ++j) sum[i][j] = Vector(T{0});
-  }
+  constexpr int64_t kLanes = VecOf<T>::kLanes;
   const char* fetched = static_cast<const char*>(ahead.from);
   // Two rows of C at a time: all at once, they would keep what is multiplied waiting.
   constexpr int kTogether = 2, kTurns = (R + kTogether - 1) / kTogether + 1;
@@ -50,6 +50,7 @@ void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, cons
       if (next < R) fetch_row<T, V>(c[next++]);
       end = p + turn;
     }
+#pragma GCC unroll 2
     for (; p < end; ++p, a += k_step, b += ldb, fetched += ahead.step) {
       __builtin_prefetch(fetched, 0, 2);
       Factors column[V];
@@ -62,6 +63,27 @@ void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, cons
         for (int j = 0; j < V; ++j) sum[i][j] = Chain<P>::add(row, column[j], sum[i][j]);
       }
     }
+  }
+}
+
+template <class P, int R, int V>
+void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb, Sum<P>* const* c,
+                   int64_t n, bool first, Ahead ahead) noexcept {
+  using T = Sum<P>;
+  using Vector = VecOf<T>;
+  constexpr int64_t kLanes = Vector::kLanes;
+  Vector sum[R][V];
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < V; ++j) sum[i][j] = Vector(T{0});
+  }
+  if (ldb == V * kLanes && k_step == kPanelStride && row_step == 1) {
+    multiply_steps<P>(sum, k, a, Known<1>{}, Known<kPanelStride>{}, b, Known<V * kLanes>{}, c, ahead);
+  } else if (k_step == 1) {
+    multiply_steps<P>(sum, k, a, row_step, Known<1>{}, b, ldb, c, ahead);
+  } else {
+    multiply_steps<P>(sum, k, a, row_step, k_step, b, ldb, c, ahead);
   }
   const bool whole = n == V * kLanes;
 #pragma GCC unroll 16
