@@ -58,6 +58,8 @@ CKERAS_INLINE int64_t read_across_columns() {
 }
 // Not when their rows are so many bytes apart, or a multiple of it: too many fall into the same sets of the caches.
 inline constexpr int64_t kCrowdedA = 8192, kCrowdedB = 4096;
+// The first tile of so many below each other keeps the B that it reads in a panel, for the others.
+inline constexpr int64_t kKeptPanels = 3;
 // And fewer rows where each row of B begins a page of memory that no cache holds: those are fetched best in order.
 inline constexpr int64_t kReadFarRows = 48, kFarBytes = int64_t{16} << 20;
 

@@ -31,10 +31,10 @@ template <int64_t kValue>
 using Known = std::integral_constant<int64_t, kValue>;
 
 // sum[i][j] += the products of all k steps. Steps between operands that are known take no additions of their own, which
-// would take their turns from multiplications.
-template <class P, int R, int V, class RowStep, class KStep, class Ldb>
+// would take their turns from multiplications. With kKeeps the rows of B go to `kept` as well, one behind the other.
+template <class P, int R, int V, bool kKeeps, class RowStep, class KStep, class Ldb>
 CKERAS_INLINE void multiply_steps(VecOf<Sum<P>> (&sum)[R][V], int64_t k, const P* a, RowStep row_step, KStep k_step,
-                                  const P* b, Ldb ldb, Sum<P>* const* c, Ahead ahead) {
+                                  const P* b, Ldb ldb, [[maybe_unused]] P* kept, Sum<P>* const* c, Ahead ahead) {
   using T = Sum<P>;
   using Factors = typename Chain<P>::Factors;
   constexpr int64_t kLanes = VecOf<T>::kLanes;
@@ -56,6 +56,11 @@ CKERAS_INLINE void multiply_steps(VecOf<Sum<P>> (&sum)[R][V], int64_t k, const P
       Factors column[V];
 #pragma GCC unroll 4
       for (int j = 0; j < V; ++j) column[j] = Chain<P>::load(b + j * kLanes);
+      if constexpr (kKeeps) {
+#pragma GCC unroll 4
+        for (int j = 0; j < V; ++j) column[j].store(kept + j * kLanes);
+        kept += V * kLanes;
+      }
 #pragma GCC unroll 16
       for (int i = 0; i < R; ++i) {
         const Factors row = Chain<P>::splat(a[i * row_step]);
@@ -66,25 +71,20 @@ CKERAS_INLINE void multiply_steps(VecOf<Sum<P>> (&sum)[R][V], int64_t k, const P
   }
 }
 
-template <class P, int R, int V>
-void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb, Sum<P>* const* c,
-                   int64_t n, bool first, Ahead ahead) noexcept {
-  using T = Sum<P>;
-  using Vector = VecOf<T>;
-  constexpr int64_t kLanes = Vector::kLanes;
-  Vector sum[R][V];
+template <class T, int R, int V>
+CKERAS_INLINE void clear(VecOf<T> (&sum)[R][V]) {
 #pragma GCC unroll 16
   for (int i = 0; i < R; ++i) {
 #pragma GCC unroll 4
-    for (int j = 0; j < V; ++j) sum[i][j] = Vector(T{0});
+    for (int j = 0; j < V; ++j) sum[i][j] = VecOf<T>(T{0});
   }
-  if (ldb == V * kLanes && k_step == kPanelStride && row_step == 1) {
-    multiply_steps<P>(sum, k, a, Known<1>{}, Known<kPanelStride>{}, b, Known<V * kLanes>{}, c, ahead);
-  } else if (k_step == 1) {
-    multiply_steps<P>(sum, k, a, row_step, Known<1>{}, b, ldb, c, ahead);
-  } else {
-    multiply_steps<P>(sum, k, a, row_step, k_step, b, ldb, c, ahead);
-  }
+}
+
+template <class P, int R, int V>
+CKERAS_INLINE void store_tile(const VecOf<Sum<P>> (&sum)[R][V], Sum<P>* const* c, int64_t n, bool first) {
+  using T = Sum<P>;
+  using Vector = VecOf<T>;
+  constexpr int64_t kLanes = Vector::kLanes;
   const bool whole = n == V * kLanes;
 #pragma GCC unroll 16
   for (int i = 0; i < R; ++i) {
@@ -101,9 +101,35 @@ void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, cons
 }
 
 template <class P, int R, int V>
+void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb, Sum<P>* const* c,
+                   int64_t n, bool first, Ahead ahead) noexcept {
+  constexpr int64_t kWidth = V * VecOf<Sum<P>>::kLanes;
+  VecOf<Sum<P>> sum[R][V];
+  clear<Sum<P>>(sum);
+  if (ldb == kWidth && k_step == kPanelStride && row_step == 1) {
+    multiply_steps<P, R, V, false>(sum, k, a, Known<1>{}, Known<kPanelStride>{}, b, Known<kWidth>{}, nullptr, c, ahead);
+  } else if (k_step == 1) {
+    multiply_steps<P, R, V, false>(sum, k, a, row_step, Known<1>{}, b, ldb, nullptr, c, ahead);
+  } else {
+    multiply_steps<P, R, V, false>(sum, k, a, row_step, k_step, b, ldb, nullptr, c, ahead);
+  }
+  store_tile<P>(sum, c, n, first);
+}
+
+template <class P, int R, int V>
+void multiply_and_keep(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb, P* kept,
+                       Sum<P>* const* c, bool first, Ahead ahead) noexcept {
+  VecOf<Sum<P>> sum[R][V];
+  clear<Sum<P>>(sum);
+  multiply_steps<P, R, V, true>(sum, k, a, row_step, k_step, b, ldb, kept, c, ahead);
+  store_tile<P>(sum, c, V * VecOf<Sum<P>>::kLanes, first);
+}
+
+template <class P, int R, int V>
 constexpr void fill(TileTable<P>& table) {
   if constexpr (V <= tile_vectors(R)) {
     table.kernels[R - 1][V - 1] = multiply_tile<P, R, V>;
+    if constexpr (R == kPanelRows && kKeeps<P>) table.keeping[V - 1] = multiply_and_keep<P, R, V>;
     fill<P, R, V + 1>(table);
   } else if constexpr (R < kPanelRows) {
     fill<P, R + 1, 1>(table);

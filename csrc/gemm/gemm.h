@@ -9,7 +9,8 @@
 //     [pack B's part, in panels of one tile's width]                     pieces of work: panels
 //     for each strip of M x stretch of N                                 pieces of work: these
 //       [pack A's strip, when no other piece shares it]
-//       for each K block, column panel                                    [pack it, when no other piece shares it]
+//       for each K block, column panel                                    [pack it, when no other piece shares it, or
+//                                                                         let the first tile keep what it reads]
 //         for each row panel: one tile
 //
 // The operands are anything with
@@ -32,19 +33,36 @@
 
 namespace ckeras::CKERAS_ISA {
 
+// How columns, so many vectors of them, fall into panels of up to `most`: each as wide as the next or one vector wider,
+// whatever run of them a thread takes. An even number of panels is as much for each of two threads.
+struct ColumnPanels {
+  static constexpr int kShift = 28;  // of `step`, vectors a panel: 2^28 panels fall right
+  int64_t count, step;
+
+  CKERAS_MEMBER ColumnPanels(int64_t vectors, int64_t most, bool even) : count(ceil_div(vectors, most)), step(0) {
+    if (even && count < vectors) count = round_up(count, 2);
+    if (count > 0) step = ceil_div(vectors << kShift, count);
+  }
+  // The first vector of panel j.
+  CKERAS_MEMBER int64_t start(int64_t j) const { return (j * step) >> kShift; }
+};
+
 // How a product is cut: by its shape alone.
 struct GemmPlan {
   int64_t m, n, k;
-  bool direct_a;        // A is read where it lies
-  bool direct;          // panels of B of whole vectors are read where they lie
-  bool fused;           // a piece packs its own strip of A
-  bool near;            // a piece packs its own panels of B, one block at a time
-  bool one_row;         // M = 1 and B readable: by gemm/row.h
-  bool by_length;       // pieces of work are then K blocks and not columns
-  int64_t rows, width;  // of a row panel, a column panel
-  int64_t tall;         // so many row panels have `rows`, those after them one less
-  int64_t strip;        // row panels in a strip
-  int64_t stretch;      // column panels in a stretch
+  bool direct_a;    // A is read where it lies
+  bool direct;      // panels of B of whole vectors are read where they lie
+  bool fused;       // a piece packs its own strip of A
+  bool near;        // a piece packs its own panels of B, one block at a time
+  bool keeps;       // while its first tile reads them, where they are whole vectors
+  bool even;        // an even number of panels
+  bool one_row;     // M = 1 and B readable: by gemm/row.h
+  bool by_length;   // pieces of work are then K blocks and not columns
+  int64_t rows;     // of a row panel
+  int64_t tall;     // so many row panels have `rows`, those after them one less
+  int64_t vectors;  // of a column panel, at most
+  int64_t strip;    // row panels in a strip
+  int64_t stretch;  // column panels in a stretch
   int64_t m_part, n_part, k_part;
   int64_t a_bytes, b_bytes;
 
@@ -52,14 +70,6 @@ struct GemmPlan {
   // The first row of panel i of a part.
   CKERAS_MEMBER int64_t row(int64_t i) const { return i * rows - most(0, i - tall); }
 };
-
-// Columns of a panel: as many as the tile has room for. Fewer where a second panel would have one vector and few sums
-// to multiply at once, and, in a small product, where panels are packed by who needs them and even ones share the work.
-CKERAS_INLINE int64_t panel_width(int64_t n, int64_t vectors, int64_t lanes, bool b_readable) {
-  const bool even = !b_readable && n <= kReadColumns && n % (vectors * lanes) != 0 && n % (2 * lanes) == 0;
-  if (even || ceil_div(n, lanes) == vectors + 1) vectors = ceil_div(vectors + 1, 2);
-  return least(vectors * lanes, round_up(n, lanes));
-}
 
 // Of `count` panels a part of at most `most` has so many, when the parts are as even as they can be.
 CKERAS_INLINE int64_t even_part(int64_t count, int64_t most) {
@@ -79,10 +89,13 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   if (m == 0 || n == 0 || k == 0) return plan;
   const int64_t row_panels = ceil_div(m, kPanelRows);
   plan.rows = ceil_div(m, row_panels);
-  plan.width = panel_width(n, tile_vectors(static_cast<int>(plan.rows)), kLanes, b_readable);
+  plan.vectors = least(tile_vectors(static_cast<int>(plan.rows)), ceil_div(n, kLanes));
+  const int64_t width = plan.vectors * kLanes;
   const int64_t row_bytes = n * static_cast<int64_t>(sizeof(P));
   const bool crowded = row_bytes % kCrowdedB == 0, far = row_bytes > kCrowdedB && row_bytes * k > kFarBytes;
-  plan.direct = b_readable && m <= (crowded ? 2 * kPanelRows : far ? kReadFarRows : kReadRows);
+  const bool reads_b = b_readable && m <= (crowded ? 2 * kPanelRows : far ? kReadFarRows : kReadRows);
+  plan.keeps = kKeeps<P> && reads_b && plan.rows == kPanelRows && row_panels >= kKeptPanels && n > width;
+  plan.direct = reads_b && !plan.keeps;
   plan.one_row = b_readable && m == 1;
   plan.direct_a =
       n <= (plan.direct ? least(read_columns, kReadColumns) : read_columns) || (read_columns > 0 && plan.one_row);
@@ -91,9 +104,8 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   plan.strip = most(1, kStripRows / plan.rows);
   plan.k_part = plan.direct_a && plan.direct ? k : kPanelBlock<P> * even_part(ceil_div(k, kPanelBlock<P>), 4);
   plan.k_part = least(k, plan.k_part);
-  const int64_t column_room = most(1, room / plan.k_part / plan.width);
-  plan.n_part =
-      plan.one_row || plan.direct ? n : least(n, even_part(ceil_div(n, plan.width), column_room) * plan.width);
+  const int64_t column_room = most(1, room / plan.k_part / width);
+  plan.n_part = plan.one_row || plan.direct ? n : least(n, even_part(ceil_div(n, width), column_room) * width);
   const int64_t strip_room = most(1, room / (plan.strip * kPanelStride * plan.k_part));
   const int64_t strip_rows = plan.strip * plan.rows;
   plan.m_part = plan.direct_a ? m : least(m, even_part(ceil_div(m, strip_rows), strip_room) * strip_rows);
@@ -101,14 +113,21 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   plan.tall = plan.m_part < m ? row_panels : m - row_panels * (plan.rows - 1);
 
   plan.by_length = plan.one_row && n <= kRowStretch && plan.k_part >= 2 * kKBlock && k * n >= kRowWork;
-  // One strip where the panels of B are enough pieces: then each is packed where it is needed. Else strips and
-  // stretches in the proportion of rows and columns, so that pieces read little of both; four panels at least, which
-  // rows across K are read along.
-  const int64_t part_panels = ceil_div(plan.m_part, plan.rows), panels = ceil_div(plan.n_part, plan.width);
+  // One strip where the panels of B are enough pieces: then each is packed where it is needed. With few steps along K
+  // that would be results above all, and two threads side by side in the same rows fetch each other's lines. Else
+  // strips and stretches in the proportion of rows and columns, so that pieces read little of both; four panels at
+  // least, which rows across K are read along.
+  const int64_t part_panels = ceil_div(plan.m_part, plan.rows);
+  int64_t panels = ceil_div(plan.n_part, width);
   const int64_t work = plan.m_part * plan.n_part * plan.k_part;
   const int64_t pieces = least(ceil_div(work, kLeastPiece), most(kFewPieces, least(kManyPieces, work / kLargePiece)));
-  plan.near = !plan.direct && !plan.one_row && part_panels <= plan.strip && plan.m_part == m && panels >= pieces;
-  if (!plan.near) {
+  const bool one_strip = !plan.direct && !plan.one_row && part_panels <= plan.strip && plan.m_part == m;
+  const bool alone = one_strip && panels >= pieces && (!plan.keeps || (panels >= kFewPieces && k >= kPanelBlock<P>));
+  plan.near = alone || plan.keeps;
+  plan.even = alone && panels >= kFewPieces;
+  if (alone) {
+    panels = ColumnPanels(ceil_div(plan.n_part, kLanes), plan.vectors, plan.even).count;
+  } else {
     int64_t wanted = 1;
     while (wanted * wanted * plan.n_part < pieces * plan.m_part || wanted * panels < pieces) wanted *= 2;
     plan.strip = least(plan.strip, most(4, ceil_div(part_panels, wanted)));
@@ -116,12 +135,15 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   int64_t strips = ceil_div(part_panels, plan.strip);
   if (strips > kEvenStrips) strips = round_up(strips, kEvenStrips);
   plan.strip = ceil_div(part_panels, strips);
-  plan.stretch = least(panels, ceil_div(panels * strips, pieces));
+  plan.stretch = plan.even ? 1 : least(panels, ceil_div(panels * strips, pieces));
   plan.fused = plan.stretch >= panels && !plan.direct_a;
 
   if (!plan.direct_a) plan.a_bytes = round_up(part_panels * kPanelStride * plan.k_part * sizeof(P), 64);
-  const int64_t packed_panels = plan.one_row || plan.near ? 0 : !plan.direct ? panels : n % kLanes == 0 ? 0 : 1;
-  plan.b_bytes = round_up(packed_panels * plan.width * plan.k_part * sizeof(P), 64);
+  const int64_t packed_columns = plan.one_row || plan.near ? 0
+                                 : !plan.direct            ? plan.n_part
+                                 : n % kLanes == 0         ? 0
+                                                           : width;
+  plan.b_bytes = round_up(round_up(packed_columns, kLanes) * plan.k_part * sizeof(P), 64);
   if (plan.by_length) plan.b_bytes = ceil_div(plan.k_part, kKBlock) * round_up(n * sizeof(P), 64);
   return plan;
 }
@@ -145,11 +167,21 @@ struct Gemm {
 
   // The part of the product in work.
   int64_t m0 = 0, n0 = 0, k0 = 0, m1 = 0, n1 = 0, k1 = 0;
+  ColumnPanels panels{0, 1, false};
 
   int64_t row_panels() const { return ceil_div(m1 - m0, plan.rows); }
   int64_t row(int64_t i) const { return least(m1, m0 + plan.row(i)); }
-  int64_t column_panels() const { return ceil_div(n1 - n0, plan.width); }
-  int64_t columns(int64_t j) const { return least(plan.width, n1 - n0 - j * plan.width); }
+  // Panel j of B.
+  struct Columns {
+    int64_t left, count, width;  // of which `count` are the matrix's, in whole vectors `width`
+    P* packed;                   // row k0, if it is packed
+  };
+  Columns columns(int64_t j) const {
+    const int64_t left = panels.start(j) * kLanes, right = panels.start(j + 1) * kLanes;
+    // Of direct products only the last, incomplete panel is packed.
+    return {n0 + left, least(n1 - n0, right) - left, right - left, packed_b + (plan.direct ? 0 : left * (k1 - k0))};
+  }
+  int64_t left_of(int64_t j) const { return least(n1, n0 + panels.start(j) * kLanes); }
 
   P* row_panel(int64_t i) const { return packed_a + i * kPanelStride * (k1 - k0); }
   void pack_a(int64_t i) const { a.pack(row_panel(i), kPanelStride, row(i), row(i + 1) - row(i), k0, k1 - k0); }
@@ -165,57 +197,61 @@ struct Gemm {
     return {row_panel(i) + (k - k0) * kPanelStride, 1, kPanelStride};
   }
 
-  bool in_place(int64_t j) const { return plan.direct && columns(j) % kLanes == 0; }
-  // Of direct products only the last, incomplete panel is packed.
-  P* column_panel(int64_t j) const { return packed_b + (plan.direct ? 0 : j * plan.width * (k1 - k0)); }
-  // Panel j of B from k on.
+  bool in_place(const Columns& panel) const { return plan.direct && panel.count % kLanes == 0; }
+  // A panel of B from k on.
   struct Right {
     const P* data;
     int64_t stride;
   };
-  Right right(int64_t j, int64_t k) const {
-    if (in_place(j)) return {b.at(n0 + j * plan.width, k), b.stride};
-    return {column_panel(j) + (k - k0) * plan.width, plan.width};
+  Right right(const Columns& panel, int64_t k) const {
+    if (in_place(panel)) return {b.at(panel.left, k), b.stride};
+    return {panel.packed + (k - k0) * panel.width, panel.width};
   }
   void pack_b(int64_t j, int64_t k, int64_t length) const {
-    b.pack(column_panel(j) + (k - k0) * plan.width, plan.width, n0 + j * plan.width, columns(j), k, length);
+    const Columns panel = columns(j);
+    b.pack(panel.packed + (k - k0) * panel.width, panel.width, panel.left, panel.count, k, length);
   }
   // Rows k to k + length of all panels, or panel by panel where B is stored along K.
   void pack_b_rows(int64_t k, int64_t length) const {
-    for (int64_t j = 0; j < column_panels(); ++j) pack_b(j, k, length);
+    for (int64_t j = 0; j < panels.count; ++j) pack_b(j, k, length);
   }
 
   void multiply_piece(int64_t piece) const {
-    const int64_t stretches = ceil_div(column_panels(), plan.stretch);
+    const int64_t stretches = ceil_div(panels.count, plan.stretch);
     const int64_t first_row = piece / stretches * plan.strip, first_column = piece % stretches * plan.stretch;
     const int64_t end_row = least(first_row + plan.strip, row_panels());
-    const int64_t end_column = least(first_column + plan.stretch, column_panels());
+    const int64_t end_column = least(first_column + plan.stretch, panels.count);
     if (plan.fused) {
       for (int64_t i = first_row; i < end_row; ++i) pack_a(i);
     }
     if (!plan.near) {
-      const Block block{
-          row(first_row), row(end_row), n0 + first_column * plan.width, least(n1, n0 + end_column * plan.width),
-          first_column,   end_column};
+      const Block block{row(first_row),      row(end_row), left_of(first_column),
+                        left_of(end_column), first_column, end_column};
       for (int64_t k = k0; k < k1; k += kBlock) {
         int64_t tile = 0;
         for (int64_t j = first_column; j < end_column; ++j) {
-          const Right r = right(j, k);
+          const Columns panel = columns(j);
+          const Right r = right(panel, k);
           for (int64_t i = first_row; i < end_row; ++i, ++tile) {
-            multiply(i, j, k, r, ahead(tile, i - first_row, j, k + kBlock, block, r));
+            multiply(i, panel, k, r, ahead(tile, i - first_row, j, panel, k + kBlock, block, r));
           }
         }
       }
       return;
     }
-    alignas(64) P panel[kMaxTileVectors * kLanes * kBlock];
+    alignas(64) P packed[kMaxTileVectors * kLanes * kBlock];
     for (int64_t k = k0; k < k1; k += kBlock) {
       for (int64_t j = first_column; j < end_column; ++j) {
-        b.pack(panel, plan.width, n0 + j * plan.width, columns(j), k, least(kBlock, k1 - k));
-        const Right r{panel, plan.width};
+        const Columns panel = columns(j);
+        const bool keeps =
+            plan.keeps && panel.count == panel.width && row(first_row + 1) - row(first_row) == kPanelRows;
+        if (!keeps) b.pack(packed, panel.width, panel.left, panel.count, k, least(kBlock, k1 - k));
         const bool last = j + 1 == end_column;
         for (int64_t i = first_row; i < end_row; ++i) {
-          multiply(i, j, k, r, next(last ? first_column : j + 1, last ? k + kBlock : k, i - first_row, panel));
+          const bool kept = keeps && i == first_row;
+          const Right r = kept ? Right{b.at(panel.left, k), b.stride} : Right{packed, panel.width};
+          multiply(i, panel, k, r, next(last ? first_column : j + 1, last ? k + kBlock : k, i - first_row, packed),
+                   kept ? packed : nullptr);
         }
       }
     }
@@ -230,7 +266,8 @@ struct Gemm {
   // What tile number `tile` of a piece fetches, in panel j of B the one number `down`, where operands are read in rows
   // that lie apart: of the block from k on one line of each row of B and then of A, or of the next panel of B when
   // there is but one block. The processor foresees rows that follow each other, but not these.
-  Ahead ahead(int64_t tile, int64_t down, int64_t j, int64_t k, const Block& piece, Right r) const {
+  Ahead ahead(int64_t tile, int64_t down, int64_t j, const Columns& panel, int64_t k, const Block& piece,
+              Right r) const {
     if (k < k1 && plan.direct) {
       const int64_t column = piece.left + tile * kLine;
       if (column < piece.right) return b_line(column, k);
@@ -247,8 +284,8 @@ struct Gemm {
         return {a.at(next, 0), 64};
       }
     }
-    if (k - kBlock == k0 && k >= k1 && plan.direct && down * kLine < plan.width) {
-      const int64_t column = n0 + (j + 1) * plan.width + down * kLine;
+    if (k - kBlock == k0 && k >= k1 && plan.direct && down * kLine < panel.width) {
+      const int64_t column = panel.left + panel.width + down * kLine;
       if (column < piece.right) return b_line(column, k0);
     }
     return plan.direct ? Ahead{r.data, 0} : packed_ahead(down, j, k, piece, r);
@@ -258,20 +295,24 @@ struct Gemm {
   Ahead packed_ahead(int64_t down, int64_t j, int64_t k, const Block& piece, Right r) const {
     const bool last = j + 1 == piece.end_panel;
     if (last && k >= k1) return {r.data, 0};
+    const Columns next = columns(last ? piece.first_panel : j + 1);
     const int64_t from = last ? k : k - kBlock, skipped = down * kBlock * kLine;
-    if (skipped >= plan.width * least(kBlock, k1 - from)) return {r.data, 0};
-    return {right(last ? piece.first_panel : j + 1, from).data + skipped, 64};
+    if (skipped >= next.width * least(kBlock, k1 - from)) return {r.data, 0};
+    return {right(next, from).data + skipped, 64};
   }
   Ahead b_line(int64_t column, int64_t k) const {
     return {b.at(column, k), b.stride * static_cast<int64_t>(sizeof(P))};
   }
 
   // What tile number `tile` fetches of panel j from k on, which is packed next. Else the processor waits for each row.
-  Ahead next(int64_t j, int64_t k, int64_t tile, const P* panel) const {
+  Ahead next(int64_t j, int64_t k, int64_t tile, const P* packed) const {
     if constexpr (requires { b.ahead(j, k, tile, tile); }) {
-      if (k < k1) return b.ahead(n0 + j * plan.width, plan.width, k, tile);
+      if (k < k1) {
+        const Columns panel = columns(j);
+        return b.ahead(panel.left, panel.width, k, tile);
+      }
     }
-    return {panel, 0};
+    return {packed, 0};
   }
 
   bool passes() const {
@@ -285,14 +326,27 @@ struct Gemm {
     }
   }
 
-  void multiply(int64_t i, int64_t j, int64_t k, Right right, Ahead ahead) const {
-    const int64_t row = this->row(i), column = n0 + j * plan.width;
-    const int64_t rows = this->row(i + 1) - row, columns = this->columns(j);
+  // False where nothing is to be kept.
+  static bool multiply_and_keep(int64_t vectors, int64_t length, Left left, Right right, P* kept, T* const* at,
+                                bool first, Ahead ahead) {
+    if constexpr (kKeeps<P>) {
+      if (kept == nullptr) return false;
+      Tiles<P>::table.keeping[vectors - 1](length, left.data, left.row_step, left.k_step, right.data, right.stride,
+                                           kept, at, first, ahead);
+      return true;
+    }
+    return false;
+  }
+
+  // Tile i of a panel; `kept` takes the panel's rows, if not null.
+  void multiply(int64_t i, const Columns& panel, int64_t k, Right right, Ahead ahead, P* kept = nullptr) const {
+    const int64_t row = this->row(i), column = panel.left;
+    const int64_t rows = this->row(i + 1) - row, columns = panel.count;
     const int64_t length = least(kBlock, k1 - k);
     T* at[kTileRows];
     [[maybe_unused]] alignas(64) T passing[kPanelRows * kMaxTileVectors * kLanes];
     if (passes()) {
-      for (int64_t r = 0; r < rows; ++r) at[r] = passing + r * plan.width;
+      for (int64_t r = 0; r < rows; ++r) at[r] = passing + r * panel.width;
     } else {
       for (int64_t r = 0; r < rows; ++r) at[r] = c.row(row + r) + column;
     }
@@ -304,8 +358,10 @@ struct Gemm {
       if (last) c.fetch(row, column, rows, columns);
     }
     const Left l = left(i, k);
-    Tiles<P>::table.kernels[rows - 1][vectors - 1](length, l.data, l.row_step, l.k_step, right.data, right.stride, at,
-                                                   columns, k == 0, ahead);
+    if (!multiply_and_keep(vectors, length, l, right, kept, at, k == 0, ahead)) {
+      Tiles<P>::table.kernels[rows - 1][vectors - 1](length, l.data, l.row_step, l.k_step, right.data, right.stride, at,
+                                                     columns, k == 0, ahead);
+    }
     if (ends) end_block(ending.at(row, column), at, rows, columns);
     if (last) {
       if constexpr (requires { c.done(at, row, column, rows, columns); }) c.done(at, row, column, rows, columns);
@@ -313,7 +369,7 @@ struct Gemm {
   }
 
   void multiply_part() {
-    const int64_t pieces = ceil_div(row_panels(), plan.strip) * ceil_div(column_panels(), plan.stretch);
+    const int64_t pieces = ceil_div(row_panels(), plan.strip) * ceil_div(panels.count, plan.stretch);
     parallel_for(pieces, 1, [this](int64_t begin, int64_t end) {
       for (int64_t piece = begin; piece < end; ++piece) multiply_piece(piece);
     });
@@ -384,8 +440,8 @@ struct Gemm {
   // B, in runs of rows where it lies in rows, which are read from end to end, or in panels; then the panels of A.
   void pack(bool packs_b, int64_t a_panels) {
     const bool in_rows = b.readable();
-    const int64_t b_pieces = !packs_b ? 0 : in_rows ? ceil_div(k1 - k0, kPackedRun) : column_panels();
-    const int64_t work = in_rows && packs_b ? kPackedRun * (n1 - n0) : plan.width * (k1 - k0);
+    const int64_t b_pieces = !packs_b ? 0 : in_rows ? ceil_div(k1 - k0, kPackedRun) : panels.count;
+    const int64_t work = in_rows && packs_b ? kPackedRun * (n1 - n0) : plan.vectors * kLanes * (k1 - k0);
     parallel_for(b_pieces + a_panels, most(1, (int64_t{1} << 16) / work), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         if (i >= b_pieces) {
@@ -403,6 +459,7 @@ struct Gemm {
   void run() {
     for (n0 = 0; n0 < plan.n; n0 = n1) {
       n1 = least(plan.n, n0 + plan.n_part);
+      panels = ColumnPanels(ceil_div(n1 - n0, kLanes), plan.vectors, plan.even);
       for (k0 = 0; k0 < plan.k; k0 = k1) {
         k1 = least(plan.k, k0 + plan.k_part);
         for (m0 = 0; m0 < plan.m; m0 = m1) {
@@ -414,8 +471,8 @@ struct Gemm {
               continue;
             }
           }
-          const int64_t last = column_panels() - 1;
-          if (plan.direct && m0 == 0 && !in_place(last)) pack_b(last, k0, k1 - k0);
+          const int64_t last = panels.count - 1;
+          if (plan.direct && m0 == 0 && !in_place(columns(last))) pack_b(last, k0, k1 - k0);
           pack(!plan.direct && !plan.near && m0 == 0, plan.fused || plan.direct_a ? 0 : row_panels());
           multiply_part();
         }

@@ -8,6 +8,8 @@
 // that starts from 0, then added to C unless `first`. B must have whole vectors to read; C is written up to column n
 // alone.
 #pragma once
+#include <type_traits>
+
 #include "gemm/blocking.h"
 
 namespace ckeras::CKERAS_ISA {
@@ -53,10 +55,19 @@ template <class P>
 using TileKernel = void (*)(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb,
                             Sum<P>* const* c, int64_t n, bool first, Ahead ahead) noexcept;
 
-// kernels[rows - 1][vectors - 1]; null where the tile does not fit the registers.
+template <class P>
+inline constexpr bool kKeeps = std::is_same_v<P, Sum<P>>;
+
+// A tile of kPanelRows rows and whole vectors that keeps the B it reads: kept[p * n + j] = b[p * ldb + j].
+template <class P>
+using KeepingKernel = void (*)(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb,
+                               P* kept, Sum<P>* const* c, bool first, Ahead ahead) noexcept;
+
+// kernels[rows - 1][vectors - 1], keeping[vectors - 1]; null where the tile does not fit the registers, and for pairs.
 template <class P>
 struct TileTable {
   TileKernel<P> kernels[kPanelRows][kMaxTileVectors];
+  KeepingKernel<P> keeping[kMaxTileVectors];
 };
 
 // Defined in gemm/tile.isa.cpp for float and double, in gemm/pair_tile.isa.cpp where pairs can be multiplied.
