@@ -22,17 +22,21 @@ struct Example {
   int64_t times, n, classes, blank, row;
   double *alpha, *beta, *emitted, *skip, *next;
 
-  CKERAS_MEMBER int64_t class_of(int64_t s) const { return s % 2 ? labels[s / 2] : blank; }
   CKERAS_MEMBER int64_t states() const { return 2 * n + 1; }
   CKERAS_MEMBER double* place(double* line) const { return line + kCtcPad; }
 
   void fill(double* line) const {
-    for (int64_t i = 0; i < row; ++i) line[i] = -kNone;
+    for (int64_t i = 0; i < row; i += 8) V8(-kNone).store(line + i);
   }
   // logp of each state's class at time t.
   void emit(int64_t t) const {
-    for (int64_t s = 0; s < states(); ++s) {
-      place(emitted)[s] = static_cast<double>(logp[t * classes + class_of(s)]);
+    const T* const from = logp + t * classes;
+    double* const to = place(emitted);
+    const double none = static_cast<double>(from[blank]);
+    to[0] = none;
+    for (int64_t i = 0; i < n; ++i) {
+      to[2 * i + 1] = static_cast<double>(from[labels[i]]);
+      to[2 * i + 2] = none;
     }
   }
   // 0 where state s may be reached from s - 2, else -infinity.
@@ -67,33 +71,42 @@ struct Example {
     log_of_sums(V8(last[0]), V8(n ? last[-1] : -kNone), V8(-kNone)).store(lanes);
     return lanes[0];
   }
-  // grad[t, c] -= share of the paths; beta[s] holds the paths from time t on, that of t included.
+  // Every class's own in rising order. The blank's sum stays in a register, where it waits for no store.
+  void subtract(const double* share, T* grad) const {
+    T none = grad[blank];
+    for (int64_t i = 0; i <= n; ++i) none = static_cast<T>(static_cast<double>(none) - share[2 * i]);
+    grad[blank] = none;
+    for (int64_t i = 0; i < n; ++i) {
+      T& g = grad[labels[i]];
+      g = static_cast<T>(static_cast<double>(g) - share[2 * i + 1]);
+    }
+  }
+  // grad[t, c] -= share of the paths; now[s] holds the paths from time t on, that of t included.
   void backward(double log_p, T* grad) const {
-    fill(beta);
+    double *now = beta, *later = next;
     for (int64_t t = times - 1; t >= 0; --t) {
       emit(t);
-      fill(next);
+      fill(now);
       if (t == times - 1) {
-        for (int64_t s = states() - (n ? 2 : 1); s < states(); ++s) place(next)[s] = place(emitted)[s];
+        for (int64_t s = states() - (n ? 2 : 1); s < states(); ++s) place(now)[s] = place(emitted)[s];
       } else {
         for (int64_t s = 0; s < states(); s += 8) {
-          const double* after = place(beta) + s;
+          const double* after = place(later) + s;
           const V8 sum =
               log_of_sums(V8::load(after), V8::load(after + 1), V8::load(after + 2) + V8::load(place(skip) + s + 2));
-          (sum + V8::load(place(emitted) + s)).store(place(next) + s);
+          (sum + V8::load(place(emitted) + s)).store(place(now) + s);
         }
       }
       double* share = emitted;  // its values were read for the last time, but for the subtraction here
       for (int64_t s = 0; s < states(); s += 8) {
-        const V8 both = V8::load(place(alpha + t * row) + s) + V8::load(place(next) + s);
+        const V8 both = V8::load(place(alpha + t * row) + s) + V8::load(place(now) + s);
         const V8 one = max(V8::load(place(emitted) + s), V8(-1e300));
         exp(both - one - V8(log_p)).store(place(share) + s);
       }
-      for (int64_t s = 0; s < states(); ++s) {
-        T& g = grad[t * classes + class_of(s)];
-        g = static_cast<T>(static_cast<double>(g) - place(share)[s]);
-      }
-      for (int64_t i = 0; i < row; ++i) beta[i] = next[i];
+      subtract(place(share), grad + t * classes);
+      double* const free = later;
+      later = now;
+      now = free;
     }
   }
 };
