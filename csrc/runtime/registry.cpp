@@ -82,21 +82,22 @@ struct Column {
   const Kernel* const* kernels;
   const FoldRow* folds;
   const LinalgRow* linalg;
+  const KeySort* key_sort;
 };
 
 constexpr Column kColumns[] = {
-    {cpu::Isa::Reference, reference::kColumn, nullptr, reference::kLinalg},
+    {cpu::Isa::Reference, reference::kColumn, nullptr, reference::kLinalg, reference::kKeySort},
 #if CKERAS_HAS_BASELINE
-    {cpu::Isa::Baseline, baseline::kColumn, baseline::folds, baseline::kLinalg},
+    {cpu::Isa::Baseline, baseline::kColumn, baseline::folds, baseline::kLinalg, baseline::kKeySort},
 #endif
 #if CKERAS_HAS_AVX2
-    {cpu::Isa::Avx2, avx2::kColumn, avx2::folds, avx2::kLinalg},
+    {cpu::Isa::Avx2, avx2::kColumn, avx2::folds, avx2::kLinalg, avx2::kKeySort},
 #endif
 #if CKERAS_HAS_AVX512
-    {cpu::Isa::Avx512, avx512::kColumn, avx512::folds, avx512::kLinalg},
+    {cpu::Isa::Avx512, avx512::kColumn, avx512::folds, avx512::kLinalg, avx512::kKeySort},
 #endif
 #if CKERAS_HAS_NEON
-    {cpu::Isa::Neon, neon::kColumn, neon::folds, neon::kLinalg},
+    {cpu::Isa::Neon, neon::kColumn, neon::folds, neon::kLinalg, neon::kKeySort},
 #endif
 };
 
@@ -159,6 +160,8 @@ FoldTables folds() { return folds_for(selected().isa); }
 const Kernel* kernel(int op) { return selected().kernels[op]; }
 
 const Kernel* kernel_for(cpu::Isa isa, int op) { return cpu::supported(isa) ? find(isa)->kernels[op] : nullptr; }
+
+const KeySort& key_sort() { return *selected().key_sort; }
 
 std::span<const LinalgRow> linalg() { return {selected().linalg, kLinalgRows}; }
 

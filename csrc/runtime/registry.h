@@ -4,6 +4,7 @@
 #include <span>
 
 #include "cpu/isa.h"
+#include "ops/argsort/key_sort.h"
 #include "ops/linalg/linalg.h"
 #include "runtime/fused.h"
 #include "runtime/kernel.h"
@@ -42,6 +43,9 @@ TileTables tiles();
 // The folds of all reductions likewise, and on another one: null when this build or this CPU lacks it.
 FoldTables folds();
 FoldTables folds_for(cpu::Isa isa);
+
+// How the selected instruction set sorts keys.
+const KeySort& key_sort();
 
 // The kernels of ops/linalg/linalg.h on the selected instruction set; CKERAS_ISA=reference has the plainest of this
 // build.

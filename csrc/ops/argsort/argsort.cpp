@@ -6,6 +6,7 @@
 #include "cpu/parallel.h"
 #include "ops/argsort/keys.h"
 #include "ops/argsort/radix.h"
+#include "runtime/registry.h"
 
 namespace ckeras::portable {
 namespace {
@@ -82,17 +83,6 @@ void select_by_stretches(Item* items, int64_t k, int64_t n, Key* least, const Ke
   std::sort(items, items + k);
 }
 
-// to[i] = the key of element i of x, its bits turned over by `flip`. Elements are as wide as their keys.
-template <class Key>
-using KeysOf = void (*)(const Key* x, int64_t n, Key flip, Key* to);
-template <class K>
-void keys_of(const typename K::Key* x, int64_t n, typename K::Key flip, typename K::Key* to) {
-  using Element = typename K::Element;
-  for (int64_t i = 0; i < n; ++i) {
-    to[i] = static_cast<typename K::Key>(K::of(static_cast<Element>(x[i])) ^ flip);
-  }
-}
-
 // to[s] = the least key of stretch s, the elements compared as what they are; false where a NaN is among them.
 template <class Key>
 using LeastOf = bool (*)(const Key* x, int64_t stretches, Key flip, Key* to);
@@ -138,12 +128,11 @@ bool least_of(const typename K::Key* x, int64_t stretches, typename K::Key flip,
   return numbers;
 }
 
-// to = the n elements of `from` whose keys are `sorted`. Those that share a key are in their order in `from`.
+// Puts the elements of `from` that share a key in their order there, in their places among the n `sorted` ones.
 template <class Key>
-using ElementsOf = void (*)(const PlainItem<Key>* sorted, int64_t n, Key flip, const Key* from, Key* to);
+using SharedOf = void (*)(const PlainItem<Key>* sorted, int64_t n, Key flip, const Key* from, Key* to);
 template <class K, class Key = typename K::Key>
-void elements_of(const PlainItem<Key>* sorted, int64_t n, Key flip, const Key* from, Key* to) {
-  for (int64_t i = 0; i < n; ++i) to[i] = K::element(static_cast<Key>(sorted[i].key ^ flip));
+void shared_of(const PlainItem<Key>* sorted, int64_t n, Key flip, const Key* from, Key* to) {
   for (const Key shared : K::kShared) {
     const PlainItem<Key> key{static_cast<Key>(shared ^ flip)};
     const auto [begin, end] = std::equal_range(sorted, sorted + n, key);
@@ -155,12 +144,23 @@ void elements_of(const PlainItem<Key>* sorted, int64_t n, Key flip, const Key* f
   }
 }
 
+// Sorts n keys alone with the help of as many `other` ones. Gives where they are.
+template <class Key>
+const PlainItem<Key>* sort_keys(PlainItem<Key>* items, PlainItem<Key>* other, int64_t n) {
+  if constexpr (sizeof(Key) == sizeof(uint32_t)) {
+    const NarrowSort narrow = key_sort().narrow;
+    if (narrow != nullptr && narrow(&items->key, &other->key, n)) return items;
+  }
+  return radix_sort(items, other, n);
+}
+
 // What depends on a dtype beyond the width of its keys.
 template <class Key>
 struct Ways {
-  KeysOf<Key> keys_of;
+  KeysOf keys_of;
+  ElementsOf elements_of;
   LeastOf<Key> least_of;
-  ElementsOf<Key> elements_of;
+  SharedOf<Key> shared_of;
 };
 
 // What is sorted for: the places, or else the values.
@@ -185,8 +185,10 @@ void sort_rows(const Call& call, const Ways<Key>& ways, bool wants_places) {
             static_assert(sizeof(Plain) == sizeof(Key) && sizeof(Key) <= sizeof(Item));
             Plain* const plain = reinterpret_cast<Plain*>(items);
             keys(0, cut.n, reinterpret_cast<Key*>(plain));
-            ways.elements_of(radix_sort(plain, plain + cut.n, cut.n), cut.n, flip, from,
-                             call.out[0].as<Key>() + row * cut.k);
+            const Plain* const in_order = sort_keys(plain, plain + cut.n, cut.n);
+            Key* const to = call.out[0].as<Key>() + row * cut.k;
+            ways.elements_of(in_order, cut.n, flip, to);
+            ways.shared_of(in_order, cut.n, flip, from, to);
             continue;
           }
           if (cut.k < cut.n / (cut.n < kShort ? 2 : 8)) {
@@ -223,7 +225,10 @@ template <bool kPlaces>
 void run(const Call& call) noexcept {
   with_key(call.in[0].dtype, [&](auto key) {
     using K = decltype(key);
-    sort_rows<typename K::Key>(call, {keys_of<K>, least_of<K>, elements_of<K>}, kPlaces);
+    const auto dtype = static_cast<int>(call.in[0].dtype);
+    const KeySort& sort = key_sort();
+    sort_rows<typename K::Key>(call, {sort.keys_of[dtype], sort.elements_of[dtype], least_of<K>, shared_of<K>},
+                               kPlaces);
   });
 }
 

@@ -83,6 +83,33 @@ void check_dtype(DType dtype, int64_t rows, int64_t n, int64_t k, bool descendin
   }
 }
 
+void check_keys(const std::vector<uint32_t>& keys) {
+  const auto n = static_cast<int64_t>(keys.size());
+  Array x(DType::U32, {1, n});
+  std::copy(keys.begin(), keys.end(), x.view.as<uint32_t>());
+  check_rows(x, 1, n, n, false, [&](int64_t a, int64_t b) { return keys[a] < keys[b]; });
+}
+
+// Keys whose every sample of 16 holds the 8 least: quicksort would take n / 8 rounds. They are chosen while it runs.
+std::vector<uint32_t> killer(int64_t n) {
+  std::vector<uint32_t> keys(n, UINT32_MAX);
+  std::vector<int64_t> left(n);
+  std::iota(left.begin(), left.end(), 0);
+  uint32_t next = 0;
+  while (left.size() > 128) {
+    const auto count = static_cast<int64_t>(left.size());
+    std::vector<uint32_t> sample;
+    for (int64_t i = 0; i < 16; ++i) {
+      uint32_t& key = keys[left[(2 * i + 1) * count / 32]];
+      if (i < 9 && key == UINT32_MAX) key = next++;
+      sample.push_back(key);
+    }
+    std::sort(sample.begin(), sample.end());
+    std::erase_if(left, [&](int64_t at) { return keys[at] < sample[8]; });
+  }
+  return keys;
+}
+
 }  // namespace
 
 int main() {
@@ -102,5 +129,24 @@ int main() {
   }
   check_dtype(DType::F32, 40, 5000, 3, true, false);  // more rows than have memory at a time
   check_dtype(DType::U16, 40, 4097, 4097, false, false);
+  for (int64_t n : {15, 16, 17, 32, 33, 64, 65, 127, 128, 129, 144, 1000, 2048, 5001}) {
+    std::vector<uint32_t> keys(n);
+    const auto check = [&](auto key) {
+      for (int64_t i = 0; i < n; ++i) keys[i] = static_cast<uint32_t>(key(i));
+      check_keys(keys);
+    };
+    std::mt19937 draw(static_cast<uint32_t>(n));
+    check([&](int64_t) { return draw(); });
+    check([&](int64_t) { return draw() % 3; });
+    check([&](int64_t) { return draw() % 2 ? UINT32_MAX : draw() % 5; });
+    check([&](int64_t) { return UINT32_MAX - (draw() % 4 ? 1 : 0); });
+    check([](int64_t) { return UINT32_MAX; });
+    check([](int64_t) { return 0; });
+    check([](int64_t i) { return i; });
+    check([&](int64_t i) { return n - i; });
+    check([&](int64_t i) { return std::min(i, n - i); });
+    check([](int64_t i) { return i == 7 ? 0 : UINT32_MAX; });
+  }
+  check_keys(killer(5000));
   return CHECK_RESULT();
 }

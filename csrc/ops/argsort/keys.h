@@ -20,9 +20,8 @@ struct FloatKey {
   static constexpr U kShared[] = {kZero, kNone};  // by both zeros, by what is no number
   static CKERAS_MEMBER U magnitude(U bits) { return static_cast<U>(bits & static_cast<U>(~kSign)); }
   static CKERAS_MEMBER U of(U bits) {
-    if (magnitude(bits) > kInfinity) return kNone;
-    if (magnitude(bits) == 0) return kZero;
-    return static_cast<U>(bits & kSign ? ~bits : bits | kSign);
+    const U key = static_cast<U>(bits & kSign ? ~bits : bits | kSign), size = magnitude(bits);
+    return size > static_cast<U>(kInfinity) ? kNone : size == 0 ? kZero : key;
   }
   static CKERAS_MEMBER bool shares(U bits, U key) {
     return key == kZero ? magnitude(bits) == 0 : magnitude(bits) > kInfinity;
@@ -44,7 +43,7 @@ struct IntegerKey {
 
 // f(key of a dtype).
 template <class F>
-CKERAS_INLINE void with_key(DType dtype, const F& f) {
+CKERAS_INLINE constexpr void with_key(DType dtype, const F& f) {
   switch (dtype) {
     case DType::Bool:
     case DType::U8:
