@@ -459,6 +459,7 @@ def test_float16_trains_with_a_scale_that_adapts():
     unscaled.compile("adam", "mse", auto_scale_loss=False)
     assert type(unscaled.optimizer) is keras.optimizers.Adam
     assert unscaled.get_compile_config()["auto_scale_loss"] is False
+    assert keras.Sequential([layers.Dense(1)]).get_compile_config() == {}
 
 
 def test_predict_sees_a_changed_dtype_policy():

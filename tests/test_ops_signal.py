@@ -208,7 +208,7 @@ def test_greedy_decoding():
     ]:
         paths, scores = ops.ctc_decode(logits, [6, 5], merge_repeated=merge, mask_index=blank)
         assert paths.numpy()[0].tolist() == want and paths.dtype == "int32"
-        np.testing.assert_allclose(scores.numpy()[:, 0], np.array([6, 5]) * np.log(np.e**5 / (np.e**5 + 3)))
+        assert scores.numpy().tolist() == [[-30], [-25]]
     symbols = ops.ctc_decode(ckeras.Input((6, 4)), ckeras.Input((), dtype="int32"))
     assert symbols[0].shape == (1, None, 6) and symbols[1].shape == (None, 1)
 

@@ -101,8 +101,7 @@ def _log_softmax(x):
 
 def _greedy(x, lengths, blank, merge):
     batch, times, _ = x.shape
-    logp = _log_softmax(x)
-    best, score = x.argmax(-1), logp.max(-1)
+    best, score = x.argmax(-1), x.max(-1)
     inside = np.arange(times) < lengths[:, None]
     keep = inside & (best != blank)
     if merge:
@@ -110,7 +109,7 @@ def _greedy(x, lengths, blank, merge):
     paths = np.full((1, batch, times), -1, "int32")
     for row, k, out in zip(best, keep, paths[0]):
         out[: k.sum()] = row[k]
-    return paths, np.where(inside, score, 0).sum(1, keepdims=True)
+    return paths, -np.where(inside, score, 0).sum(1, keepdims=True)
 
 
 def _logaddexp(a, b):
@@ -188,12 +187,13 @@ def ctc_decode(
     merge_repeated=True,
     mask_index=0,
 ):
-    """The label sequences that logits `[batch, times, classes]` stand for, and the logarithms of their probabilities.
+    """The label sequences that logits `[batch, times, classes]` stand for, and their scores.
 
     Gives int32 `[top_paths, batch, times]`, filled up with -1, and `[batch, top_paths]`. `"greedy"` takes the best
     class of each time (`top_paths` must be 1), merges repeated ones unless `merge_repeated` is false, and drops the
-    blank `mask_index` (the last class for `None`); `"beam_search"` keeps the `beam_width` best prefixes at each time,
-    sums the probabilities of all paths that give one, and always merges.
+    blank `mask_index` (the last class for `None`); its score is minus the sum of the best logits. `"beam_search"` keeps
+    the `beam_width` best prefixes at each time, sums the probabilities of all paths that give one, of which it gives
+    the logarithms, and always merges.
     """
     x = _scores("ctc_decode", "inputs", inputs)
     if strategy not in ("greedy", "beam_search"):

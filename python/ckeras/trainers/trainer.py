@@ -155,8 +155,8 @@ class Trainer(StateTree, StepFunctions):
     stop_predicting = flag("stop_predicting", "prediction")
 
     def get_compile_config(self):
-        """The arguments of `compile` as plain values, or `None` when not compiled."""
-        return registry.serialize_keras_object(self._trainer.config) if self.compiled else None
+        """The arguments of `compile` as plain values: none of them (`{}`) when not compiled."""
+        return registry.serialize_keras_object(self._trainer.config) if self.compiled else {}
 
     def compile_from_config(self, config):
         """Compiles as the model was compiled that `config` comes from, and makes the optimizer's variables.
