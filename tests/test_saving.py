@@ -315,3 +315,34 @@ def test_a_model_with_a_compile_of_its_own_is_loaded_without_it(tmp_path):
     assert not again.compiled
     np.testing.assert_array_equal(again(x), expected)
     again.compile(keras.optimizers.SGD(), keras.optimizers.Adam())
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".weights.json"])
+def test_loading_past_objects(tmp_path, ending):
+    def make(units):
+        inner = keras.Sequential([keras.Input((units,)), layers.Dense(3, name="deep"), layers.Dense(2, name="last")])
+        return keras.Sequential([keras.Input((4,)), layers.Dense(units), inner, layers.Dense(3)])
+
+    saved, wider = make(5), make(6)
+    path = tmp_path / f"m{ending}"
+    saved.save_weights(path, **({"max_shard_size": 1} if ending == ".weights.json" else {}))
+    first, inner, last = wider.layers
+    before = [w.copy() for w in wider.get_weights()]
+    wider.load_weights(path, objects_to_skip=[first, inner])
+    for new, old in zip(wider.get_weights()[:6], before[:6]):
+        np.testing.assert_array_equal(new, old)
+    np.testing.assert_array_equal(last.get_weights()[0], saved.layers[2].get_weights()[0])
+    wider.load_weights(path, objects_to_skip=(first, inner.layers[0]))
+    np.testing.assert_array_equal(inner.layers[1].get_weights()[0], saved.layers[1].layers[1].get_weights()[0])
+    np.testing.assert_array_equal(inner.get_weights()[0], before[2])
+    with pytest.raises(FileError, match="deep"):
+        wider.load_weights(path, objects_to_skip=[first])
+
+
+def test_loading_past_objects_says_what_it_takes(tmp_path):
+    m = model(fit=False)
+    with pytest.raises(ValueError, match="objects_to_skip must be a list of layers, got Dense"):
+        m.load_weights(tmp_path / "m.weights.h5", objects_to_skip=m.layers[0])
+    for name in ("m.keras", "m.h5"):
+        with pytest.raises(ValueError, match="objects_to_skip goes with"):
+            m.load_weights(tmp_path / name, objects_to_skip=[m.layers[0]])

@@ -178,20 +178,25 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
 
     Of a `.weights.json` file, those of all the files beside it that it names.
     Of a `.h5` file, `by_name=True` reads the layers that the file and the model both have, by their names.
-    `skip_mismatch`: objects that do not fit keep their values, with a warning. Nothing is assigned unless all fits.
+    `skip_mismatch`: objects that do not fit keep their values, with a warning. `objects_to_skip` (a list, `.weights.h5`
+    and `.weights.json` alone) keep theirs with all that is in them. Nothing is assigned unless all fits.
     Raises `FileError` (a `ValueError`) naming layer, variable and both shapes.
     """
     path = _path(filepath, "load_weights")
     where = os.path.basename(path)
-    by_name = kwargs.pop("by_name", False)
+    by_name, skipped = kwargs.pop("by_name", False), kwargs.pop("objects_to_skip", None) or ()
     if kwargs:
         raise ValueError(f"[load_weights] unexpected arguments {sorted(kwargs)}")
+    if not isinstance(skipped, (list, tuple, set)):
+        raise ValueError(f"[load_weights] objects_to_skip must be a list of layers, got {type(skipped).__name__}")
+    if skipped and not path.endswith((".weights.h5", shards.ENDING)):
+        raise ValueError(f"[load_weights] objects_to_skip goes with '.weights.h5' files, got {path!r}")
     if by_name and not _is_legacy(path):
         raise ValueError(f"[load_weights] by_name=True goes with the older '.h5' format, got {path!r}")
     _check_readable(path, "load_weights")
     if path.endswith(shards.ENDING):
         with shards.ShardReader(path, where) as reader, _all_or_nothing(where):
-            state.load(model, reader, skip_mismatch)
+            state.load(model, reader, skip_mismatch, skipped)
         return
     if path.endswith(".keras"):
         data = archive.read(path, where)["model.weights.h5"]
@@ -207,7 +212,7 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
             legacy_h5.load_weights(model, reader, skip_mismatch, by_name)
         return
     with Reader(data, where) as reader, _all_or_nothing(where):
-        state.load(model, reader, skip_mismatch)
+        state.load(model, reader, skip_mismatch, skipped)
 
 
 class Allowance:

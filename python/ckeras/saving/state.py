@@ -23,13 +23,14 @@ def walk(model):
 
 
 class _Walk:
-    """The walk; `containers` are the paths of containers in containers, which older files of Keras lack."""
+    """The walk, past `skipped` objects; `containers` are the paths of containers in containers, which older files of
+    Keras lack."""
 
-    def __init__(self, model, nested=True):
+    def __init__(self, model, nested=True, skipped=()):
         self.found = []
         self.containers = []
         self._nested = nested
-        self._seen = {}  # by id, kept alive so that an id stays its object's
+        self._seen = {id(obj): obj for obj in skipped}  # kept alive so that an id stays its object's
         self._object(model, "")
 
     def _object(self, obj, path):
@@ -132,16 +133,17 @@ def save(model, writer):
             obj.save_own_variables(entry)
 
 
-def load(model, reader, skip_mismatch=False):
+def load(model, reader, skip_mismatch=False, skipped=()):
     """Reads the variables of everything in the model; all shapes and dtypes are compared before anything is assigned.
 
     An optimizer or metric that the file has no fitting state for is left alone, with a warning when the file has other
-    state. With `skip_mismatch` that holds for every object. Raises `FileError` naming object, variable and both shapes.
+    state. With `skip_mismatch` that holds for every object. What is `skipped`, and all in it, is not looked for. Raises
+    `FileError` naming object, variable and both shapes.
     """
     ready, failures = [], []
-    walked = _Walk(model)
+    walked = _Walk(model, skipped=skipped)
     if walked.containers and not any(reader.group(path) is not None for path in walked.containers):
-        walked = _Walk(model, nested=False)
+        walked = _Walk(model, nested=False, skipped=skipped)
     for path, obj in walked.found:
         if isinstance(obj, Optimizer) and not obj.built and model.built and len(reader.child_names(f"{path}/vars")) > 2:
             obj.build(model.trainable_variables)
