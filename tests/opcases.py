@@ -19,6 +19,11 @@ def frames(rng):
     return [((_n(rng, *s),), {"count": c, "size": n, "step": step}) for s, c, n, step in cases]
 
 
+def short_time_dft(rng):
+    cases = [((2, 20), 4, 8, 4), ((33,), 5, 9, 6), ((2, 3, 17), 3, 15, 1), ((0, 9), 2, 4, 3)]
+    return [((_n(rng, *s), _n(rng, n)), {"count": c, "step": step}) for s, c, n, step in cases]
+
+
 def search(rng):
     edges = np.sort(rng.integers(0, 30, 21) * 0.5)
     return [

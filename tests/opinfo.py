@@ -507,6 +507,7 @@ STRUCTURED = [
         rtol=1e-6,
         cases=lambda rng: [((_n(rng, *s),), {}) for s in [(1,), (2,), (3, 8), (9, 16), (6, 15), (2, 3, 12), (0, 4)]],
     ),
+    _row("short_time_dft", opref.short_time_dft, rtol=1e-6, cases=opcases.short_time_dft),
     _row("random_gamma", None, 0, cases=_parameter_cases((0.2, 5.0))),
     _row("random_binomial", None, 0, cases=_parameter_cases((0.0, 40.0), (0.0, 1.0))),
     _row("bitcast", lambda x, shape, dtype: x, 0, cases=_bitcast_cases),

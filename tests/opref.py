@@ -342,6 +342,10 @@ def real_dft(x):
     return [y.real, y.imag]
 
 
+def short_time_dft(x, weights, count, step):
+    return real_dft(np.stack([x[..., i * step :][..., : len(weights)] * weights for i in range(count)], -2))
+
+
 def ctc_loss(logp, labels, label_lengths, lengths, blank):
     """The sum over all paths, one by one, and its derivative."""
     losses, grad = [], np.zeros_like(logp)

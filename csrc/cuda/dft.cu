@@ -1,6 +1,7 @@
-// dft and real_dft, in float64: a block a row, by the passes of T. G. Stockham (1966), which need no reversal of bits;
-// sizes that are no power of two as a convolution (L. I. Bluestein, 1970). A row lies in shared memory, or, where it is
-// too long, in the workspace. Backward transforms turn the signs of the imaginary parts before and after.
+// dft, real_dft and short_time_dft, in float64: a block a row, by the passes of T. G. Stockham (1966), which need no
+// reversal of bits; sizes that are no power of two as a convolution (L. I. Bluestein, 1970). A row lies in shared
+// memory, or, where it is too long, in the workspace. Backward transforms turn the signs of the imaginary parts before
+// and after.
 #include "ops/dft/dft.h"
 
 #include "cuda/elements.h"
@@ -31,10 +32,7 @@ struct Tables {
 struct Shape {
   int64_t n, m, rows, blocks;
   bool shared;
-  explicit Shape(const Call& call) {
-    const View& x = call.in[0];
-    n = x.shape[x.rank - 1];
-    rows = n > 0 ? x.size() / n : 0;
+  explicit Shape(const DftRows& of) : n(of.n), rows(of.count) {
     m = dft_size(n);
     shared = m <= kSharedSize;
     const int64_t most = kRowBytes / (2 * m * static_cast<int64_t>(sizeof(Complex)));
@@ -97,16 +95,18 @@ __global__ void __launch_bounds__(kThreads) spectrum_kernel(const Tables t) {
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads) dft_kernel(const T* re, const T* im, T* to_re, T* to_im, int64_t rows,
-                                                       int64_t results, double sign, const Tables t) {
+__global__ void __launch_bounds__(kThreads)
+    dft_kernel(const T* re, const T* im, const T* weights, const DftRows rows, T* to_re, T* to_im, int64_t results,
+               double sign, const Tables t) {
   CKERAS_DYNAMIC_SHARED(Complex, near);
   Complex* const x = t.shared ? near : t.rows + int64_t{blockIdx.x} * 2 * t.m;
-  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+  for (int64_t row = blockIdx.x; row < rows.count; row += gridDim.x) {
     for (int64_t i = threadIdx.x; i < t.m; i += blockDim.x) {
       Complex value = {0, 0};
       if (i < t.n) {
-        value = {static_cast<double>(re[row * t.n + i]),
-                 im == nullptr ? 0 : -sign * static_cast<double>(im[row * t.n + i])};
+        const int64_t at = rows.at(row) + i;
+        value = {static_cast<double>(weights == nullptr ? re[at] : weights[i] * re[at]),
+                 im == nullptr ? 0 : -sign * static_cast<double>(im[at])};
         if (!t.direct) value = value * t.chirp[i];
       }
       x[i] = value;
@@ -130,10 +130,20 @@ __global__ void __launch_bounds__(kThreads) dft_kernel(const T* re, const T* im,
   }
 }
 
-int64_t dft_workspace(const Call& call) noexcept { return Shape(call).bytes(); }
+template <class T>
+const T* numbers(const View* view) {
+  return view != nullptr ? view->as<const T>() : nullptr;
+}
 
+template <DftOperand (*operand)(const Call&)>
+int64_t dft_workspace(const Call& call) noexcept {
+  return Shape(operand(call).rows).bytes();
+}
+
+template <DftOperand (*operand)(const Call&)>
 Status run_dft(const Call& call, Queue& queue) {
-  const Shape s(call);
+  const DftOperand from = operand(call);
+  const Shape s(from.rows);
   const View& y = call.out[0];
   return with_reals(y.dtype, [&](auto t) {
     using T = decltype(t);
@@ -142,16 +152,18 @@ Status run_dft(const Call& call, Queue& queue) {
     const int64_t near = s.shared ? 2 * s.m * static_cast<int64_t>(sizeof(Complex)) : 0;
     launch(queue, {blocks_for(s.m, kThreads)}, {kThreads}, 0, table_kernel, tables);
     if (!tables.direct) launch(queue, {1}, {kThreads}, near, spectrum_kernel, tables);
-    launch(queue, {static_cast<unsigned>(s.blocks)}, {kThreads}, near, dft_kernel<T>, call.in[0].as<const T>(),
-           call.n_in == 2 ? call.in[1].as<const T>() : nullptr, call.out[0].as<T>(), call.out[1].as<T>(), s.rows,
-           y.shape[y.rank - 1], call.n_ints > 0 ? static_cast<double>(call.ints[0]) : -1.0, tables);
+    launch(queue, {static_cast<unsigned>(s.blocks)}, {kThreads}, near, dft_kernel<T>, numbers<T>(from.re),
+           numbers<T>(from.im), numbers<T>(from.weights), from.rows, call.out[0].as<T>(), call.out[1].as<T>(),
+           y.shape[y.rank - 1], static_cast<double>(from.sign), tables);
   });
 }
 
 }  // namespace
 
-extern const DeviceKernel kernel_dft, kernel_real_dft;
-const DeviceKernel kernel_dft = {"dft", run_dft, dft_workspace};
-const DeviceKernel kernel_real_dft = {"real_dft", run_dft, dft_workspace};
+extern const DeviceKernel kernel_dft, kernel_real_dft, kernel_short_time_dft;
+const DeviceKernel kernel_dft = {"dft", run_dft<dft_operand>, dft_workspace<dft_operand>};
+const DeviceKernel kernel_real_dft = {"real_dft", run_dft<real_dft_operand>, dft_workspace<real_dft_operand>};
+const DeviceKernel kernel_short_time_dft = {"short_time_dft", run_dft<short_time_dft_operand>,
+                                            dft_workspace<short_time_dft_operand>};
 
 }  // namespace ckeras::cuda

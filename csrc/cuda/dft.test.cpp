@@ -20,6 +20,14 @@ void check_size(int64_t n, int64_t rows, DType dtype) {
   check_op("real_dft", {&re}, {half, half}, {}, tolerance);
 }
 
+void check_windows(int64_t n, int64_t count, int64_t step, DType dtype) {
+  const int64_t samples = (count - 1) * step + n + 1;
+  const Array x = random_array(dtype, {2, samples}, 3), weights = random_array(dtype, {n}, 4);
+  const double rounding = dtype == DType::F64 ? 1e-13 : 1e-7;
+  const Out half{dtype, {2, count, n / 2 + 1}};
+  check_op("short_time_dft", {&x, &weights}, {half, half}, {{step}, {}}, {rounding, rounding * static_cast<double>(n)});
+}
+
 }  // namespace
 
 int main() {
@@ -28,6 +36,8 @@ int main() {
   for (int64_t n : {2, 7, 64, 1000, 1500}) check_size(n, 2, DType::F64);
   check_size(4096, 1, DType::F32);  // beyond shared memory
   check_size(2049, 2, DType::F64);
+  for (int64_t n : {1, 6, 15, 512}) check_windows(n, 3, 5, DType::F32);
+  check_windows(2100, 2, 700, DType::F64);
   const Array none(DType::F32, {0, 4}), empty(DType::F32, {3, 0});
   check_op("dft", {&none, &none}, {{DType::F32, {0, 4}}, {DType::F32, {0, 4}}}, {{1}, {}}, {});
   check_op("dft", {&empty, &empty}, {{DType::F32, {3, 0}}, {DType::F32, {3, 0}}}, {{1}, {}}, {});

@@ -64,6 +64,7 @@ constexpr Counts kCounts[] = {
     {"sort", 1, 1, 1, 1, 0, 0},
     {"dft", 2, 2, 2, 1, 0, 0},
     {"real_dft", 1, 1, 2, 0, 0, 0},
+    {"short_time_dft", 2, 2, 2, 1, 0, 0},
     {"transpose", 1, 1, 1, 0, 1, 0},
     {"concatenate", 1, kAny, 1, 1, 0, 0},
     {"slice", 1, 1, 1, 0, 2, 0},

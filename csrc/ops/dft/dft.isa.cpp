@@ -20,11 +20,8 @@ struct Plan {
   int64_t count, slots;  // pieces of work; how many have memory at a time
   int64_t table, slot;   // numbers: the tables but those of halves, one slot
 
-  explicit Plan(const Call& call) {
-    const View& x = call.in[0];
-    n = x.shape[x.rank - 1];
-    rows = n > 0 ? x.size() / n : 0;
-    half = call.n_in == 1 && n % 2 == 0;
+  explicit Plan(const DftOperand& from)
+      : rows(from.rows.count), n(from.rows.n), half(from.im == nullptr && n % 2 == 0) {
     if (half) n /= 2;
     lanes = rows >= 4 && (is_smooth(n) ? n < kDftRowSize : lane_size(n) <= kDftLaneSize);
     many = rows > 1 && dft_size(n) <= kDftLaneSize;
@@ -49,10 +46,25 @@ struct Plan {
   static constexpr int64_t kSize = sizeof(T);
 };
 
+// Where half, an imaginary part lies behind each real one.
 template <class T>
-struct Parts {
-  T *re, *im;   // im may be null in operands: all 0, or, where half, behind each real number
-  int64_t row;  // between rows
+struct Operand {
+  DftRows rows;
+  const T *re, *im;  // im: null where all are 0
+  const T* weights;  // null, or what each row, of real numbers, is multiplied by
+  T sign;            // backward -1: the conjugate's conjugate
+
+  explicit Operand(const DftOperand& from)
+      : rows(from.rows),
+        re(from.re->as<const T>()),
+        im(from.im != nullptr ? from.im->as<const T>() : nullptr),
+        weights(from.weights != nullptr ? from.weights->as<const T>() : nullptr),
+        sign(from.sign > 0 ? -1 : 1) {}
+};
+template <class T>
+struct Results {
+  T *re, *im;
+  int64_t row;  // numbers of a row
 };
 
 // Numbers k and n - k of the transform of 2n real numbers from that of n pairs z: z[k], z[n - k], exp(-pi i k / n).
@@ -67,26 +79,41 @@ CKERAS_INLINE void unfold(V a_re, V a_im, V b_re, V b_im, V w_re, V w_im, V* re,
   *other_im = fma(w_re, odd_im, fma(w_im, odd_re, -even_im));
 }
 
-// The rows from `first` on as places of a LaneTransform; places after the last may get something too.
 template <class T>
-CKERAS_INLINE void read_places(const Plan<T>& plan, Parts<const T> from, int64_t first, int64_t lanes, T sign, T* x) {
+CKERAS_INLINE void weigh(Column<T>* tile, int64_t n, const T* weights) {
   using V = VecOf<T>;
-  constexpr int64_t kPlace = LaneTransform<T>::kPlace;
-  const T* const at = from.re + first * from.row;
+  for (int64_t i = 0; i < n; ++i) (V::load(tile[i]) * V(weights[i])).store(tile[i]);
+}
+
+// The rows from `first` on as places of a LaneTransform, the last of them also for lanes beyond `lanes`; places after
+// the last may get something too.
+template <class T>
+CKERAS_INLINE void read_places(const Plan<T>& plan, const Operand<T>& from, int64_t first, int64_t lanes, T* x) {
+  using V = VecOf<T>;
+  constexpr int64_t kPlace = LaneTransform<T>::kPlace, kLanes = V::kLanes;
+  const T *re_row[kLanes], *im_row[kLanes];
+  for (int64_t lane = 0; lane < kLanes; ++lane) {
+    const int64_t at = from.rows.at(first + least(lane, lanes - 1));
+    re_row[lane] = from.re + at;
+    if (from.im != nullptr) im_row[lane] = from.im + at;
+  }
   if (plan.half) {  // pairs lie in the rows as in a place
     for (int64_t i0 = 0; i0 < 2 * plan.n; i0 += kStretch) {
       const int64_t n = least(kStretch, 2 * plan.n - i0);
-      read_tile(at + i0, from.row, lanes, n, reinterpret_cast<Column<T>*>(x) + i0);
+      Column<T>* const tile = reinterpret_cast<Column<T>*>(x) + i0;
+      read_tile(re_row, i0, n, tile);
+      if (from.weights != nullptr) weigh(tile, n, from.weights + i0);
     }
     return;
   }
   Column<T> re[kStretch], im[kStretch];
   for (int64_t i0 = 0; i0 < plan.n; i0 += kStretch) {
     const int64_t n = least(kStretch, plan.n - i0);
-    read_tile(at + i0, from.row, lanes, n, re);
-    if (from.im != nullptr) read_tile(from.im + first * from.row + i0, from.row, lanes, n, im);
+    read_tile(re_row, i0, n, re);
+    if (from.im != nullptr) read_tile(im_row, i0, n, im);
+    if (from.weights != nullptr) weigh(re, n, from.weights + i0);
     for (int64_t i = 0; i < n; ++i) {
-      const V b = from.im != nullptr ? V(sign) * V::load(im[i]) : V(0);
+      const V b = from.im != nullptr ? V(from.sign) * V::load(im[i]) : V(0);
       Lanes<T>{V::load(re[i]), b}.store(x + (i0 + i) * kPlace);
     }
   }
@@ -94,7 +121,7 @@ CKERAS_INLINE void read_places(const Plan<T>& plan, Parts<const T> from, int64_t
 
 template <class T>
 CKERAS_INLINE void write_places(const Plan<T>& plan, const T* z, Complexes<T> halves, int64_t first, int64_t lanes,
-                                int64_t results, T sign, Parts<T> to) {
+                                T sign, Results<T> to) {
   using V = VecOf<T>;
   constexpr int64_t kPlace = LaneTransform<T>::kPlace;
   const auto number = [&](int64_t k) __attribute__((always_inline)) {
@@ -107,8 +134,8 @@ CKERAS_INLINE void write_places(const Plan<T>& plan, const T* z, Complexes<T> ha
     return v;
   };
   Column<T> re[kStretch], im[kStretch];
-  for (int64_t k0 = 0; k0 < results; k0 += kStretch) {
-    const int64_t n = least(kStretch, results - k0);
+  for (int64_t k0 = 0; k0 < to.row; k0 += kStretch) {
+    const int64_t n = least(kStretch, to.row - k0);
     for (int64_t k = 0; k < n; ++k) {
       const Lanes<T> v = number(k0 + k);
       v.re.store(re[k]);
@@ -119,9 +146,8 @@ CKERAS_INLINE void write_places(const Plan<T>& plan, const T* z, Complexes<T> ha
   }
 }
 
-// `to` has as many numbers as the call's rows of results.
 template <class T>
-void lane_rows(const Plan<T>& plan, Parts<const T> from, Parts<T> to, int64_t results, T sign, T* memory) {
+void lane_rows(const Plan<T>& plan, const Operand<T>& from, Results<T> to, T* memory) {
   const LaneTransform<T> one(plan.n, memory);
   T* const slots = plan.slots_in(memory);
   one.fill(slots, slots + plan.slot / 2);
@@ -134,28 +160,26 @@ void lane_rows(const Plan<T>& plan, Parts<const T> from, Parts<T> to, int64_t re
       T* const y = x + plan.slot / 2;
       for (int64_t group = slot; group < plan.count; group += plan.slots) {
         const int64_t first = group * plan.kWide, lanes = least(plan.kWide, plan.rows - first);
-        read_places(plan, from, first, lanes, sign, x);
+        read_places(plan, from, first, lanes, x);
         T* z = one.run(x, y);
         if (!plan.half && from.im == nullptr) VecOf<T>(0).store(z + plan.kWide);  // a sum of zeros
-        write_places(plan, z, halves, first, lanes, results, sign, to);
+        write_places(plan, z, halves, first, lanes, from.sign, to);
       }
     }
   });
 }
 
-// Rows one by one.
-template <class T>
+// Rows one by one; kWeighed: the operand has weights.
+template <class T, bool kWeighed>
 class Rows {
  public:
   using V = VecOf<T>;
   static constexpr int64_t kLanes = V::kLanes;
 
-  Rows(const Plan<T>& plan, Parts<const T> from, Parts<T> to, int64_t results, T sign, T* memory)
+  Rows(const Plan<T>& plan, const Operand<T>& from, Results<T> to, T* memory)
       : plan_(plan),
         from_(from),
         to_(to),
-        results_(results),
-        sign_(sign),
         one_(plan.n, plan.many, memory),
         halves_(2, plan.groups(), 2 * plan.n, plan.many, memory + plan.table),
         slots_(plan.slots_in(memory)) {}
@@ -177,19 +201,23 @@ class Rows {
   static constexpr int64_t kPiece = 1 << 13;  // numbers of a piece of parallel work, at least
 
   void transform(int64_t row, T* memory) const {
-    const T *re = from_.re + row * from_.row, *im = from_.im != nullptr ? from_.im + row * from_.row : nullptr;
+    const int64_t at = from_.rows.at(row);
+    const T *re = from_.re + at, *im = from_.im != nullptr ? from_.im + at : nullptr, *weights = from_.weights;
     T *const to_re = to_.re + row * to_.row, *const to_im = to_.im + row * to_.row;
     if (plan_.half) return transform_pairs(re, to_re, to_im, memory);
-    const V sign(sign_);
-    const int64_t results = results_;
+    const V sign(from_.sign);
+    const int64_t results = to_.row;
     const auto write = [=](int64_t k, Lanes<T> v, int64_t count) __attribute__((always_inline)) {
       count = least(count, results - k);
       store_some(to_re + k, v.re, count);
       store_some(to_im + k, sign * v.im, count);
     };
     if (im == nullptr) {
-      const auto read = [=](int64_t i, int64_t count)
-                            __attribute__((always_inline)) { return Lanes<T>{load_some<V>(re + i, count), V(0)}; };
+      const auto read = [=](int64_t i, int64_t count) __attribute__((always_inline)) {
+        V v = load_some<V>(re + i, count);
+        if constexpr (kWeighed) v = v * load_some<V>(weights + i, count);
+        return Lanes<T>{v, V(0)};
+      };
       one_.run(memory, read, write);
       to_im[0] = 0;  // a sum of zeros
       return;
@@ -199,20 +227,30 @@ class Rows {
     };
     one_.run(memory, read, write);
   }
+  // As many pairs as there are lanes, the last of them 0 where `count` is less.
+  static CKERAS_MEMBER Lanes<T> pairs_of(const T* from, int64_t count) {
+    Lanes<T> v;
+    if (count >= kLanes) {
+      split_pairs(from, &v.re, &v.im);
+    } else {
+      T pairs[2 * kLanes] = {};
+      for (int64_t k = 0; k < 2 * count; ++k) pairs[k] = from[k];
+      split_pairs(pairs, &v.re, &v.im);
+    }
+    return v;
+  }
   void transform_pairs(const T* x, T* to_re, T* to_im, T* memory) const {
     T* const z_re = memory + plan_.slot - 2 * plan_.mirrored() + kLanes;
     T* const z_im = z_re + plan_.mirrored();
-    const int64_t ahead = from_.row;
+    const int64_t ahead = from_.rows.step;
+    const T* const weights = from_.weights;
     const auto read = [=](int64_t i, int64_t count) __attribute__((always_inline)) {
-      Lanes<T> v;
-      if (count >= kLanes) {
-        __builtin_prefetch(x + ahead + 2 * i);
-        __builtin_prefetch(x + ahead + 2 * i + kLanes);
-        split_pairs(x + 2 * i, &v.re, &v.im);
-      } else {
-        T pairs[2 * kLanes] = {};
-        for (int64_t k = 0; k < 2 * count; ++k) pairs[k] = x[2 * i + k];
-        split_pairs(pairs, &v.re, &v.im);
+      __builtin_prefetch(x + ahead + 2 * i);
+      __builtin_prefetch(x + ahead + 2 * i + kLanes);
+      Lanes<T> v = pairs_of(x + 2 * i, count);
+      if constexpr (kWeighed) {
+        const Lanes<T> w = pairs_of(weights + 2 * i, count);
+        v = {v.re * w.re, v.im * w.im};
       }
       return v;
     };
@@ -251,43 +289,44 @@ class Rows {
   }
 
   const Plan<T> plan_;
-  const Parts<const T> from_;
-  const Parts<T> to_;
-  int64_t results_;
-  T sign_;
+  const Operand<T> from_;
+  const Results<T> to_;
   RowTransform<T> one_;
   MatrixTurns<T> halves_;
   T* slots_;
 };
 
 template <class T>
-void transform(const Call& call) {
-  const Plan<T> plan(call);
+void transform(const Call& call, const DftOperand& from) {
+  const Plan<T> plan(from);
   if (plan.rows == 0) return;
-  const View &x = call.in[0], &y = call.out[0];
-  const int64_t results = y.shape[y.rank - 1];
-  const T* re = x.as<const T>();
-  const T* im = call.n_in == 2 ? call.in[1].as<const T>() : nullptr;
-  const Parts<const T> from{re, im, x.shape[x.rank - 1]};
-  const Parts<T> to{y.as<T>(), call.out[1].as<T>(), results};
-  const T sign = call.n_ints > 0 && call.ints[0] > 0 ? -1 : 1;  // backward: the conjugate's conjugate
+  const View& y = call.out[0];
+  const Results<T> to{y.as<T>(), call.out[1].as<T>(), y.shape[y.rank - 1]};
   T* const memory = static_cast<T*>(call.workspace);
-  if (plan.lanes) return lane_rows(plan, from, to, results, sign, memory);
-  Rows<T>(plan, from, to, results, sign, memory).run();
+  const Operand<T> operand(from);
+  if (plan.lanes) return lane_rows(plan, operand, to, memory);
+  if (operand.weights != nullptr) return Rows<T, true>(plan, operand, to, memory).run();
+  Rows<T, false>(plan, operand, to, memory).run();
 }
 
-void dft(const Call& call) noexcept {
-  if (call.in[0].dtype == DType::F64) return transform<double>(call);
-  transform<float>(call);
+template <DftOperand (*operand)(const Call&)>
+void run(const Call& call) noexcept {
+  if (call.in[0].dtype == DType::F64) return transform<double>(call, operand(call));
+  transform<float>(call, operand(call));
 }
-int64_t dft_workspace(const Call& call) noexcept {
-  return call.in[0].dtype == DType::F64 ? Plan<double>(call).bytes() : Plan<float>(call).bytes();
+template <DftOperand (*operand)(const Call&)>
+int64_t workspace(const Call& call) noexcept {
+  const DftOperand from = operand(call);
+  return call.in[0].dtype == DType::F64 ? Plan<double>(from).bytes() : Plan<float>(from).bytes();
 }
+template <DftOperand (*operand)(const Call&)>
+constexpr Kernel kKernel = {run<operand>, workspace<operand>, nullptr};
 
 }  // namespace
 
-extern const Kernel kernel_dft, kernel_real_dft;
-constinit const Kernel kernel_dft = {dft, dft_workspace, nullptr};
-constinit const Kernel kernel_real_dft = {dft, dft_workspace, nullptr};
+extern const Kernel kernel_dft, kernel_real_dft, kernel_short_time_dft;
+constinit const Kernel kernel_dft = kKernel<dft_operand>;
+constinit const Kernel kernel_real_dft = kKernel<real_dft_operand>;
+constinit const Kernel kernel_short_time_dft = kKernel<short_time_dft_operand>;
 
 }  // namespace ckeras::CKERAS_ISA

@@ -31,6 +31,29 @@ void check_many_long_rows(int64_t n) {
   }
 }
 
+// Windows have the bits of the transforms of the products.
+void check_windows(int64_t n, int64_t count, int64_t step, DType dtype) {
+  constexpr int64_t kSignals = 3;
+  const int64_t samples = (count - 1) * step + n + 2;
+  const Array x = random_array(dtype, {kSignals, samples}, 9), weights = random_array(dtype, {n}, 10);
+  const Out half{dtype, {kSignals, count, n / 2 + 1}};
+  const double rounding = dtype == DType::F64 ? 1e-13 : 1e-7;
+  const Tolerance tolerance = {rounding, rounding * static_cast<double>(n)};
+  check_kernel("short_time_dft", {&x, &weights}, {half, half}, {{step}, {}}, tolerance);
+  Array frames(dtype, {kSignals, count, n});
+  for (int64_t i = 0; i < kSignals * count * n; ++i) {
+    const int64_t row = i / n, at = row / count * samples + row % count * step + i % n;
+    const double product = x.at(at) * weights.at(i % n);
+    frames.set(i, dtype == DType::F32 ? static_cast<double>(static_cast<float>(product)) : product);
+  }
+  for (cpu::Isa isa : cpu::supported_isas()) {
+    if (isa == cpu::Isa::Reference) continue;
+    const Outcome got = run(isa, "short_time_dft", {&x, &weights}, {half, half}, {{step}, {}});
+    const Outcome want = run(isa, "real_dft", {&frames}, {half, half}, {});
+    for (size_t part : {0, 1}) CHECK(got.out[part].bytes == want.out[part].bytes);
+  }
+}
+
 // A row that is read and written in several pieces comes back from its transform.
 void check_long_row() {
   constexpr int64_t n = 20000;
@@ -86,6 +109,13 @@ int main() {
       const Outcome got = run(isa, "real_dft", {&spoiled}, {half, half}, {});
       for (int64_t i = 0; i < 9 * (n / 2 + 1); ++i) CHECK(std::isnan(got.out[0].at(i)) == (i / (n / 2 + 1) == 3));
     }
+  }
+  for (DType dtype : {DType::F32, DType::F64}) {
+    for (int64_t n : {1, 2, 7, 34, 97, 400, 512, 1022}) {
+      check_windows(n, 1, 1, dtype);
+      check_windows(n, 9, n / 2 + 1, dtype);
+    }
+    check_windows(2050, 2, 3000, dtype);
   }
   for (int64_t n : {512, 1400, 2048, 8209}) check_many_long_rows(n);
   check_long_row();

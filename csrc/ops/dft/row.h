@@ -45,7 +45,7 @@ class RowTransform {
 
   // As MatrixTransform::run.
   template <class Read, class Write>
-  void run(T* memory, const Read read, const Write write) const {
+  void run(T* memory, const Read& read, const Write& write) const {
     if (n_ == m_) return matrix_.run(memory, read, write);
     const int64_t n = n_;
     const Complexes<T> z = convolved(memory), chirp = chirp_;

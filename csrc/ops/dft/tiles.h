@@ -24,22 +24,20 @@ CKERAS_INLINE void turn_block(const T* const* from, T* to, int64_t step) {
   for (int i = 0; i < kBlock<T>; ++i) store_raw(to + i * step, block[i]);
 }
 
-// n <= kStretch columns of rows that are `step` apart; for lanes beyond `lanes` the last of them stands in.
+// n <= kStretch columns, from `first` on, of as many rows as a vector has lanes.
 template <class T>
-CKERAS_INLINE void read_tile(const T* rows, int64_t step, int64_t lanes, int64_t n, Column<T>* tile) {
+CKERAS_INLINE void read_tile(const T* const* row, int64_t first, int64_t n, Column<T>* tile) {
   constexpr int64_t kLanes = VecOf<T>::kLanes, kSize = kBlock<T>;
-  const T* row[kLanes];
-  for (int64_t lane = 0; lane < kLanes; ++lane) row[lane] = rows + least(lane, lanes - 1) * step;
   const int64_t whole = n - n % kSize;
   for (int64_t lane = 0; lane < kLanes; lane += kSize) {  // few rows at a time: their lines may share places in a cache
     for (int64_t i = 0; i < whole; i += kSize) {
       const T* from[kSize];
-      for (int64_t r = 0; r < kSize; ++r) from[r] = row[lane + r] + i;
+      for (int64_t r = 0; r < kSize; ++r) from[r] = row[lane + r] + first + i;
       turn_block(from, &tile[i][lane], kLanes);
     }
   }
   for (int64_t i = whole; i < n; ++i) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) tile[i][lane] = row[lane][i];
+    for (int64_t lane = 0; lane < kLanes; ++lane) tile[i][lane] = row[lane][first + i];
   }
 }
 template <class T>

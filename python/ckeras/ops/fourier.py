@@ -4,9 +4,11 @@ J. W. Cooley and J. W. Tukey, "An algorithm for the machine calculation of compl
 prime factors beyond 7 after L. I. Bluestein, 1970. float32 is computed in float32.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
-from ckeras._core import dtypes
+from ckeras._core import dtypes, hooks
 from ckeras._core.errors import ArgumentError, ShapeError
 from ckeras._core.primitive import Primitive
 from ckeras._core.symbolic import public_op
@@ -15,7 +17,7 @@ from ckeras.ops._common import as_dtype, float_operand
 from ckeras.ops.complex import as_complex
 from ckeras.ops.create import constant
 from ckeras.ops.padding import extended
-from ckeras.ops.shape import concatenate, cut, flip, frames_p, gather_grad_p, pad_p, swapaxes, zero
+from ckeras.ops.shape import concatenate, cut, flip, frames_p, overlapped, pad_p, swapaxes, zero
 
 __all__ = ["fft", "fft2", "ifft2", "irfft", "istft", "rfft", "stft"]
 
@@ -34,16 +36,36 @@ dft_p = Primitive(
 )
 
 
-def _real_dft_vjp(ctx, g_re, g_im):
-    n = ctx.inputs[0].shape[-1]
-    return (dft_p.bind(_fitted(g_re, n), _fitted(g_im, n), sign=1)[0],)
+def _from_half(g_re, g_im, n):
+    """The gradient to the `n` real numbers whose forward transform has the first n // 2 + 1 numbers' gradients."""
+    return dft_p.bind(_fitted(g_re, n), _fitted(g_im, n), sign=1)[0]
 
 
 real_dft_p = Primitive(
     "real_dft",
     lambda x: [((*x.shape[:-1], x.shape[-1] // 2 + 1), x.dtype)] * 2,
-    vjp=_real_dft_vjp,
+    vjp=lambda ctx, g_re, g_im: (_from_half(g_re, g_im, ctx.inputs[0].shape[-1]),),
     doc="dft of real numbers, forward: the first n // 2 + 1 of its numbers.",
+    multi=True,
+)
+
+
+def _short_time_vjp(ctx, g_re, g_im):
+    (x, weights), attrs = ctx.inputs, ctx.attrs
+    (n,) = weights.shape
+    g = _from_half(g_re, g_im, n)
+    dx = overlapped(g * weights, attrs["step"], x.shape) if ctx.needs[0] else None
+    if not ctx.needs[1]:
+        return dx, None
+    return dx, hooks.sum_to(g * frames_p.bind(x, size=n, **attrs), weights.shape)
+
+
+short_time_dft_p = Primitive(
+    "short_time_dft",
+    lambda x, weights, count, step: [((*x.shape[:-1], count, weights.shape[0] // 2 + 1), x.dtype)] * 2,
+    lambda x, weights, count, step: ((step,), ()),
+    _short_time_vjp,
+    "real_dft of `count` windows of the last dimension, window i from i * step on, each multiplied by the weights.",
     multi=True,
 )
 
@@ -165,21 +187,34 @@ def irfft(x, fft_length=None):
 # ---- short-time transforms
 
 
+_COSINE_WINDOWS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}  # a - b cos(2 pi i / length)
+
+
+def _centered(values, size):
+    before = (size - len(values)) // 2
+    return np.pad(values, (before, size - len(values) - before))
+
+
+@lru_cache(maxsize=16)
+def _cosine_window(name, length, size):
+    a, b = _COSINE_WINDOWS[name]
+    values = _centered(a - b * np.cos(2 * np.pi * np.arange(length) / length), size)
+    values.flags.writeable = False
+    return values
+
+
 def _window(op, window, length, size):
     """The window of `length` in the middle of `size` places: a NumPy array."""
     if window is None:
         return np.ones(size)
     if isinstance(window, str):
-        if window not in ("hann", "hamming"):
+        if window not in _COSINE_WINDOWS:
             raise ArgumentError(f"[{op}] window must be 'hann', 'hamming', None or {length} numbers, got {window!r}")
-        turn = 2 * np.pi * np.arange(length) / length
-        values = 0.5 - 0.5 * np.cos(turn) if window == "hann" else 0.54 - 0.46 * np.cos(turn)
-    else:
-        values = np.asarray(window, "float64")
-        if values.shape != (length,):
-            raise ShapeError(f"[{op}] window must have the shape ({length},) of sequence_length, got {values.shape}")
-    before = (size - length) // 2
-    return np.pad(values, (before, size - length - before))
+        return _cosine_window(window, length, size)
+    values = np.asarray(window, "float64")
+    if values.shape != (length,):
+        raise ShapeError(f"[{op}] window must have the shape ({length},) of sequence_length, got {values.shape}")
+    return _centered(values, size)
 
 
 def _check_frames(op, length, stride, size):
@@ -188,11 +223,6 @@ def _check_frames(op, length, stride, size):
             raise ArgumentError(f"[{op}] {name} must be a positive integer, got {n!r}")
     if size < length:
         raise ArgumentError(f"[{op}] fft_length={size} must be at least sequence_length={length}")
-
-
-def _frames(size, stride, n):
-    """Where the elements of `n` frames lie: int32 [n, size]."""
-    return from_numpy((np.arange(n)[:, None] * stride + np.arange(size)).astype("int32"), copy=False)
 
 
 def _reflected(x, n):
@@ -222,8 +252,8 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
     if x.shape[-1] < fft_length:
         raise ShapeError(f"[stft] a frame of fft_length={fft_length} does not fit {x.shape[-1]} samples")
     n = (x.shape[-1] - fft_length) // sequence_stride + 1
-    frames = frames_p.bind(x, count=n, size=fft_length, step=sequence_stride)
-    return _finish(rfft(frames * from_numpy(weights.astype(x.dtype))), dtype)
+    weights = from_numpy(weights.astype(x.dtype))
+    return _finish(short_time_dft_p.bind(x, weights, count=n, step=sequence_stride), dtype)
 
 
 @public_op
@@ -254,10 +284,10 @@ def istft(
     samples = fft_length + sequence_stride * (n - 1)
     weights = _window("istft", window, sequence_length, fft_length)
     frames = irfft((re, im), fft_length) * from_numpy(weights.astype(re.dtype))
-    places = _frames(fft_length, sequence_stride, n)
-    total = gather_grad_p.bind(places, frames, axis=re.ndim - 2, shape=(*re.shape[:-2], samples))
-    squares = np.zeros(samples)
-    np.add.at(squares, places.numpy(), np.broadcast_to(weights**2, (n, fft_length)))
+    total = overlapped(frames, sequence_stride, (*re.shape[:-2], samples))
+    squares, square = np.zeros(samples), weights**2
+    for start in range(0, n * sequence_stride, sequence_stride):
+        squares[start : start + fft_length] += square
     covered = squares > np.finfo("float32").tiny
     factor = np.divide(1.0, squares, out=np.zeros(samples), where=covered)
     out = total * from_numpy(factor.astype(re.dtype))
