@@ -29,8 +29,8 @@ inline constexpr int kSteps = V > 1 || kTileRows <= 8 ? 1
                                                       : 8;
 
 // sum += U steps from `at` on.
-template <int U, class T, class Vector, int R, int V>
-CKERAS_INLINE void direct_steps(const T* const (&rows)[R], int64_t at, int64_t step, const T* from, int64_t ldb,
+template <int U, class T, class Rows, class Vector, int R, int V>
+CKERAS_INLINE void direct_steps(const Rows& rows, int64_t at, int64_t step, const T* from, int64_t ldb,
                                 Vector (&sum)[R][V]) {
   Vector column[U][V];
 #pragma GCC unroll 8
@@ -42,27 +42,15 @@ CKERAS_INLINE void direct_steps(const T* const (&rows)[R], int64_t at, int64_t s
   for (int i = 0; i < R; ++i) {
 #pragma GCC unroll 8
     for (int u = 0; u < U; ++u) {
-      const Vector row(rows[i][at + u * step]);
+      const Vector row(rows(i)[at + u * step]);
 #pragma GCC unroll 4
       for (int j = 0; j < V; ++j) sum[i][j] = fma(row, column[u][j], sum[i][j]);
     }
   }
 }
 
-template <class T, int R, int kVectors>
-void direct_tile(const DirectRun& run, const T* const* a, const T* b, T* const* c, int64_t count, int64_t n,
-                 bool first) noexcept {
-  using Vector = typename TileVector<T, kVectors>::Type;
-  constexpr int V = kVectors > 0 ? kVectors : 1;
-  constexpr int64_t kLanes = Vector::kLanes;
-  Vector sum[R][V];
-  const T* rows[R];
-#pragma GCC unroll 16
-  for (int i = 0; i < R; ++i) {
-    rows[i] = a[i];
-#pragma GCC unroll 4
-    for (int j = 0; j < V; ++j) sum[i][j] = Vector(T{0});
-  }
+template <int kVectors, class T, class Rows, class Vector, int R, int V>
+CKERAS_INLINE void direct_sums(const DirectRun& run, const Rows& rows, const T* b, Vector (&sum)[R][V]) {
   for (int64_t s = 0; s < run.segments; ++s) {
     int64_t at = run.offsets[s];
     const T* from = b + run.b_offsets[s];
@@ -76,6 +64,29 @@ void direct_tile(const DirectRun& run, const T* const* a, const T* b, T* const* 
     for (; p < run.length; ++p, at += run.step, from += run.ldb) {
       direct_steps<1>(rows, at, run.step, from, run.ldb, sum);
     }
+  }
+}
+
+template <class T, int R, int kVectors>
+void direct_tile(const DirectRun& run, const T* const* a, const T* b, T* const* c, int64_t count, int64_t n,
+                 bool first) noexcept {
+  using Vector = typename TileVector<T, kVectors>::Type;
+  constexpr int V = kVectors > 0 ? kVectors : 1;
+  constexpr int64_t kLanes = Vector::kLanes;
+  Vector sum[R][V];
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < V; ++j) sum[i][j] = Vector(T{0});
+  }
+  if (run.adjacent) {
+    const T* const row = a[0];
+    direct_sums<kVectors>(run, [=](int i) __attribute__((always_inline)) { return row + i; }, b, sum);
+  } else {
+    const T* rows[R];
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) rows[i] = a[i];
+    direct_sums<kVectors>(run, [&](int i) __attribute__((always_inline)) { return rows[i]; }, b, sum);
   }
   const bool whole = n == V * kLanes;
 #pragma GCC unroll 16

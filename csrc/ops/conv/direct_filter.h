@@ -272,6 +272,13 @@ struct DirectFilter {
     const int64_t rows = results - rest + (rest > 0 ? direct_rows(direct_size(rest, vectors), vectors) : 0);
     return m / most(1, span) * panel_halves(span) * rows;
   }
+  CKERAS_MEMBER const T* images_end(const T* x) const {
+    return x + (cut.images * cut.z.axis.size * cut.y.axis.size * cut.x.axis.size - 1) * cut.pixel + cut.channels;
+  }
+  // Whether a tile's rows lie side by side, and what it reads of them, up to `last` further, ends before `end`.
+  CKERAS_MEMBER static bool adjacent(const T* const* a, int64_t count, int64_t tile, int64_t last, const T* end) {
+    return a[count - 1] - a[0] == count - 1 && end - a[0] >= last + tile;
+  }
   // Where a piece's results begin: of the images, of a plane of dy.
   CKERAS_MEMBER const T* results_of(const DirectPiece& piece, const T* dy) const {
     const Axis &z = cut.z.axis, &y = cut.y.axis, &x = cut.x.axis;
@@ -288,9 +295,11 @@ struct DirectFilter {
     const T* const filters = results_of(piece, dy);
     const int64_t number_step = out.first() ? 1 : stride, filter_step = out.first() ? out.channel : 1;
     const int64_t row_step = y.stride * from.row, pixel_step = c.stride * from.pixel;
-    // From a tap of the piece's first pixel to that of its last one; where no vector of an image may pass.
+    // From a tap of the piece's first pixel to that of its last one; where no vector of an image may pass. Those of dy.
     const int64_t to_last = (piece.rows - 1) * row_step + (piece.columns - 1) * pixel_step;
-    const T* const end = x + (cut.images * z.size * y.size * c.size - 1) * cut.pixel + cut.channels;
+    const T* const end = images_end(x);
+    const int64_t filters_last = ((piece.rows - 1) * c.grid + piece.columns - 1) * number_step;
+    const T* const filters_end = dy + (cut.images * z.grid * y.grid * c.grid - 1) * stride + results;
     int64_t offsets[kKBlock], b_offsets[kKBlock];
     const int64_t wide = direct_width<T>(span), of_span = ceil_div(span, wide), panels = m / span * of_span;
     for (int64_t panel = panels * strip / strips; panel < panels * (strip + 1) / strips; ++panel) {
@@ -309,7 +318,7 @@ struct DirectFilter {
         }
       }
       if (packs) b = buffer;
-      const DirectRun run{offsets, b_offsets, piece.rows, piece.columns, number_step, b_step};
+      DirectRun run{offsets, b_offsets, piece.rows, piece.columns, number_step, b_step};
       for (int64_t o = 0; o < results; o += tile) {
         const int64_t count = least(tile, results - o);
         const T* a[kDirectRows];
@@ -319,6 +328,7 @@ struct DirectFilter {
           at[i] = to.row(o + i) + row;
         }
         for (int64_t i = count; i < tile; ++i) a[i] = a[0];
+        run.adjacent = !out.first() && adjacent(a, count, tile, filters_last, filters_end);
         DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors](run, a, b, at, count, n, first);
       }
     }
@@ -357,6 +367,8 @@ struct DirectFilter {
       run.ldb = width;
       for (int64_t r = 0; r < piece.rows; ++r) b_offsets[r] = r * piece.columns * width;
     }
+    const int64_t to_last = (piece.rows - 1) * y.stride * from.row + (piece.columns - 1) * run.step;
+    const T* const end = cut.copies ? buffer + copy_elements() : images_end(x);
     const int64_t row0 = m * strip / strips, row1 = m * (strip + 1) / strips;
     for (int64_t column = 0; column < results; column += width, b += panel) {
       const int64_t n = least(width, results - column), vectors = direct_vectors<T>(n);
@@ -372,6 +384,7 @@ struct DirectFilter {
           at[i] = to.row(row + i) + column;
         }
         for (int64_t i = count; i < tile; ++i) a[i] = a[0];
+        run.adjacent = adjacent(a, count, tile, to_last, end);
         DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors](run, a, b, at, count, n, first);
       }
     }

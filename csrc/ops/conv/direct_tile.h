@@ -19,6 +19,7 @@ struct DirectRun {
   const int64_t *offsets, *b_offsets;
   int64_t segments, length, step, ldb;
   int64_t next_a = 0, next_b = 0;
+  bool adjacent = false;  // a[i] is a[0] + i for all rows of the kernel, whose addresses take one register
 };
 
 template <class T>

@@ -301,10 +301,10 @@ struct Winograd {
            const EndingOf& ending) const noexcept {
     T* const packed = reinterpret_cast<T*>(static_cast<char*>(workspace) + 64);
     pack_filters(filters, RisingAxis(Axis{1, 1, 1, 0, 1, 1}), packed);
-    const int64_t blocks = items() / groups;
+    // Groups of the same tiles one after another: their pixels share lines, and what is fetched with them.
     each_item(workspace, slots(), items(), slot_bytes(), [&](int64_t i, T* buffer) {
-      const int64_t g = i / blocks;
-      run_block(i % blocks * block(), image(g), packed + g * panels() * panel(), grid(g), ending(g), buffer);
+      const int64_t g = i % groups;
+      run_block(i / groups * block(), image(g), packed + g * panels() * panel(), grid(g), ending(g), buffer);
     });
   }
 
