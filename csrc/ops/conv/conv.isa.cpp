@@ -10,6 +10,7 @@
 #include "ops/conv/depthwise.h"
 #include "ops/conv/direct.h"
 #include "ops/conv/few.h"
+#include "ops/conv/grouped.h"
 #include "ops/conv/layout.h"
 #include "ops/conv/phases.h"
 #include "ops/conv/planar.h"
@@ -47,6 +48,7 @@ struct Convolution {
   int64_t bytes() const noexcept {
     if (planar()) return planar_plan().bytes();
     if (depthwise(s)) return 0;
+    if (grouped()) return grouped_plan().bytes();
     if (spreads()) return spread_plan().bytes();
     if (few()) return turned_bytes() + (shares() ? share_plan().bytes() : 0);
     if (winograd()) return winograd_plan().bytes();
@@ -64,7 +66,14 @@ struct Convolution {
     return round_up(s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T)), 64);
   }
 
-  bool spreads() const noexcept { return goes_spread(s, s.cg, s.og); }
+  bool grouped() const noexcept {
+    return goes_grouped<T>(axis_of(s.z), axis_of(s.y), axis_of(s.x), s.groups, s.cg, s.og);
+  }
+  Grouped<T> grouped_plan() const noexcept {
+    return {RisingAxis(axis_of(s.y)), RisingAxis(axis_of(s.x)), s.n * s.z.size, s.c, s.cg};
+  }
+
+  bool spreads() const noexcept { return !grouped() && goes_spread(s, s.cg, s.og); }
   Spread<T> spread_plan() const noexcept { return {s.n * s.z.size, s.y.size * s.x.size, s.groups, s.cg, s.og}; }
   // Images of `planes` planes and as many channels as filters; `weights` as Depthwise has them.
   void run_depthwise(int64_t images, const Axis& planes, const T* x, const DepthWeights<T>& weights, T* y,
@@ -93,7 +102,9 @@ struct Convolution {
     return {axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.c, s.groups, s.og, x_planes(s), y_planes(s)};
   }
   bool by_points() const noexcept { return !depthwise(s) && !spreads() && !few() && (winograd() || winograd_planes()); }
-  bool planar() const noexcept { return (goes_planar(s) || copies_planar(s)) && !spreads() && !by_points(); }
+  bool planar() const noexcept {
+    return (goes_planar(s) || copies_planar(s)) && !grouped() && !spreads() && !by_points();
+  }
   // Rows of zeros stand for the padding, which no infinite filter may meet.
   bool asks_filters() const noexcept { return planar() && !s.pointwise(); }
   bool takes_filters(const Call& call) const noexcept {
@@ -149,6 +160,10 @@ struct Convolution {
     }
     if (depthwise(s)) {
       return run_depthwise(s.n, planes, x, {w, rows.taps * line, line, s.o}, y, ending);
+    }
+    if (grouped()) {
+      const auto weight = [&](int64_t tap, int64_t c, int64_t o) { return w[(tap * s.cg + c) * s.o + o]; };
+      return grouped_plan().run(call.workspace, x, weight, y, ending);
     }
     if (spreads()) {
       T* const spread = static_cast<T*>(call.workspace);
@@ -212,7 +227,16 @@ struct InputGradient {
     }
   }
 
-  bool spreads() const noexcept { return !few() && goes_spread(s, s.og, s.cg); }
+  bool grouped() const noexcept {
+    if (phases != 1) return false;
+    const Phases all(0, s);
+    return goes_grouped<T>(all.z.axis, all.y.axis, all.x.axis, s.groups, s.og, s.cg);
+  }
+  Grouped<T> grouped_plan(const Phases& all) const noexcept {
+    return {RisingAxis(all.y.axis), RisingAxis(all.x.axis), s.n * s.z.size, s.o, s.og};
+  }
+
+  bool spreads() const noexcept { return !few() && !grouped() && goes_spread(s, s.og, s.cg); }
   Spread<T> spread_plan() const noexcept { return {s.n * s.z.size, s.y.result * s.x.result, s.groups, s.og, s.cg}; }
   // Filters [taps, channels of a group, all filters] as [filters of a group, taps, all channels].
   void turn_filters(const T* w, T* to) const noexcept {
@@ -261,7 +285,7 @@ struct InputGradient {
   bool by_points() const noexcept {
     return phases == 1 && !depthwise(s) && !spreads() && !few() && points(Phases(0, s));
   }
-  bool planar() const noexcept { return goes_planar(s) && phases == 1 && !spreads() && !by_points(); }
+  bool planar() const noexcept { return goes_planar(s) && phases == 1 && !grouped() && !spreads() && !by_points(); }
   Planar<T> planar_plan(const Phases& all) const noexcept {
     return {{all.z.axis, all.y.axis, all.x.axis}, s.n, s.og, s.groups, s.cg};
   }
@@ -294,6 +318,7 @@ struct InputGradient {
   }
   int64_t bytes() const noexcept {
     if (planar()) return planar_plan(Phases(0, s)).bytes();
+    if (grouped()) return grouped_plan(Phases(0, s)).bytes();
     if (shares()) return share_plan().bytes();
     if (depthwise(s) || few()) return 0;
     if (spreads()) return spread_plan().bytes() + s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T));
@@ -327,6 +352,15 @@ struct InputGradient {
         run_depthwise(phase, s.n, phase.z.axis, dy, w, phase.z.step * s.y.window * s.x.window * s.c, grid(dx, phase));
       }
       return;
+    }
+    if (grouped()) {
+      const Phases all(0, s);
+      const Grouped<T> plan = grouped_plan(all);
+      const auto weight = [&](int64_t tap, int64_t o, int64_t c) {
+        const int64_t own = plan.y.tap(tap / 3) * 3 + plan.x.tap(tap % 3);
+        return w[(own * s.cg + c % s.cg) * s.o + c / s.cg * s.og + o];
+      };
+      return plan.run(call.workspace, dy, weight, dx, nothing);
     }
     if (spreads()) {
       T* const spread = static_cast<T*>(call.workspace);

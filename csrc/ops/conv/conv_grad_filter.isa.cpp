@@ -9,6 +9,7 @@
 #include "ops/conv/depthwise.h"
 #include "ops/conv/direct_filter.h"
 #include "ops/conv/dots.h"
+#include "ops/conv/grouped.h"
 #include "ops/conv/layout.h"
 #include "ops/conv/panels.h"
 #include "ops/conv/planar.h"
@@ -20,6 +21,7 @@ namespace {
 
 inline constexpr int64_t kDirectFilters = 96;  // that direct_filter.h takes from whatever channels
 inline constexpr int64_t kMaxParts = 32;
+inline constexpr int64_t kWinogradGroups = 8;
 inline constexpr int64_t kPartPixels = 4 * 256;                 // a part has at least so many
 inline constexpr int64_t kPartBytes = int64_t{1} << 20;         // of its packed operands each, about
 inline constexpr int64_t kAllPartsElements = int64_t{1} << 22;  // of their results
@@ -55,10 +57,18 @@ struct FilterGradient {
   int64_t group_bytes() const noexcept { return results_bytes() + parts * part_bytes(); }
   int64_t bytes() const noexcept {
     if (depthwise(s)) return results_bytes();
+    if (grouped()) return grouped_plan().bytes();
     if (spreads()) return spread_plan().bytes() + (spread_parts() + 1) * spread_bytes();
-    if (winograd()) return winograd_plan().bytes();
+    if (winograd()) return 64 + winograd_slots() * winograd_plan().bytes();
     if (dots()) return dots_plan().bytes();
     return direct() && !planar() ? direct_plan().bytes() : groups.total_bytes();
+  }
+
+  bool grouped() const noexcept {
+    return goes_grouped<T>(axis_of(s.z), axis_of(s.y), axis_of(s.x), s.groups, s.cg, s.og);
+  }
+  GroupedFilter<T> grouped_plan() const noexcept {
+    return {RisingAxis(axis_of(s.y)), RisingAxis(axis_of(s.x)), s.n * s.z.size, s.c, s.cg};
   }
 
   bool spreads() const noexcept { return goes_spread(s, s.cg, s.og); }
@@ -75,8 +85,12 @@ struct FilterGradient {
   WinogradFilter<T> winograd_plan() const noexcept {
     return {{axis_of(s.y), axis_of(s.x), s.n * s.z.result}, s.cg, s.c, s.og, s.o, x_planes(s), y_planes(s)};
   }
+  // Groups in work at once: where they are many, each is one thread's.
+  int64_t winograd_slots() const noexcept { return s.groups >= kWinogradGroups ? least(s.groups, kMaxParts) : 1; }
   // Whether it reads images whose channels come first.
-  bool any_layout() const noexcept { return planar() || (!depthwise(s) && !spreads() && (winograd() || direct())); }
+  bool any_layout() const noexcept {
+    return planar() || (!depthwise(s) && !grouped() && !spreads() && (winograd() || direct()));
+  }
   bool planar() const noexcept { return goes_planar(s) && s.pointwise(); }
 
   bool dots() const noexcept { return goes_dots(s) && !s.pointwise() && pixels > 0; }
@@ -171,15 +185,28 @@ struct FilterGradient {
 
   void run(const Call& call) const noexcept {
     if (depthwise(s)) return run_depthwise(call);
+    if (grouped()) {
+      return grouped_plan().run(call.in[0].as<const T>(), call.in[1].as<const T>(), call.out[0].as<T>(),
+                                call.workspace);
+    }
     if (spreads()) return run_spread(call);
     if (winograd()) {
       const T* x = call.in[0].as<const T>();
       const T* dy = call.in[1].as<const T>();
-      for (int64_t g = 0; g < s.groups; ++g) {
-        winograd_plan().run(x + x_planes(s).group(g * s.cg), dy + y_planes(s).group(g * s.og),
-                            call.out[0].as<T>() + g * s.og, s.o, call.workspace);
-      }
-      return;
+      const WinogradFilter<T> plan = winograd_plan();
+      const int64_t slots = winograd_slots();
+      const Buffers buffers{static_cast<uint64_t*>(call.workspace)};
+      buffers.open(slots);
+      return parallel_for(slots, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t slot = begin; slot < end; ++slot) {
+          const int buffer = buffers.take();
+          for (int64_t g = s.groups * slot / slots; g < s.groups * (slot + 1) / slots; ++g) {
+            plan.run(x + x_planes(s).group(g * s.cg), dy + y_planes(s).group(g * s.og), call.out[0].as<T>() + g * s.og,
+                     s.o, static_cast<char*>(call.workspace) + 64 + buffer * plan.bytes());
+          }
+          buffers.give(buffer);
+        }
+      });
     }
     if (dots()) {
       return dots_plan().run(call.in[0].as<const T>(), call.in[1].as<const T>(), call.out[0].as<T>(), call.workspace);

@@ -1,0 +1,290 @@
+// Convolutions by 3 x 3 taps in groups of four or eight channels and as many results, and their gradients: a vector has
+// several groups, and each number of an image is spread over the lanes of its group once for all taps of a row. Only
+// for .isa.cpp files.
+//
+// The order of a sum: taps in rising order, the channels of each, as one chain; taps beyond the image are left out. Of
+// a gradient to filters: pixels of a piece of rows as one chain, pieces of a part, then the parts.
+#pragma once
+#include "gemm/blocking.h"
+#include "gemm/chain.h"
+#include "gemm/epilogue.h"
+#include "ops/conv/direct_filter.h"
+
+namespace ckeras::CKERAS_ISA {
+
+inline constexpr int64_t kGroupedColumns = 7;                  // of results, at least
+inline constexpr int64_t kGroupedWork = int64_t{1} << 20;      // multiply-adds of a piece, about
+inline constexpr int64_t kGroupedPixels = 256;                 // of a piece of a gradient to filters, about
+inline constexpr int64_t kGroupedParts = 32;                   // of it, at most
+inline constexpr int64_t kGroupedElements = int64_t{1} << 22;  // of all parts' results
+inline constexpr int kGroupedRun = kTileRows, kGroupedShort = (kTileRows + 1) / 2;  // results of a tile
+
+// No more than one tap lies beyond either end.
+CKERAS_INLINE bool grouped_axis(const Axis& axis) {
+  const Axis a = RisingAxis(axis).axis;
+  return a.taps == 3 && a.stride == 1 && a.step == 1 && a.start >= -1 && a.at(a.grid - 1, 2) <= a.size;
+}
+// Whether groups of `channels` channels and `results` results are taken.
+template <class T>
+CKERAS_INLINE bool goes_grouped(const Axis& z, const Axis& y, const Axis& x, int64_t groups, int64_t channels,
+                                int64_t results) {
+  return groups > 1 && channels == results && (channels == 4 || channels == 8) &&
+         groups * channels % VecOf<T>::kLanes == 0 && z.taps == 1 && z.stride == 1 && z.start == 0 &&
+         z.grid == z.size && grouped_axis(y) && grouped_axis(x) && y.grid > 0 && x.grid >= kGroupedColumns;
+}
+
+namespace {
+
+template <int kSize, int kOne, class T, int N, int... I>
+CKERAS_INLINE Reg<T, N> spread_raw(Reg<T, N> v, Indices<I...>) {
+  return Reg<T, N>::from(__builtin_shufflevector(v.r, v.r, (I / kSize * kSize + kOne)...));
+}
+// Lane kOne of each kSize lanes in all of these.
+template <int kSize, int kOne, class T, int N>
+CKERAS_INLINE Reg<T, N> spread_lane(Reg<T, N> v) {
+  return spread_raw<kSize, kOne>(v, IndicesTo<N>{});
+}
+template <int kSize, int kOne, class H>
+CKERAS_INLINE Pair<H> spread_lane(Pair<H> v) {
+  if constexpr (H::kLanes >= kSize) {
+    return {spread_lane<kSize, kOne>(v.lo), spread_lane<kSize, kOne>(v.hi)};
+  } else {
+    constexpr bool kHigh = kOne >= H::kLanes;
+    const H half = spread_lane<H::kLanes, kOne % H::kLanes>(kHigh ? v.hi : v.lo);
+    return {half, half};
+  }
+}
+
+template <int... I, class Visit>
+CKERAS_INLINE void each_index(Indices<I...>, const Visit& visit) {
+  (visit(Known<I>{}), ...);
+}
+
+// to[j] = the sums over the groups' kSize channels of pixels rows[u] + first + (j + v) * pixel, tap (u, v) of nine. A
+// row is null where it is no pixel; `left`, `right`: whether its first pixel and the last are ones.
+template <class T, int kSize, int R>
+void grouped_tile(const T* const* rows, int64_t first, bool left, bool right, int64_t pixel, const T* weights,
+                  VecOf<T> (&to)[R]) noexcept {
+  using V = VecOf<T>;
+  V sum[R];
+#pragma GCC unroll 16
+  for (int j = 0; j < R; ++j) sum[j] = V(0);
+  for (int u = 0; u < 3; ++u, weights += 3 * kSize * V::kLanes) {
+    if (rows[u] == nullptr) continue;
+    const T* const at = rows[u] + first;
+    const auto meets = [&](auto q, auto one) __attribute__((always_inline)) {
+      const V x = spread_lane<kSize, one.value>(V::load(at + q.value * pixel));
+#pragma GCC unroll 3
+      for (int v = 0; v < 3; ++v) {
+        const int j = q.value - v;
+        if (j >= 0 && j < R) sum[j] = fma(x, V::load(weights + (v * kSize + one.value) * V::kLanes), sum[j]);
+      }
+    };
+    each_index(IndicesTo<R + 2>{}, [&](auto q) __attribute__((always_inline)) {
+      if ((q.value == 0 && !left) || (q.value == R + 1 && !right)) return;
+      each_index(IndicesTo<kSize>{}, [&](auto one) __attribute__((always_inline)) { meets(q, one); });
+    });
+  }
+#pragma GCC unroll 16
+  for (int j = 0; j < R; ++j) to[j] = sum[j];
+}
+
+// Pixels that a gradient to filters meets: of x from tap (u, 0) of the results in `dy` on.
+template <class T>
+struct GroupedRows {
+  const T *x, *dy;  // of the first row of results, x at its row 0 and the place of tap 0
+  const RisingAxis& y;
+  int64_t first, last, columns, line, pixel;  // rows of results; elements of a row of x, of a pixel
+  bool left, right;                           // whether the first place of x and the last are pixels
+};
+
+// to[(v * kSize + c) * pixel + ...] (+)= sum of x[.., q][c of the group] * dy[.., q - v] for kTaps v from kV on, kOnes
+// c from kC on.
+template <class T, int kSize, int kV, int kTaps, int kC, int kOnes>
+CKERAS_INLINE void grouped_filter_tile(const GroupedRows<T>& rows, int u, bool set, T* to) {
+  using V = VecOf<T>;
+  V sum[kTaps][kOnes];
+  each_index(IndicesTo<kTaps * kOnes>{},
+             [&](auto i) __attribute__((always_inline)) { sum[i.value / kOnes][i.value % kOnes] = V(0); });
+  const int64_t n = rows.columns, pixel = rows.pixel;
+  for (int64_t i = rows.first; i < rows.last; ++i) {
+    const int64_t row = rows.y.axis.at(i, u);
+    if (!rows.y.axis.inside(row)) continue;
+    const T *const x = rows.x + row * rows.line, *const dy = rows.dy + (i - rows.first) * n * pixel;
+    // The results that place q of x is met by at taps [low, high).
+    const auto meet = [&](int64_t q, int low, int high) __attribute__((always_inline)) {
+      V g[kTaps];
+#pragma GCC unroll 3
+      for (int v = 0; v < kTaps; ++v) {
+        if (kV + v >= low && kV + v < high) g[v] = V::load(dy + (q - kV - v) * pixel);
+      }
+      const V own = V::load(x + q * pixel);
+      each_index(IndicesTo<kOnes>{}, [&](auto one) __attribute__((always_inline)) {
+        const V spread = spread_lane<kSize, kC + one.value>(own);
+#pragma GCC unroll 3
+        for (int v = 0; v < kTaps; ++v) {
+          if (kV + v >= low && kV + v < high) sum[v][one.value] = fma(spread, g[v], sum[v][one.value]);
+        }
+      });
+    };
+    if (rows.left) meet(0, 0, 1);
+    meet(1, 0, 2);
+    for (int64_t q = 2; q < n; ++q) meet(q, 0, 3);
+    meet(n, 1, 3);
+    if (rows.right) meet(n + 1, 2, 3);
+  }
+  each_index(IndicesTo<kTaps * kOnes>{}, [&](auto i) __attribute__((always_inline)) {
+    T* const own = to + ((kV + i.value / kOnes) * kSize + kC + i.value % kOnes) * pixel;
+    const V v = sum[i.value / kOnes][i.value % kOnes];
+    (set ? v : V::load(own) + v).store(own);
+  });
+}
+// All taps of row u of nine: as many sums at once as there are registers for.
+template <class T, int kSize>
+void grouped_filter_row(const GroupedRows<T>& rows, int u, bool set, T* to) noexcept {
+  constexpr int kTaps = kTileRows > 8 ? 3 : 1, kOnes = kTileRows > 8 ? kSize : 4;
+  each_index(IndicesTo<3 / kTaps>{}, [&](auto v) __attribute__((always_inline)) {
+    each_index(IndicesTo<kSize / kOnes>{}, [&](auto c) __attribute__((always_inline)) {
+      grouped_filter_tile<T, kSize, v.value * kTaps, kTaps, c.value * kOnes, kOnes>(rows, u, set, to);
+    });
+  });
+}
+
+}  // namespace
+
+template <class T>
+struct Grouped {
+  RisingAxis y, x;
+  int64_t images, channels;  // of all groups
+  int64_t size;              // channels of a group
+
+  static constexpr int64_t kLanes = VecOf<T>::kLanes;
+
+  CKERAS_MEMBER int64_t steps() const { return 9 * size; }
+  CKERAS_MEMBER int64_t bytes() const { return steps() * channels * static_cast<int64_t>(sizeof(T)); }
+
+  // weight(tap, c, channel): of what channel c of its group gives result `channel` at a tap in rising order.
+  template <class WeightOf>
+  void run(void* workspace, const T* image, const WeightOf& weight, T* to, const Ending<T>& ending) const noexcept {
+    T* const packed = static_cast<T*>(workspace);  // [vectors of channels, taps, size, lanes]
+    parallel_for(channels / kLanes, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin * steps(); i < end * steps(); ++i) {
+        const int64_t step = i % steps(), tap = step / size, c = step % size, channel = i / steps() * kLanes;
+        for (int64_t k = 0; k < kLanes; ++k) packed[i * kLanes + k] = weight(tap, c, channel + k);
+      }
+    });
+    const int64_t work = x.axis.grid * channels * steps();
+    const int64_t high = most(1, least(y.axis.grid, kGroupedWork / work)), pieces = ceil_div(y.axis.grid, high);
+    parallel_for(images * pieces, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t piece = begin; piece < end; ++piece) {
+        const int64_t first = piece % pieces * high, last = least(y.axis.grid, first + high), n = piece / pieces;
+        for (int64_t channel = 0; channel < channels; channel += kLanes) {
+          const T* const weights = packed + channel * steps();
+          for (int64_t i = first; i < last; ++i) {
+            T* const row = to + (n * y.axis.grid + i) * x.axis.grid * channels + channel;
+            run_row(image + n * y.axis.size * x.axis.size * channels + channel, i, weights, row,
+                    ending.at(0, channel).behind(row - channel - to));
+          }
+        }
+      }
+    });
+  }
+
+ private:
+  void run_row(const T* image, int64_t i, const T* weights, T* to, const Ending<T>& ending) const {
+    const T* rows[3];
+    for (int64_t u = 0; u < 3; ++u) {
+      const int64_t row = y.axis.at(i, u);
+      rows[u] = y.axis.inside(row) ? image + (row * x.axis.size + x.axis.start) * channels : nullptr;
+    }
+    const int64_t n = x.axis.grid;
+    if (round_up(n, kGroupedRun) <= round_up(n, kGroupedShort) && n >= kGroupedRun) {
+      run_tiles<kGroupedRun>(rows, weights, to, ending);
+    } else {
+      run_tiles<kGroupedShort>(rows, weights, to, ending);
+    }
+  }
+  // The last tile may begin among the results of the one before.
+  template <int R>
+  void run_tiles(const T* const* rows, const T* weights, T* to, const Ending<T>& ending) const {
+    const int64_t n = x.axis.grid;
+    for (int64_t done = 0; done < n; done += R) {
+      const int64_t j = least(done, n - R);
+      const bool left = x.axis.inside(x.axis.at(j, 0)), right = x.axis.inside(x.axis.at(j + R - 1, 2));
+      VecOf<T> sum[R];
+      if (size == 4) {
+        grouped_tile<T, 4>(rows, j * channels, left, right, channels, weights, sum);
+      } else {
+        grouped_tile<T, 8>(rows, j * channels, left, right, channels, weights, sum);
+      }
+      T* const own = to + j * channels;
+#pragma GCC unroll 16
+      for (int k = 0; k < R; ++k) {
+        if (j + k >= done) sum[k].store(own + k * channels);
+      }
+      if (!ending.nothing()) {
+        T* at[R];
+        for (int k = 0; k < R; ++k) at[k] = own + k * channels;
+        end_block(ending.behind(done * channels), at + (done - j), R - (done - j), kLanes);
+      }
+    }
+  }
+};
+
+template <class T>
+struct GroupedFilter {
+  RisingAxis y, x;
+  int64_t images, channels;  // of all groups
+  int64_t size;              // channels of a group
+
+  static constexpr int64_t kLanes = VecOf<T>::kLanes;
+
+  CKERAS_MEMBER int64_t elements() const { return 9 * size * channels; }
+  CKERAS_MEMBER int64_t high() const { return least(y.axis.grid, ceil_div(kGroupedPixels, x.axis.grid)); }
+  CKERAS_MEMBER int64_t pieces() const { return images * ceil_div(y.axis.grid, high()); }
+  CKERAS_MEMBER int64_t parts() const {
+    return most(1, least(least(kGroupedParts, kGroupedElements / elements()), pieces()));
+  }
+  CKERAS_MEMBER int64_t bytes() const {
+    return parts() > 1 ? parts() * elements() * static_cast<int64_t>(sizeof(T)) : 0;
+  }
+
+  void run(const T* image, const T* dy, T* dw, void* workspace) const noexcept {
+    const int64_t parts = this->parts();
+    T* const all = parts > 1 ? static_cast<T*>(workspace) : dw;
+    if (pieces() == 0) return zero_run(dw, elements());
+    parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t part = begin; part < end; ++part) {
+        const int64_t first = pieces() * part / parts, last = pieces() * (part + 1) / parts;
+        for (int64_t piece = first; piece < last; ++piece) {
+          run_piece(image, dy, piece, piece == first, all + part * elements());
+        }
+      }
+    });
+    if (parts > 1) sum_parts(all, parts, elements(), dw, elements(), elements());
+  }
+
+ private:
+  void run_piece(const T* image, const T* dy, int64_t piece, bool set, T* to) const {
+    const int64_t bands = ceil_div(y.axis.grid, high()), n = piece / bands, first = piece % bands * high();
+    const int64_t line = x.axis.size * channels;
+    for (int64_t channel = 0; channel < channels; channel += kLanes) {
+      const GroupedRows<T> rows{image + n * y.axis.size * line + x.axis.start * channels + channel,
+                                dy + (n * y.axis.grid + first) * x.axis.grid * channels + channel,
+                                y,
+                                first,
+                                least(y.axis.grid, first + high()),
+                                x.axis.grid,
+                                line,
+                                channels,
+                                x.axis.inside(x.axis.at(0, 0)),
+                                x.axis.inside(x.axis.at(x.axis.grid - 1, 2))};
+      for (int u = 0; u < 3; ++u) {
+        T* const own = to + 3 * u * size * channels + channel;
+        size == 4 ? grouped_filter_row<T, 4>(rows, u, set, own) : grouped_filter_row<T, 8>(rows, u, set, own);
+      }
+    }
+  }
+};
+
+}  // namespace ckeras::CKERAS_ISA
