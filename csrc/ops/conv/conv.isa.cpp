@@ -66,9 +66,7 @@ struct Convolution {
     return round_up(s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T)), 64);
   }
 
-  bool grouped() const noexcept {
-    return goes_grouped<T>(axis_of(s.z), axis_of(s.y), axis_of(s.x), s.groups, s.cg, s.og);
-  }
+  bool grouped() const noexcept { return goes_grouped<T>(s); }
   Grouped<T> grouped_plan() const noexcept {
     return {RisingAxis(axis_of(s.y)), RisingAxis(axis_of(s.x)), s.n * s.z.size, s.c, s.cg};
   }
@@ -162,8 +160,11 @@ struct Convolution {
       return run_depthwise(s.n, planes, x, {w, rows.taps * line, line, s.o}, y, ending);
     }
     if (grouped()) {
-      const auto weight = [&](int64_t tap, int64_t c, int64_t o) { return w[(tap * s.cg + c) * s.o + o]; };
-      return grouped_plan().run(call.workspace, x, weight, y, ending);
+      const auto weight = [&](int64_t u, int64_t v, int64_t c, int64_t o) {
+        return w[((u * 3 + v) * s.cg + c) * s.o + o];
+      };
+      const int64_t row = s.x.result * s.o, plane = s.y.result * row;
+      return grouped_plan().run(call.workspace, x, weight, DirectGrid<T>{y, plane, plane, row, s.o}, ending);
     }
     if (spreads()) {
       T* const spread = static_cast<T*>(call.workspace);
@@ -228,12 +229,15 @@ struct InputGradient {
   }
 
   bool grouped() const noexcept {
-    if (phases != 1) return false;
-    const Phases all(0, s);
-    return goes_grouped<T>(all.z.axis, all.y.axis, all.x.axis, s.groups, s.og, s.cg);
+    if (!goes_grouped<T>(s)) return false;
+    for (int64_t number = 0; number < phases; ++number) {
+      const Phases phase(number, s);
+      if (!grouped_axis(phase.y.axis) || !grouped_axis(phase.x.axis)) return false;
+    }
+    return true;
   }
-  Grouped<T> grouped_plan(const Phases& all) const noexcept {
-    return {RisingAxis(all.y.axis), RisingAxis(all.x.axis), s.n * s.z.size, s.o, s.og};
+  Grouped<T> grouped_plan(const Phases& phase) const noexcept {
+    return {RisingAxis(phase.y.axis), RisingAxis(phase.x.axis), s.n * s.z.size, s.o, s.og};
   }
 
   bool spreads() const noexcept { return !few() && !grouped() && goes_spread(s, s.og, s.cg); }
@@ -318,7 +322,7 @@ struct InputGradient {
   }
   int64_t bytes() const noexcept {
     if (planar()) return planar_plan(Phases(0, s)).bytes();
-    if (grouped()) return grouped_plan(Phases(0, s)).bytes();
+    if (grouped()) return s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T));
     if (shares()) return share_plan().bytes();
     if (depthwise(s) || few()) return 0;
     if (spreads()) return spread_plan().bytes() + s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T));
@@ -354,13 +358,16 @@ struct InputGradient {
       return;
     }
     if (grouped()) {
-      const Phases all(0, s);
-      const Grouped<T> plan = grouped_plan(all);
-      const auto weight = [&](int64_t tap, int64_t o, int64_t c) {
-        const int64_t own = plan.y.tap(tap / 3) * 3 + plan.x.tap(tap % 3);
-        return w[(own * s.cg + c % s.cg) * s.o + c / s.cg * s.og + o];
-      };
-      return plan.run(call.workspace, dy, weight, dx, nothing);
+      for (int64_t number = 0; number < phases; ++number) {
+        const Phases phase(number, s);
+        const auto weight = [&](int64_t u, int64_t v, int64_t o, int64_t c) {
+          return w[(phase.tap(0, u, v) * s.cg + c % s.cg) * s.o + c / s.cg * s.og + o];
+        };
+        DirectGrid<T> to = grid(dx, phase);
+        to.image = to.plane;
+        grouped_plan(phase).run(call.workspace, dy, weight, to, nothing);
+      }
+      return;
     }
     if (spreads()) {
       T* const spread = static_cast<T*>(call.workspace);

@@ -64,9 +64,7 @@ struct FilterGradient {
     return direct() && !planar() ? direct_plan().bytes() : groups.total_bytes();
   }
 
-  bool grouped() const noexcept {
-    return goes_grouped<T>(axis_of(s.z), axis_of(s.y), axis_of(s.x), s.groups, s.cg, s.og);
-  }
+  bool grouped() const noexcept { return goes_grouped<T>(s); }
   GroupedFilter<T> grouped_plan() const noexcept {
     return {RisingAxis(axis_of(s.y)), RisingAxis(axis_of(s.x)), s.n * s.z.size, s.c, s.cg};
   }

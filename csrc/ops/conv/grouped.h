@@ -1,6 +1,6 @@
-// Convolutions by 3 x 3 taps in groups of four or eight channels and as many results, and their gradients: a vector has
-// several groups, and each number of an image is spread over the lanes of its group once for all taps of a row. Only
-// for .isa.cpp files.
+// Convolutions by 3 x 3 taps, every pixel or every other one, in groups of four or eight channels and as many results,
+// and their gradients: a vector has several groups, and each number of an image is spread over the lanes of its group
+// once for all taps of a row. Only for .isa.cpp files.
 //
 // The order of a sum: taps in rising order, the channels of each, as one chain; taps beyond the image are left out. Of
 // a gradient to filters: pixels of a piece of rows as one chain, pieces of a part, then the parts.
@@ -19,18 +19,18 @@ inline constexpr int64_t kGroupedParts = 32;                   // of it, at most
 inline constexpr int64_t kGroupedElements = int64_t{1} << 22;  // of all parts' results
 inline constexpr int kGroupedRun = kTileRows, kGroupedShort = (kTileRows + 1) / 2;  // results of a tile
 
-// No more than one tap lies beyond either end.
+// No more than one place lies beyond either end.
 CKERAS_INLINE bool grouped_axis(const Axis& axis) {
   const Axis a = RisingAxis(axis).axis;
-  return a.taps == 3 && a.stride == 1 && a.step == 1 && a.start >= -1 && a.at(a.grid - 1, 2) <= a.size;
+  return a.grid > 0 && (a.taps == 1 || a.step == 1) && a.start >= -1 && a.at(a.grid - 1, a.taps - 1) <= a.size;
 }
 // Whether groups of `channels` channels and `results` results are taken.
 template <class T>
-CKERAS_INLINE bool goes_grouped(const Axis& z, const Axis& y, const Axis& x, int64_t groups, int64_t channels,
-                                int64_t results) {
-  return groups > 1 && channels == results && (channels == 4 || channels == 8) &&
-         groups * channels % VecOf<T>::kLanes == 0 && z.taps == 1 && z.stride == 1 && z.start == 0 &&
-         z.grid == z.size && grouped_axis(y) && grouped_axis(x) && y.grid > 0 && x.grid >= kGroupedColumns;
+CKERAS_INLINE bool goes_grouped(const ConvShape& s) {
+  const auto three = [](const Dim& d) { return d.window == 3 && d.dilation == 1 && d.stride <= 2; };
+  return s.groups > 1 && s.cg == s.og && (s.cg == 4 || s.cg == 8) && s.c % VecOf<T>::kLanes == 0 && s.z.same() &&
+         three(s.y) && three(s.x) && grouped_axis(axis_of(s.y)) && grouped_axis(axis_of(s.x)) &&
+         least(s.x.result, s.x.size / s.x.stride) >= kGroupedColumns;
 }
 
 namespace {
@@ -60,28 +60,30 @@ CKERAS_INLINE void each_index(Indices<I...>, const Visit& visit) {
   (visit(Known<I>{}), ...);
 }
 
-// to[j] = the sums over the groups' kSize channels of pixels rows[u] + first + (j + v) * pixel, tap (u, v) of nine. A
-// row is null where it is no pixel; `left`, `right`: whether its first pixel and the last are ones.
-template <class T, int kSize, int R>
-void grouped_tile(const T* const* rows, int64_t first, bool left, bool right, int64_t pixel, const T* weights,
-                  VecOf<T> (&to)[R]) noexcept {
+// to[j] = the sums over the groups' kSize channels of pixels rows[u] + first + (j * kStride + v) * pixel, tap (u, v) of
+// taps x kTaps. A row is null where it is no pixel; `left`, `right`: whether its first pixel and the last are ones.
+template <class T, int kSize, int kTaps, int kStride, int R>
+void grouped_tile(const T* const* rows, int64_t taps, int64_t first, bool left, bool right, int64_t pixel,
+                  const T* weights, VecOf<T> (&to)[R]) noexcept {
   using V = VecOf<T>;
+  constexpr int kPlaces = (R - 1) * kStride + kTaps;
   V sum[R];
 #pragma GCC unroll 16
   for (int j = 0; j < R; ++j) sum[j] = V(0);
-  for (int u = 0; u < 3; ++u, weights += 3 * kSize * V::kLanes) {
+  for (int64_t u = 0; u < taps; ++u, weights += kTaps * kSize * V::kLanes) {
     if (rows[u] == nullptr) continue;
     const T* const at = rows[u] + first;
     const auto meets = [&](auto q, auto one) __attribute__((always_inline)) {
       const V x = spread_lane<kSize, one.value>(V::load(at + q.value * pixel));
 #pragma GCC unroll 3
-      for (int v = 0; v < 3; ++v) {
-        const int j = q.value - v;
-        if (j >= 0 && j < R) sum[j] = fma(x, V::load(weights + (v * kSize + one.value) * V::kLanes), sum[j]);
+      for (int v = 0; v < kTaps; ++v) {
+        const int j = (q.value - v) / kStride;
+        if (q.value < v || (q.value - v) % kStride != 0 || j >= R) continue;
+        sum[j] = fma(x, V::load(weights + (v * kSize + one.value) * V::kLanes), sum[j]);
       }
     };
-    each_index(IndicesTo<R + 2>{}, [&](auto q) __attribute__((always_inline)) {
-      if ((q.value == 0 && !left) || (q.value == R + 1 && !right)) return;
+    each_index(IndicesTo<kPlaces>{}, [&](auto q) __attribute__((always_inline)) {
+      if ((q.value == 0 && !left) || (q.value == kPlaces - 1 && !right)) return;
       each_index(IndicesTo<kSize>{}, [&](auto one) __attribute__((always_inline)) { meets(q, one); });
     });
   }
@@ -98,9 +100,9 @@ struct GroupedRows {
   bool left, right;                           // whether the first place of x and the last are pixels
 };
 
-// to[(v * kSize + c) * pixel + ...] (+)= sum of x[.., q][c of the group] * dy[.., q - v] for kTaps v from kV on, kOnes
-// c from kC on.
-template <class T, int kSize, int kV, int kTaps, int kC, int kOnes>
+// to[(v * kSize + c) * pixel + ...] (+)= sum of x[.., j * kStride + v][c of the group] * dy[.., j] for kTaps v from kV
+// on, kOnes c from kC on.
+template <class T, int kSize, int kStride, int kV, int kTaps, int kC, int kOnes>
 CKERAS_INLINE void grouped_filter_tile(const GroupedRows<T>& rows, int u, bool set, T* to) {
   using V = VecOf<T>;
   V sum[kTaps][kOnes];
@@ -111,27 +113,39 @@ CKERAS_INLINE void grouped_filter_tile(const GroupedRows<T>& rows, int u, bool s
     const int64_t row = rows.y.axis.at(i, u);
     if (!rows.y.axis.inside(row)) continue;
     const T *const x = rows.x + row * rows.line, *const dy = rows.dy + (i - rows.first) * n * pixel;
-    // The results that place q of x is met by at taps [low, high).
-    const auto meet = [&](int64_t q, int low, int high) __attribute__((always_inline)) {
-      V g[kTaps];
-#pragma GCC unroll 3
-      for (int v = 0; v < kTaps; ++v) {
-        if (kV + v >= low && kV + v < high) g[v] = V::load(dy + (q - kV - v) * pixel);
-      }
-      const V own = V::load(x + q * pixel);
-      each_index(IndicesTo<kOnes>{}, [&](auto one) __attribute__((always_inline)) {
-        const V spread = spread_lane<kSize, kC + one.value>(own);
+    // Place q of x and the results at those taps from it that are bits of `mask`.
+    const auto meet = [&](int64_t q, auto mask) __attribute__((always_inline)) {
+      constexpr int kMask = static_cast<int>(mask.value) >> kV & ((1 << kTaps) - 1);
+      if constexpr (kMask != 0) {
+        V g[kTaps];
 #pragma GCC unroll 3
         for (int v = 0; v < kTaps; ++v) {
-          if (kV + v >= low && kV + v < high) sum[v][one.value] = fma(spread, g[v], sum[v][one.value]);
+          if (kMask >> v & 1) g[v] = V::load(dy + (q - kV - v) / kStride * pixel);
         }
-      });
+        const V own = V::load(x + q * pixel);
+        each_index(IndicesTo<kOnes>{}, [&](auto one) __attribute__((always_inline)) {
+          const V spread = spread_lane<kSize, kC + one.value>(own);
+#pragma GCC unroll 3
+          for (int v = 0; v < kTaps; ++v) {
+            if (kMask >> v & 1) sum[v][one.value] = fma(spread, g[v], sum[v][one.value]);
+          }
+        });
+      }
     };
-    if (rows.left) meet(0, 0, 1);
-    meet(1, 0, 2);
-    for (int64_t q = 2; q < n; ++q) meet(q, 0, 3);
-    meet(n, 1, 3);
-    if (rows.right) meet(n + 1, 2, 3);
+    if (rows.left) meet(0, Known<1>{});
+    if constexpr (kStride == 1) {
+      meet(1, Known<3>{});
+      for (int64_t q = 2; q < n; ++q) meet(q, Known<7>{});
+      meet(n, Known<6>{});
+      if (rows.right) meet(n + 1, Known<4>{});
+    } else {
+      meet(1, Known<2>{});
+      for (int64_t q = 2; q < 2 * n; q += 2) {
+        meet(q, Known<5>{});
+        meet(q + 1, Known<2>{});
+      }
+      if (rows.right) meet(2 * n, Known<4>{});
+    }
   }
   each_index(IndicesTo<kTaps * kOnes>{}, [&](auto i) __attribute__((always_inline)) {
     T* const own = to + ((kV + i.value / kOnes) * kSize + kC + i.value % kOnes) * pixel;
@@ -139,13 +153,13 @@ CKERAS_INLINE void grouped_filter_tile(const GroupedRows<T>& rows, int u, bool s
     (set ? v : V::load(own) + v).store(own);
   });
 }
-// All taps of row u of nine: as many sums at once as there are registers for.
-template <class T, int kSize>
+// All taps of row u of three: as many sums at once as there are registers for.
+template <class T, int kSize, int kStride>
 void grouped_filter_row(const GroupedRows<T>& rows, int u, bool set, T* to) noexcept {
   constexpr int kTaps = kTileRows > 8 ? 3 : 1, kOnes = kTileRows > 8 ? kSize : 4;
   each_index(IndicesTo<3 / kTaps>{}, [&](auto v) __attribute__((always_inline)) {
     each_index(IndicesTo<kSize / kOnes>{}, [&](auto c) __attribute__((always_inline)) {
-      grouped_filter_tile<T, kSize, v.value * kTaps, kTaps, c.value * kOnes, kOnes>(rows, u, set, to);
+      grouped_filter_tile<T, kSize, kStride, v.value * kTaps, kTaps, c.value * kOnes, kOnes>(rows, u, set, to);
     });
   });
 }
@@ -160,17 +174,19 @@ struct Grouped {
 
   static constexpr int64_t kLanes = VecOf<T>::kLanes;
 
-  CKERAS_MEMBER int64_t steps() const { return 9 * size; }
+  CKERAS_MEMBER int64_t steps() const { return y.axis.taps * x.axis.taps * size; }
   CKERAS_MEMBER int64_t bytes() const { return steps() * channels * static_cast<int64_t>(sizeof(T)); }
 
-  // weight(tap, c, channel): of what channel c of its group gives result `channel` at a tap in rising order.
+  // weight(u, v, c, channel): of what channel c of its group gives result `channel` at a tap of the axes.
   template <class WeightOf>
-  void run(void* workspace, const T* image, const WeightOf& weight, T* to, const Ending<T>& ending) const noexcept {
+  void run(void* workspace, const T* image, const WeightOf& weight, const DirectGrid<T>& to,
+           const Ending<T>& ending) const noexcept {
     T* const packed = static_cast<T*>(workspace);  // [vectors of channels, taps, size, lanes]
     parallel_for(channels / kLanes, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin * steps(); i < end * steps(); ++i) {
         const int64_t step = i % steps(), tap = step / size, c = step % size, channel = i / steps() * kLanes;
-        for (int64_t k = 0; k < kLanes; ++k) packed[i * kLanes + k] = weight(tap, c, channel + k);
+        const int64_t u = y.tap(tap / x.axis.taps), v = x.tap(tap % x.axis.taps);
+        for (int64_t k = 0; k < kLanes; ++k) packed[i * kLanes + k] = weight(u, v, c, channel + k);
       }
     });
     const int64_t work = x.axis.grid * channels * steps();
@@ -178,12 +194,11 @@ struct Grouped {
     parallel_for(images * pieces, 1, [&](int64_t begin, int64_t end) {
       for (int64_t piece = begin; piece < end; ++piece) {
         const int64_t first = piece % pieces * high, last = least(y.axis.grid, first + high), n = piece / pieces;
-        for (int64_t channel = 0; channel < channels; channel += kLanes) {
-          const T* const weights = packed + channel * steps();
-          for (int64_t i = first; i < last; ++i) {
-            T* const row = to + (n * y.axis.grid + i) * x.axis.grid * channels + channel;
-            run_row(image + n * y.axis.size * x.axis.size * channels + channel, i, weights, row,
-                    ending.at(0, channel).behind(row - channel - to));
+        for (int64_t i = first; i < last; ++i) {
+          for (int64_t channel = 0; channel < channels; channel += kLanes) {
+            T* const row = to.data + n * to.image + i * to.row + channel;
+            run_row(image + n * y.axis.size * x.axis.size * channels + channel, i, packed + channel * steps(), row,
+                    to.pixel, ending.at(0, channel).behind(row - channel - to.data));
           }
         }
       }
@@ -191,43 +206,50 @@ struct Grouped {
   }
 
  private:
-  void run_row(const T* image, int64_t i, const T* weights, T* to, const Ending<T>& ending) const {
+  void run_row(const T* image, int64_t i, const T* weights, T* to, int64_t step, const Ending<T>& ending) const {
     const T* rows[3];
-    for (int64_t u = 0; u < 3; ++u) {
+    for (int64_t u = 0; u < y.axis.taps; ++u) {
       const int64_t row = y.axis.at(i, u);
       rows[u] = y.axis.inside(row) ? image + (row * x.axis.size + x.axis.start) * channels : nullptr;
     }
     const int64_t n = x.axis.grid;
     if (round_up(n, kGroupedRun) <= round_up(n, kGroupedShort) && n >= kGroupedRun) {
-      run_tiles<kGroupedRun>(rows, weights, to, ending);
+      run_tiles<kGroupedRun>(rows, weights, to, step, ending);
     } else {
-      run_tiles<kGroupedShort>(rows, weights, to, ending);
+      run_tiles<kGroupedShort>(rows, weights, to, step, ending);
     }
   }
   // The last tile may begin among the results of the one before.
   template <int R>
-  void run_tiles(const T* const* rows, const T* weights, T* to, const Ending<T>& ending) const {
+  void run_tiles(const T* const* rows, const T* weights, T* to, int64_t step, const Ending<T>& ending) const {
     const int64_t n = x.axis.grid;
     for (int64_t done = 0; done < n; done += R) {
       const int64_t j = least(done, n - R);
-      const bool left = x.axis.inside(x.axis.at(j, 0)), right = x.axis.inside(x.axis.at(j + R - 1, 2));
       VecOf<T> sum[R];
-      if (size == 4) {
-        grouped_tile<T, 4>(rows, j * channels, left, right, channels, weights, sum);
-      } else {
-        grouped_tile<T, 8>(rows, j * channels, left, right, channels, weights, sum);
-      }
-      T* const own = to + j * channels;
+      size == 4 ? run_tile<4>(rows, j, weights, sum) : run_tile<8>(rows, j, weights, sum);
+      T* const own = to + j * step;
 #pragma GCC unroll 16
       for (int k = 0; k < R; ++k) {
-        if (j + k >= done) sum[k].store(own + k * channels);
+        if (j + k >= done) sum[k].store(own + k * step);
       }
       if (!ending.nothing()) {
         T* at[R];
-        for (int k = 0; k < R; ++k) at[k] = own + k * channels;
-        end_block(ending.behind(done * channels), at + (done - j), R - (done - j), kLanes);
+        for (int k = 0; k < R; ++k) at[k] = own + k * step;
+        end_block(ending.behind(done * step), at + (done - j), R - (done - j), kLanes);
       }
     }
+  }
+  template <int kSize, int R>
+  void run_tile(const T* const* rows, int64_t j, const T* weights, VecOf<T> (&sum)[R]) const {
+    const Axis& a = x.axis;
+    const bool left = a.inside(a.at(j, 0)), right = a.inside(a.at(j + R - 1, a.taps - 1));
+    const auto run = [&](auto taps, auto stride) __attribute__((always_inline)) {
+      grouped_tile<T, kSize, taps.value, stride.value>(rows, y.axis.taps, j * stride.value * channels, left, right,
+                                                       channels, weights, sum);
+    };
+    if (a.stride == 2) return run(Known<3>{}, Known<2>{});
+    if (a.taps == 3) return run(Known<3>{}, Known<1>{});
+    a.taps == 2 ? run(Known<2>{}, Known<1>{}) : run(Known<1>{}, Known<1>{});
   }
 };
 
@@ -281,9 +303,16 @@ struct GroupedFilter {
                                 x.axis.inside(x.axis.at(x.axis.grid - 1, 2))};
       for (int u = 0; u < 3; ++u) {
         T* const own = to + 3 * u * size * channels + channel;
-        size == 4 ? grouped_filter_row<T, 4>(rows, u, set, own) : grouped_filter_row<T, 8>(rows, u, set, own);
+        run_row(rows, u, set, own);
       }
     }
+  }
+  void run_row(const GroupedRows<T>& rows, int u, bool set, T* to) const {
+    const auto run = [&](auto of, auto stride) __attribute__((always_inline)) {
+      grouped_filter_row<T, of.value, stride.value>(rows, u, set, to);
+    };
+    if (size == 4) return x.axis.stride == 1 ? run(Known<4>{}, Known<1>{}) : run(Known<4>{}, Known<2>{});
+    x.axis.stride == 1 ? run(Known<8>{}, Known<1>{}) : run(Known<8>{}, Known<2>{});
   }
 };
 
