@@ -160,11 +160,11 @@ struct Convolution {
       return run_depthwise(s.n, planes, x, {w, rows.taps * line, line, s.o}, y, ending);
     }
     if (grouped()) {
-      const auto weight = [&](int64_t u, int64_t v, int64_t c, int64_t o) {
-        return w[((u * 3 + v) * s.cg + c) * s.o + o];
+      const auto pack = [&](int64_t u, int64_t v, int64_t c, int64_t o, T* to) {
+        copy_run(to, w + ((u * 3 + v) * s.cg + c) * s.o + o, VecOf<T>::kLanes);
       };
       const int64_t row = s.x.result * s.o, plane = s.y.result * row;
-      return grouped_plan().run(call.workspace, x, weight, DirectGrid<T>{y, plane, plane, row, s.o}, ending);
+      return grouped_plan().run(call.workspace, x, pack, DirectGrid<T>{y, plane, plane, row, s.o}, ending);
     }
     if (spreads()) {
       T* const spread = static_cast<T*>(call.workspace);
@@ -360,12 +360,15 @@ struct InputGradient {
     if (grouped()) {
       for (int64_t number = 0; number < phases; ++number) {
         const Phases phase(number, s);
-        const auto weight = [&](int64_t u, int64_t v, int64_t o, int64_t c) {
-          return w[(phase.tap(0, u, v) * s.cg + c % s.cg) * s.o + c / s.cg * s.og + o];
+        const auto pack = [&](int64_t u, int64_t v, int64_t o, int64_t c, T* to) {
+          const T* from = w + (phase.tap(0, u, v) * s.cg + c % s.cg) * s.o + c / s.cg * s.og + o;
+          for (int64_t k = 0; k < VecOf<T>::kLanes; k += s.cg, from += s.og) {
+            for (int64_t i = 0; i < least(s.cg, VecOf<T>::kLanes); ++i) to[k + i] = from[i * s.o];
+          }
         };
         DirectGrid<T> to = grid(dx, phase);
         to.image = to.plane;
-        grouped_plan(phase).run(call.workspace, dy, weight, to, nothing);
+        grouped_plan(phase).run(call.workspace, dy, pack, to, nothing);
       }
       return;
     }

@@ -1,6 +1,6 @@
 // Convolutions by 3 x 3 taps, every pixel or every other one, in groups of four or eight channels and as many results,
-// and their gradients: a vector has several groups, and each number of an image is spread over the lanes of its group
-// once for all taps of a row. Only for .isa.cpp files.
+// or of sixteen where every other pixel is, and their gradients: a vector has several groups or one, and each number of
+// an image is spread over the lanes of its group once for all taps of a row. Only for .isa.cpp files.
 //
 // The order of a sum: taps in rising order, the channels of each, as one chain; taps beyond the image are left out. Of
 // a gradient to filters: pixels of a piece of rows as one chain, pieces of a part, then the parts.
@@ -28,9 +28,10 @@ CKERAS_INLINE bool grouped_axis(const Axis& axis) {
 template <class T>
 CKERAS_INLINE bool goes_grouped(const ConvShape& s) {
   const auto three = [](const Dim& d) { return d.window == 3 && d.dilation == 1 && d.stride <= 2; };
-  return s.groups > 1 && s.cg == s.og && (s.cg == 4 || s.cg == 8) && s.c % VecOf<T>::kLanes == 0 && s.z.same() &&
-         three(s.y) && three(s.x) && grouped_axis(axis_of(s.y)) && grouped_axis(axis_of(s.x)) &&
-         least(s.x.result, s.x.size / s.x.stride) >= kGroupedColumns;
+  const bool strided = s.y.stride == 2 && s.x.stride == 2;  // else groups of sixteen go by points
+  return s.groups > 1 && s.cg == s.og && (s.cg == 4 || s.cg == 8 || (s.cg == 16 && strided)) &&
+         s.c % VecOf<T>::kLanes == 0 && s.z.same() && three(s.y) && three(s.x) && grouped_axis(axis_of(s.y)) &&
+         grouped_axis(axis_of(s.x)) && least(s.x.result, s.x.size / s.x.stride) >= kGroupedColumns;
 }
 
 namespace {
@@ -55,6 +56,16 @@ CKERAS_INLINE Pair<H> spread_lane(Pair<H> v) {
   }
 }
 
+// Number kOne of each group of kSize channels of the pixel at `p`, where a vector's groups begin.
+template <int kSize, int kOne, class T>
+CKERAS_INLINE VecOf<T> spread_number(const T* p) {
+  if constexpr (kSize >= VecOf<T>::kLanes) {
+    return VecOf<T>(p[kOne]);
+  } else {
+    return spread_lane<kSize, kOne>(VecOf<T>::load(p));
+  }
+}
+
 template <int... I, class Visit>
 CKERAS_INLINE void each_index(Indices<I...>, const Visit& visit) {
   (visit(Known<I>{}), ...);
@@ -74,7 +85,7 @@ void grouped_tile(const T* const* rows, int64_t taps, int64_t first, bool left, 
     if (rows[u] == nullptr) continue;
     const T* const at = rows[u] + first;
     const auto meets = [&](auto q, auto one) __attribute__((always_inline)) {
-      const V x = spread_lane<kSize, one.value>(V::load(at + q.value * pixel));
+      const V x = spread_number<kSize, one.value>(at + q.value * pixel);
 #pragma GCC unroll 3
       for (int v = 0; v < kTaps; ++v) {
         const int j = (q.value - v) / kStride;
@@ -122,9 +133,8 @@ CKERAS_INLINE void grouped_filter_tile(const GroupedRows<T>& rows, int u, bool s
         for (int v = 0; v < kTaps; ++v) {
           if (kMask >> v & 1) g[v] = V::load(dy + (q - kV - v) / kStride * pixel);
         }
-        const V own = V::load(x + q * pixel);
         each_index(IndicesTo<kOnes>{}, [&](auto one) __attribute__((always_inline)) {
-          const V spread = spread_lane<kSize, kC + one.value>(own);
+          const V spread = spread_number<kSize, kC + one.value>(x + q * pixel);
 #pragma GCC unroll 3
           for (int v = 0; v < kTaps; ++v) {
             if (kMask >> v & 1) sum[v][one.value] = fma(spread, g[v], sum[v][one.value]);
@@ -156,7 +166,7 @@ CKERAS_INLINE void grouped_filter_tile(const GroupedRows<T>& rows, int u, bool s
 // All taps of row u of three: as many sums at once as there are registers for.
 template <class T, int kSize, int kStride>
 void grouped_filter_row(const GroupedRows<T>& rows, int u, bool set, T* to) noexcept {
-  constexpr int kTaps = kTileRows > 8 ? 3 : 1, kOnes = kTileRows > 8 ? kSize : 4;
+  constexpr int kTaps = kTileRows > 8 ? 3 : 1, kOnes = kTileRows <= 8 ? 4 : kSize < 8 ? kSize : 8;
   each_index(IndicesTo<3 / kTaps>{}, [&](auto v) __attribute__((always_inline)) {
     each_index(IndicesTo<kSize / kOnes>{}, [&](auto c) __attribute__((always_inline)) {
       grouped_filter_tile<T, kSize, kStride, v.value * kTaps, kTaps, c.value * kOnes, kOnes>(rows, u, set, to);
@@ -177,16 +187,17 @@ struct Grouped {
   CKERAS_MEMBER int64_t steps() const { return y.axis.taps * x.axis.taps * size; }
   CKERAS_MEMBER int64_t bytes() const { return steps() * channels * static_cast<int64_t>(sizeof(T)); }
 
-  // weight(u, v, c, channel): of what channel c of its group gives result `channel` at a tap of the axes.
-  template <class WeightOf>
-  void run(void* workspace, const T* image, const WeightOf& weight, const DirectGrid<T>& to,
+  // pack(u, v, c, channel, to): what channel c of a group gives the results from `channel` on at a tap of the axes, as
+  // many as a vector has lanes.
+  template <class Pack>
+  void run(void* workspace, const T* image, const Pack& pack, const DirectGrid<T>& to,
            const Ending<T>& ending) const noexcept {
     T* const packed = static_cast<T*>(workspace);  // [vectors of channels, taps, size, lanes]
     parallel_for(channels / kLanes, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin * steps(); i < end * steps(); ++i) {
-        const int64_t step = i % steps(), tap = step / size, c = step % size, channel = i / steps() * kLanes;
-        const int64_t u = y.tap(tap / x.axis.taps), v = x.tap(tap % x.axis.taps);
-        for (int64_t k = 0; k < kLanes; ++k) packed[i * kLanes + k] = weight(u, v, c, channel + k);
+        const int64_t step = i % steps(), tap = step / size;
+        pack(y.tap(tap / x.axis.taps), x.tap(tap % x.axis.taps), step % size, i / steps() * kLanes,
+             packed + i * kLanes);
       }
     });
     const int64_t work = x.axis.grid * channels * steps();
@@ -197,8 +208,8 @@ struct Grouped {
         for (int64_t i = first; i < last; ++i) {
           for (int64_t channel = 0; channel < channels; channel += kLanes) {
             T* const row = to.data + n * to.image + i * to.row + channel;
-            run_row(image + n * y.axis.size * x.axis.size * channels + channel, i, packed + channel * steps(), row,
-                    to.pixel, ending.at(0, channel).behind(row - channel - to.data));
+            run_row(image + n * y.axis.size * x.axis.size * channels + channel / size * size, i,
+                    packed + channel * steps(), row, to.pixel, ending.at(0, channel).behind(row - channel - to.data));
           }
         }
       }
@@ -226,7 +237,9 @@ struct Grouped {
     for (int64_t done = 0; done < n; done += R) {
       const int64_t j = least(done, n - R);
       VecOf<T> sum[R];
-      size == 4 ? run_tile<4>(rows, j, weights, sum) : run_tile<8>(rows, j, weights, sum);
+      size == 4   ? run_tile<4>(rows, j, weights, sum)
+      : size == 8 ? run_tile<8>(rows, j, weights, sum)
+                  : run_tile<16>(rows, j, weights, sum);
       T* const own = to + j * step;
 #pragma GCC unroll 16
       for (int k = 0; k < R; ++k) {
@@ -291,7 +304,7 @@ struct GroupedFilter {
     const int64_t bands = ceil_div(y.axis.grid, high()), n = piece / bands, first = piece % bands * high();
     const int64_t line = x.axis.size * channels;
     for (int64_t channel = 0; channel < channels; channel += kLanes) {
-      const GroupedRows<T> rows{image + n * y.axis.size * line + x.axis.start * channels + channel,
+      const GroupedRows<T> rows{image + n * y.axis.size * line + x.axis.start * channels + channel / size * size,
                                 dy + (n * y.axis.grid + first) * x.axis.grid * channels + channel,
                                 y,
                                 first,
@@ -311,8 +324,9 @@ struct GroupedFilter {
     const auto run = [&](auto of, auto stride) __attribute__((always_inline)) {
       grouped_filter_row<T, of.value, stride.value>(rows, u, set, to);
     };
-    if (size == 4) return x.axis.stride == 1 ? run(Known<4>{}, Known<1>{}) : run(Known<4>{}, Known<2>{});
-    x.axis.stride == 1 ? run(Known<8>{}, Known<1>{}) : run(Known<8>{}, Known<2>{});
+    if (size == 16) return run(Known<16>{}, Known<2>{});
+    if (size == 8) return x.axis.stride == 1 ? run(Known<8>{}, Known<1>{}) : run(Known<8>{}, Known<2>{});
+    x.axis.stride == 1 ? run(Known<4>{}, Known<1>{}) : run(Known<4>{}, Known<2>{});
   }
 };
 
