@@ -27,6 +27,7 @@ CKERAS_INLINE bool grouped_axis(const Axis& axis) {
 // Whether groups of `channels` channels and `results` results are taken.
 template <class T>
 CKERAS_INLINE bool goes_grouped(const ConvShape& s) {
+  if (!kUnrolls) return false;  // the baseline: a third of a megabyte of code for machines that nobody measures
   const auto three = [](const Dim& d) { return d.window == 3 && d.dilation == 1 && d.stride <= 2; };
   const bool strided = s.y.stride == 2 && s.x.stride == 2;  // else groups of sixteen go by points
   return s.groups > 1 && s.cg == s.og && (s.cg == 4 || s.cg == 8 || (s.cg == 16 && strided)) &&
