@@ -1,7 +1,8 @@
 // conv and conv_grad_input: both are products whose A is packed from an image (ops/conv/panels.h), but for depthwise
 // ones, which groups of few channels become, and those to few channels (ops/conv/shares.h, ops/conv/few.h), which are
-// loops of their own, those of 3 x 3 taps, which go by points (ops/conv/winograd.h and, with planes of taps,
-// ops/conv/winograd_planes.h), and those of few filters, which pack nothing.
+// loops of their own, those of small groups (ops/conv/grouped.h), those of 3 x 3 taps, which go by points
+// (ops/conv/winograd.h and, with planes of taps, ops/conv/winograd_planes.h), and those of few filters, which pack
+// nothing.
 #include "ops/conv/conv.h"
 
 #include "gemm/batch.h"

@@ -1,7 +1,7 @@
 // conv_grad_filter: a product whose K is all pixels of y. Where M and N leave few pieces of work, the pixels are cut
 // by the shape alone into parts that are summed side by side, and the parts' results are added in rising order. Few
-// filters or rows go by ops/conv/direct_filter.h, few channels that come first by ops/conv/dots.h, 3 x 3 taps by
-// ops/conv/winograd.h.
+// filters or rows go by ops/conv/direct_filter.h, small groups by ops/conv/grouped.h, few channels that come first by
+// ops/conv/dots.h, 3 x 3 taps by ops/conv/winograd.h.
 #include "gemm/batch.h"
 #include "gemm/gemm.h"
 #include "gemm/widen.h"
