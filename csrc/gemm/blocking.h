@@ -56,6 +56,8 @@ CKERAS_INLINE int64_t read_across_columns() {
 #endif
   return kReadColumns;
 }
+// A part of a vector of B is read with a mask for so many row panels, and packed for more.
+inline constexpr int64_t kPartPanels = 2;
 // Not when their rows are so many bytes apart, or a multiple of it: too many fall into the same sets of the caches.
 inline constexpr int64_t kCrowdedA = 8192, kCrowdedB = 4096;
 // The first tile of so many below each other keeps the B that it reads in a panel, for the others.
@@ -75,6 +77,12 @@ inline constexpr int64_t kPackedRun = 8;
 
 // A piece of work for one thread has about this many multiply-adds or more.
 inline constexpr int64_t kPieceWork = int64_t{1} << 20;
+
+// A tile's beginning and end take as long as so many steps along K.
+inline constexpr int64_t kTileSteps = 8;
+
+// Up to so many steps along K a result is written row by row.
+inline constexpr int64_t kShortBlock = 32;
 
 // The least of a matrix product, and what pieces grow to before their number grows beyond kFewPieces.
 inline constexpr int64_t kLeastPiece = int64_t{1} << 18, kLargePiece = int64_t{1} << 24;

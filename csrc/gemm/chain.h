@@ -18,6 +18,11 @@ struct Chain {
     hold(factors);
     return factors;
   }
+  static CKERAS_MEMBER Factors load(const P* p, int64_t n) {
+    Factors factors = Factors::load(p, n);
+    hold(factors);
+    return factors;
+  }
   static CKERAS_MEMBER VecOf<P> add(Factors a, Factors b, VecOf<P> sum) { return fma(a, b, sum); }
 };
 
@@ -31,10 +36,12 @@ template <int64_t kValue>
 using Known = std::integral_constant<int64_t, kValue>;
 
 // sum[i][j] += the products of all k steps. Steps between operands that are known take no additions of their own, which
-// would take their turns from multiplications. With kKeeps the rows of B go to `kept` as well, one behind the other.
-template <class P, int R, int V, bool kKeeps, class RowStep, class KStep, class Ldb>
+// would take their turns from multiplications. With kKeeps the rows of B go to `kept` as well, one behind the other. Of
+// the last vectors of these rows `lanes` are read, or all where that is known.
+template <class P, int R, int V, bool kKeeps, class RowStep, class KStep, class Ldb, class Lanes>
 CKERAS_INLINE void multiply_steps(VecOf<Sum<P>> (&sum)[R][V], int64_t k, const P* a, RowStep row_step, KStep k_step,
-                                  const P* b, Ldb ldb, [[maybe_unused]] P* kept, Sum<P>* const* c, Ahead ahead) {
+                                  const P* b, Ldb ldb, [[maybe_unused]] P* kept, Sum<P>* const* c, Ahead ahead,
+                                  [[maybe_unused]] Lanes lanes) {
   using T = Sum<P>;
   using Factors = typename Chain<P>::Factors;
   constexpr int64_t kLanes = VecOf<T>::kLanes;
@@ -55,7 +62,13 @@ CKERAS_INLINE void multiply_steps(VecOf<Sum<P>> (&sum)[R][V], int64_t k, const P
       __builtin_prefetch(fetched, 0, 2);
       Factors column[V];
 #pragma GCC unroll 4
-      for (int j = 0; j < V; ++j) column[j] = Chain<P>::load(b + j * kLanes);
+      for (int j = 0; j < V; ++j) {
+        if constexpr (std::is_same_v<Lanes, int64_t>) {
+          column[j] = j + 1 < V ? Chain<P>::load(b + j * kLanes) : Chain<P>::load(b + j * kLanes, lanes);
+        } else {
+          column[j] = Chain<P>::load(b + j * kLanes);
+        }
+      }
       if constexpr (kKeeps) {
 #pragma GCC unroll 4
         for (int j = 0; j < V; ++j) column[j].store(kept + j * kLanes);
@@ -103,15 +116,21 @@ CKERAS_INLINE void store_tile(const VecOf<Sum<P>> (&sum)[R][V], Sum<P>* const* c
 template <class P, int R, int V>
 void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb, Sum<P>* const* c,
                    int64_t n, bool first, Ahead ahead) noexcept {
-  constexpr int64_t kWidth = V * VecOf<Sum<P>>::kLanes;
+  constexpr int64_t kLanes = VecOf<Sum<P>>::kLanes, kWidth = V * kLanes;
   VecOf<Sum<P>> sum[R][V];
   clear<Sum<P>>(sum);
+  constexpr Known<kLanes> kAll;
   if (ldb == kWidth && k_step == kPanelStride && row_step == 1) {
-    multiply_steps<P, R, V, false>(sum, k, a, Known<1>{}, Known<kPanelStride>{}, b, Known<kWidth>{}, nullptr, c, ahead);
+    multiply_steps<P, R, V, false>(sum, k, a, Known<1>{}, Known<kPanelStride>{}, b, Known<kWidth>{}, nullptr, c, ahead,
+                                   kAll);
+  } else if (kReadsParts<P> && n < kWidth && ldb != kWidth) {
+    if constexpr (kReadsParts<P>) {
+      multiply_steps<P, R, V, false>(sum, k, a, row_step, k_step, b, ldb, nullptr, c, ahead, n - (kWidth - kLanes));
+    }
   } else if (k_step == 1) {
-    multiply_steps<P, R, V, false>(sum, k, a, row_step, Known<1>{}, b, ldb, nullptr, c, ahead);
+    multiply_steps<P, R, V, false>(sum, k, a, row_step, Known<1>{}, b, ldb, nullptr, c, ahead, kAll);
   } else {
-    multiply_steps<P, R, V, false>(sum, k, a, row_step, k_step, b, ldb, nullptr, c, ahead);
+    multiply_steps<P, R, V, false>(sum, k, a, row_step, k_step, b, ldb, nullptr, c, ahead, kAll);
   }
   store_tile<P>(sum, c, n, first);
 }
@@ -121,7 +140,8 @@ void multiply_and_keep(int64_t k, const P* a, int64_t row_step, int64_t k_step, 
                        Sum<P>* const* c, bool first, Ahead ahead) noexcept {
   VecOf<Sum<P>> sum[R][V];
   clear<Sum<P>>(sum);
-  multiply_steps<P, R, V, true>(sum, k, a, row_step, k_step, b, ldb, kept, c, ahead);
+  constexpr int64_t kLanes = VecOf<Sum<P>>::kLanes;
+  multiply_steps<P, R, V, true>(sum, k, a, row_step, k_step, b, ldb, kept, c, ahead, Known<kLanes>{});
   store_tile<P>(sum, c, V * VecOf<Sum<P>>::kLanes, first);
 }
 

@@ -52,6 +52,7 @@ struct GemmPlan {
   int64_t m, n, k;
   bool direct_a;    // A is read where it lies
   bool direct;      // panels of B of whole vectors are read where they lie
+  bool parts;       // and those of parts of vectors
   bool fused;       // a piece packs its own strip of A
   bool near;        // a piece packs its own panels of B, one block at a time
   bool keeps;       // while its first tile reads them, where they are whole vectors
@@ -96,6 +97,7 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   const bool reads_b = b_readable && m <= (crowded ? 2 * kPanelRows : far ? kReadFarRows : kReadRows);
   plan.keeps = kKeeps<P> && reads_b && plan.rows == kPanelRows && row_panels >= kKeptPanels && n > width;
   plan.direct = reads_b && !plan.keeps;
+  plan.parts = kReadsParts<P> && row_panels <= kPartPanels;
   plan.one_row = b_readable && m == 1;
   plan.direct_a =
       n <= (plan.direct ? least(read_columns, kReadColumns) : read_columns) || (read_columns > 0 && plan.one_row);
@@ -119,7 +121,7 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   // least, which rows across K are read along.
   const int64_t part_panels = ceil_div(plan.m_part, plan.rows);
   int64_t panels = ceil_div(plan.n_part, width);
-  const int64_t work = plan.m_part * plan.n_part * plan.k_part;
+  const int64_t work = plan.m_part * round_up(plan.n_part, kLanes) * (plan.k_part + kTileSteps);
   const int64_t pieces = least(ceil_div(work, kLeastPiece), most(kFewPieces, least(kManyPieces, work / kLargePiece)));
   const bool one_strip = !plan.direct && !plan.one_row && part_panels <= plan.strip && plan.m_part == m;
   const bool alone = one_strip && panels >= pieces && (!plan.keeps || (panels >= kFewPieces && k >= kPanelBlock<P>));
@@ -130,7 +132,7 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   } else {
     int64_t wanted = 1;
     while (wanted * wanted * plan.n_part < pieces * plan.m_part || wanted * panels < pieces) wanted *= 2;
-    plan.strip = least(plan.strip, most(4, ceil_div(part_panels, wanted)));
+    plan.strip = least(plan.strip, pieces == 1 ? part_panels : most(4, ceil_div(part_panels, wanted)));
   }
   int64_t strips = ceil_div(part_panels, plan.strip);
   if (strips > kEvenStrips) strips = round_up(strips, kEvenStrips);
@@ -139,10 +141,10 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   plan.fused = plan.stretch >= panels && !plan.direct_a;
 
   if (!plan.direct_a) plan.a_bytes = round_up(part_panels * kPanelStride * plan.k_part * sizeof(P), 64);
-  const int64_t packed_columns = plan.one_row || plan.near ? 0
-                                 : !plan.direct            ? plan.n_part
-                                 : n % kLanes == 0         ? 0
-                                                           : width;
+  const int64_t packed_columns = plan.one_row || plan.near       ? 0
+                                 : !plan.direct                  ? plan.n_part
+                                 : n % kLanes == 0 || plan.parts ? 0
+                                                                 : width;
   plan.b_bytes = round_up(round_up(packed_columns, kLanes) * plan.k_part * sizeof(P), 64);
   if (plan.by_length) plan.b_bytes = ceil_div(plan.k_part, kKBlock) * round_up(n * sizeof(P), 64);
   return plan;
@@ -178,7 +180,7 @@ struct Gemm {
   };
   Columns columns(int64_t j) const {
     const int64_t left = panels.start(j) * kLanes, right = panels.start(j + 1) * kLanes;
-    // Of direct products only the last, incomplete panel is packed.
+    // Of direct products only an incomplete panel is packed, the last one.
     return {n0 + left, least(n1 - n0, right) - left, right - left, packed_b + (plan.direct ? 0 : left * (k1 - k0))};
   }
   int64_t left_of(int64_t j) const { return least(n1, n0 + panels.start(j) * kLanes); }
@@ -197,7 +199,7 @@ struct Gemm {
     return {row_panel(i) + (k - k0) * kPanelStride, 1, kPanelStride};
   }
 
-  bool in_place(const Columns& panel) const { return plan.direct && panel.count % kLanes == 0; }
+  bool in_place(const Columns& panel) const { return plan.direct && (plan.parts || panel.count % kLanes == 0); }
   // A panel of B from k on.
   struct Right {
     const P* data;
@@ -227,6 +229,17 @@ struct Gemm {
     if (!plan.near) {
       const Block block{row(first_row),      row(end_row), left_of(first_column),
                         left_of(end_column), first_column, end_column};
+      // Few steps along K are results above all: those are written row by row, and the panels of B stay in a cache.
+      if (k1 - k0 <= kShortBlock) {
+        for (int64_t i = first_row; i < end_row; ++i) {
+          for (int64_t j = first_column; j < end_column; ++j) {
+            const Columns panel = columns(j);
+            const Right r = right(panel, k0);
+            multiply(i, panel, k0, r, Ahead{r.data, 0});
+          }
+        }
+        return;
+      }
       for (int64_t k = k0; k < k1; k += kBlock) {
         int64_t tile = 0;
         for (int64_t j = first_column; j < end_column; ++j) {

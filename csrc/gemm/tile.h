@@ -5,8 +5,8 @@
 //   a[i * row_step + p * k_step]          b[p * ldb + j]                    c[i][j]
 //
 // i < R rows, j < n columns of at most V vectors, p < k. Every element is one chain of fused multiply-adds in rising p
-// that starts from 0, then added to C unless `first`. B must have whole vectors to read; C is written up to column n
-// alone.
+// that starts from 0, then added to C unless `first`. C is written up to column n alone. B must have whole vectors to
+// read, but where kReadsParts holds and it is no packed panel.
 #pragma once
 #include <type_traits>
 
@@ -57,6 +57,14 @@ using TileKernel = void (*)(int64_t k, const P* a, int64_t row_step, int64_t k_s
 
 template <class P>
 inline constexpr bool kKeeps = std::is_same_v<P, Sum<P>>;
+
+// Whether tiles read no more than n columns of a B that is no packed panel: where masks are cheap.
+template <class P>
+#if defined(CKERAS_ISA_AVX512)
+inline constexpr bool kReadsParts = std::is_same_v<P, Sum<P>>;
+#else
+inline constexpr bool kReadsParts = false;
+#endif
 
 // A tile of kPanelRows rows and whole vectors that keeps the B it reads: kept[p * n + j] = b[p * ldb + j].
 template <class P>

@@ -19,6 +19,7 @@ constexpr int64_t kManyRows = 384, kLong = 4096;
 template <class T>
 CKERAS_INLINE bool is_turned(const MatmulShape& s) {
   constexpr int64_t kLanes = VecOf<T>::kLanes;
+  if (s.n == 1 && s.m > 1 && s.k >= kLanes && !s.transpose_a) return true;
   if (s.n == 0 || s.m < 4 * kPanelRows || s.k < 4 * kPanelRows) return false;
   if (s.n <= kFewRows) return true;
   if (!s.transpose_a || s.transpose_b) return false;
@@ -51,9 +52,14 @@ struct Matmul {
         plan(turned ? plan_gemm<T>(s.n, s.m, s.k, s.transpose_a, kReadColumns)
                     : plan_gemm<T>(s.m, s.n, s.k, !s.transpose_b,
                                    s.m == 1 ? kReadColumns : left(nullptr, s).read_columns())),
-        batch{s.batch, s.m * s.n * s.k,
+        batch{s.batch, cost(s),
               plan.bytes() + (turned ? round_up(s.m * s.n * static_cast<int64_t>(sizeof(T)), 64) : 0)} {}
 
+  // In multiply-adds, with those of lanes that are not used, and with beginning a product and a tile.
+  static int64_t cost(const MatmulShape& s) noexcept {
+    constexpr int64_t kLanes = VecOf<T>::kLanes, kBeginning = int64_t{1} << 14;
+    return kBeginning + (s.n == 1 ? round_up(s.m, kLanes) : s.m * round_up(s.n, kLanes)) * (s.k + kTileSteps);
+  }
   int64_t bytes() const noexcept { return batch.total_bytes(); }
   static CKERAS_MEMBER Matrix<T> left(const T* data, const MatmulShape& s) noexcept {
     return {data, s.transpose_a ? s.m : s.k, !s.transpose_a};
