@@ -19,7 +19,8 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-inline constexpr int64_t kDirectFilters = 96;  // that direct_filter.h takes from whatever channels
+inline constexpr int64_t kDirectFilters = 96;  // that direct_filter.h takes from up to kDirectChannels
+inline constexpr int64_t kDirectChannels = 256, kTurnedFilters = 32;  // those from more: channels fill the lanes
 inline constexpr int64_t kMaxParts = 32;
 inline constexpr int64_t kWinogradGroups = 8;
 inline constexpr int64_t kPartPixels = 4 * 256;                 // a part has at least so many
@@ -97,7 +98,9 @@ struct FilterGradient {
   // Few filters, rows or channels: packing would take as long as the product.
   bool direct() const noexcept {
     const int64_t rows = s.taps() * s.cg;
-    return rows > 0 && s.og > 0 && pixels > 0 && s.cg <= 256 && (s.og <= kDirectFilters || rows <= 64 || s.cg <= 16);
+    if (rows == 0 || s.og == 0 || pixels == 0) return false;
+    if (s.cg > kDirectChannels) return s.og <= kTurnedFilters;
+    return s.og <= kDirectFilters || rows <= 64 || s.cg <= 16;
   }
   DirectFilter<T> direct_plan() const noexcept {
     return {axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.c, s.groups, s.og, x_planes(s), y_planes(s)};
