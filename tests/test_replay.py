@@ -266,7 +266,7 @@ def test_random_numbers_stay_random():
 
 
 def test_what_is_not_learnt(learnt):
-    big = ops.ones((64, 1024))
+    big = ops.ones((256, 1024))
     again(ops.sum, big)  # large: Python is the least of it
     again(ops.zeros, (64, 1024))  # a large constant is not kept
     again(ops.sum, [1.0, 2.0])  # data

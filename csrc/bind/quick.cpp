@@ -166,8 +166,8 @@ py::object make(PyMethodDef* entry, int64_t op, int64_t arity, bool floats_only,
 // ---- calls that were made before
 
 constexpr size_t kMaxWords = 64, kMaxTensors = 16;
-constexpr int64_t kMaxBytes =
-    64 * 1024;  // of the tensors of a call; the work outweighs the way to it where they are more
+// Of the tensors of a call; the work outweighs the way to it where they are more.
+constexpr int64_t kMaxBytes = 512 * 1024;
 constexpr size_t kMaxReplays = 4096;
 
 // A call: what its result depends on besides values, and its tensors.
