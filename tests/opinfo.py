@@ -97,6 +97,7 @@ ELEMENTWISE = [
     _row("round", np.round, 0),
     _row("trunc", np.trunc, 0),
     _row("exp", np.exp, 2, 1, bench=BIG),
+    _row("exp2", np.exp2, 2, 2),
     _row("expm1", np.expm1, 2, 2),
     _row("log", np.log, 2, 2, domain=POSITIVE, bench=BIG),
     _row("log1p", np.log1p, 2, 3, domain=UNIT),

@@ -35,6 +35,7 @@ struct FloatTraits<float> {
   static constexpr float kSmallest = 0x1p-126f, kBelowOne = 0x1.fffffcp-1f;
   static constexpr Int kSqrtHalf = 0x3f3504f3;
   static constexpr float kExpLeast = -104, kExpMost = 89;          // beyond them e^x is 0 and infinite
+  static constexpr float kExp2Least = -151, kExp2Most = 129;       // the same of 2^x
   static constexpr float kNormalLeast = -87, kNormalMost = 88.3f;  // 2^n is normal between them, e^-most is not
   static constexpr float kQuarterPi = 0x1.921fb6p-1f, kQuarterPiLow = -0x1.777a5cp-26f;
 };
@@ -48,6 +49,7 @@ struct FloatTraits<double> {
   static constexpr double kSmallest = 0x1p-1022, kBelowOne = 0x1.ffffffffffffep-1;
   static constexpr Int kSqrtHalf = 0x3fe6a09e667f3bcd;
   static constexpr double kExpLeast = -750, kExpMost = 710;
+  static constexpr double kExp2Least = -1076, kExp2Most = 1025;
   static constexpr double kNormalLeast = -708, kNormalMost = 709;
   static constexpr double kQuarterPi = 0x1.921fb54442d18p-1, kQuarterPiLow = 0x1.1a62633145c07p-55;
 };
@@ -102,6 +104,7 @@ CKERAS_INLINE ExpParts<V> split_exp(V x) {
 CKERAS_INLINE V16 exp_slope(V16 r) {
   return polynomial(r, {1.f, 5.e-01f, 1.6666576e-01f, 4.1666556e-02f, 8.363179e-03f, 1.3926184e-03f});
 }
+CKERAS_INLINE V8 exp_slope(V8 r) { return fma(r, exp_tail(r), V8(1)); }
 // e^x for x between FloatTraits' limits.
 CKERAS_INLINE V16 exp_between(V16 x) {
   using F = FloatTraits<float>;
@@ -136,6 +139,15 @@ CKERAS_INLINE V expm1_between(V x, typename V::Lane least, typename V::Lane most
 // Max 2 / 2 ULP.
 CKERAS_INLINE V16 expm1(V16 x) { return expm1_between(x, -40.0f, 89.0f); }
 CKERAS_INLINE V8 expm1(V8 x) { return expm1_between(x, -80.0, 710.0); }
+
+// 2^x. Max 1 / 2 ULP.
+template <class V>
+CKERAS_INLINE V exp2(V x) {
+  using F = TraitsOf<V>;
+  const V least = V(F::kExp2Least), bounded = smaller(V(F::kExp2Most), larger(least, x));
+  const V n = round(bounded), r = (bounded - n) * V(static_cast<typename V::Lane>(0.6931471805599453));
+  return scale(fma(exp_slope(r), r, V(1)), n);
+}
 
 // 1 + e^x, rounded once after e^x = 2^n + 2^n p, for x between FloatTraits' limits of normal powers.
 CKERAS_INLINE V16 exp_and_one(V16 x) {

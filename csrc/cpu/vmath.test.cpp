@@ -82,6 +82,7 @@ struct Function {
 const std::vector<Function>& functions() {
   static const std::vector<Function> all = {
       {"exp", 1, 1, [](Wide x, Wide, Wide) { return std::exp(x); }},
+      {"exp2", 1, 2, [](Wide x, Wide, Wide) { return std::exp2(x); }},
       {"expm1", 2, 2, [](Wide x, Wide, Wide) { return std::expm1(x); }},
       {"log", 1, 1, [](Wide x, Wide, Wide) { return std::log(x); }},
       {"log1p", 2, 2, [](Wide x, Wide, Wide) { return std::log1p(x); }},

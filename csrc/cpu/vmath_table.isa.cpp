@@ -20,13 +20,14 @@ constexpr VmathRow row(const char* name, F) {
 
 extern const VmathRow vmath_table[kVmathRows];
 constinit const VmathRow vmath_table[kVmathRows] = {
-    row("exp", [](auto x, auto) { return exp(x); }),           row("expm1", [](auto x, auto) { return expm1(x); }),
-    row("log", [](auto x, auto) { return log(x); }),           row("log1p", [](auto x, auto) { return log1p(x); }),
-    row("tanh", [](auto x, auto) { return tanh(x); }),         row("sigmoid", [](auto x, auto) { return sigmoid(x); }),
-    row("erf", [](auto x, auto) { return erf(x); }),           row("sin", [](auto x, auto) { return sin(x); }),
-    row("cos", [](auto x, auto) { return cos(x); }),           row("erfinv", [](auto x, auto) { return erfinv(x); }),
-    row("pow", [](auto x, auto y) { return pow(x, y); }),      row("max", [](auto x, auto y) { return max(x, y); }),
-    row("softplus", [](auto x, auto) { return softplus(x); }), row("atan2", [](auto x, auto y) { return atan2(x, y); }),
+    row("exp2", [](auto x, auto) { return exp2(x); }),        row("exp", [](auto x, auto) { return exp(x); }),
+    row("expm1", [](auto x, auto) { return expm1(x); }),      row("log", [](auto x, auto) { return log(x); }),
+    row("log1p", [](auto x, auto) { return log1p(x); }),      row("tanh", [](auto x, auto) { return tanh(x); }),
+    row("sigmoid", [](auto x, auto) { return sigmoid(x); }),  row("erf", [](auto x, auto) { return erf(x); }),
+    row("sin", [](auto x, auto) { return sin(x); }),          row("cos", [](auto x, auto) { return cos(x); }),
+    row("erfinv", [](auto x, auto) { return erfinv(x); }),    row("pow", [](auto x, auto y) { return pow(x, y); }),
+    row("max", [](auto x, auto y) { return max(x, y); }),     row("softplus", [](auto x, auto) { return softplus(x); }),
+    row("atan2", [](auto x, auto y) { return atan2(x, y); }),
 };
 
 }  // namespace ckeras::CKERAS_ISA

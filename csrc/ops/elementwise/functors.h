@@ -286,6 +286,12 @@ struct Expm1 {
     return expm1(a);
   }
 };
+struct Exp2 {
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a) const {
+    return exp2(a);
+  }
+};
 struct Log {
   template <class T>
   CKERAS_FUNCTOR T operator()(T a) const {

@@ -22,6 +22,7 @@ __all__ = [
     "equal",
     "erf",
     "exp",
+    "exp2",
     "expm1",
     "floor",
     "floor_divide",
@@ -313,6 +314,7 @@ def round(x, decimals=0):
 # ---- transcendental
 
 exp = unary("exp", "e to the power of x.", lambda ctx, g: (g * ctx.outputs[0],))
+exp2 = unary("exp2", "2 to the power of `x`.", lambda ctx, g: (g * (ctx.outputs[0] * math.log(2)),))
 expm1 = unary("expm1", "`exp(x) - 1`, accurate near 0.", lambda ctx, g: (g * (ctx.outputs[0] + 1),))
 log = unary("log", "The natural logarithm; -inf at 0, NaN below.", lambda ctx, g: (g / ctx.inputs[0],))
 log1p = unary("log1p", "`log(1 + x)`, accurate near 0.", lambda ctx, g: (g / (1 + ctx.inputs[0]),))

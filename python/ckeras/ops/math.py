@@ -14,6 +14,7 @@ from ckeras.ops.elementwise import (
     cos,
     equal,
     exp,
+    exp2,
     expm1,
     greater,
     isnan,
@@ -24,8 +25,8 @@ from ckeras.ops.elementwise import (
     maximum,
     minimum,
     mod,
-    power_p,
     reciprocal,
+    sign,
     sin,
     sqrt,
     square,
@@ -36,7 +37,6 @@ __all__ = [
     "cosh",
     "deg2rad",
     "divide_no_nan",
-    "exp2",
     "fabs",
     "fmax",
     "fmin",
@@ -80,12 +80,9 @@ def cosh(x):
 def sinh(x):
     """The hyperbolic sine, `(exp(x) - exp(-x)) / 2`, accurate near 0; it overflows only where the result does."""
     x = float_operand(x)
-    size = absolute(x)
-    near = expm1(minimum(size, scalar(8, x.dtype)))
-    half = exp(0.5 * size)
-    far = 0.5 * half * half - 0.5 * square(reciprocal(half))
-    value = choose(less(size, 8), 0.5 * (near + near / (near + 1)), far)
-    return choose(equal(x, 0), x, choose(less(x, 0), -value, value))
+    root = expm1(0.5 * absolute(x))  # whose square is infinite only where the result is
+    half = 0.5 * root * (root + 2)  # of expm1(|x|)
+    return sign(x) * (half * (1 + reciprocal(2 * half + 1)))
 
 
 @fused_op
@@ -98,13 +95,6 @@ def log2(x):
 def log10(x):
     """The logarithm to base 10; -inf at 0, NaN below."""
     return log(float_operand(x)) * (1 / math.log(10))
-
-
-@public_op
-def exp2(x):
-    """2 to the power of `x`."""
-    x = float_operand(x)
-    return power_p.bind(scalar(2, x.dtype), x)
 
 
 def _log_of_sum(a, b, exponential, logarithm_of_1_plus):
