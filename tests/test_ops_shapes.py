@@ -236,3 +236,11 @@ def test_triangles_and_diagonals_of_any_offset():
         for n in (0, 1, 5):
             same(ops.diag(x.ravel()[:n], k), np.diag(x.ravel()[:n], k))
         same(ops.diagonal(ops.stack([x, -x]), k, 1, 2), np.diagonal(np.stack([x, -x]), k, 1, 2))
+
+
+@pytest.mark.parametrize("axes", [(0, 1), (1, 0), (1, 2), (2, 1), (0, 2), (3, 0), (2, 3), (-1, -2)])
+def test_diagonals_of_any_two_dimensions(axes):
+    x = np.arange(2 * 5 * 3 * 4, dtype="float32").reshape(2, 5, 3, 4)
+    for offset in (0, 1, 2, 7, -1, -3, -9):
+        same(ops.diagonal(x, offset, *axes), np.diagonal(x, offset, *axes))
+        same(ops.trace(x, offset, *axes), np.trace(x, offset, *axes))

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "base/with_size.h"
 #include "cpu/parallel.h"
@@ -16,6 +17,7 @@ constexpr int64_t kStrip = 16;       // short runs that are read one after the o
 constexpr int64_t kShortRun = 128;   // bytes: shorter ones leave parts of lines that were fetched
 constexpr size_t kBlockBytes = 512;  // of their neighbours in the destination, at most
 constexpr int64_t kNarrow = 512;     // what is turned over of a long dimension beside a short one
+constexpr int kFewTimes = 8;         // a run of equal elements is short
 constexpr size_t kLine = 32;         // bytes that are filled at once, where the processor can
 
 // body(destination offset, source offset, count) for the indices of the outer dimensions in [begin, end): as many
@@ -79,9 +81,14 @@ void fill_lines(char* dst, const char* line, int64_t n) {
 template <class T>
 void fill_run(T* dst, T value, int64_t n) {
   constexpr int64_t kCount = kLine / sizeof(T);
-  if (n < 4 * kCount) return static_cast<void>(std::fill_n(dst, n, value));
+  constexpr int64_t kHalf = kCount / 2;
+  if (n < kHalf) return static_cast<void>(std::fill_n(dst, n, value));
   T line[kCount];
   std::fill_n(line, kCount, value);
+  if (n < 4 * kCount) {  // the last one overlaps
+    for (int64_t i = 0; i + kHalf <= n; i += kHalf) std::memcpy(dst + i, line, kLine / 2);
+    return static_cast<void>(std::memcpy(dst + n - kHalf, line, kLine / 2));
+  }
   fill_lines(reinterpret_cast<char*>(dst), reinterpret_cast<const char*>(line), n / kCount);
   std::memcpy(dst + n - kCount, line, kLine);
 }
@@ -167,6 +174,40 @@ void copy_line(char* dst, const char* src, int64_t n, int64_t run, int64_t step,
       copy_bytes(dst, src, static_cast<size_t>(run));
     }
   }
+}
+
+// Each of n elements, `step` apart, kTimes.
+template <int kTimes, class T, class Step>
+void repeat_line(T* dst, const T* src, int64_t n, Step step) {
+  for (int64_t i = 0; i < n; ++i, dst += kTimes) {
+    const T value = src[i * step];
+    for (int k = 0; k < kTimes; ++k) dst[k] = value;
+  }
+}
+// The same for 2 to kFewTimes.
+template <class T, int kTimes = 2>
+void repeat_each(T* dst, const T* src, int64_t n, int64_t step, int64_t times) {
+  if constexpr (kTimes < kFewTimes) {
+    if (times > kTimes) return repeat_each<T, kTimes + 1>(dst, src, n, step, times);
+  }
+  if (step == 1) {
+    repeat_line<kTimes>(dst, src, n, std::integral_constant<int64_t, 1>{});
+  } else {
+    repeat_line<kTimes>(dst, src, n, step);
+  }
+}
+
+// Runs of few equal elements, neighbours in the destination.
+template <class T>
+void copy_repeats(T* dst, const T* src, const Plan& plan) {
+  const int rank = plan.rank - 1;
+  const int64_t times = plan.dims[rank].n, step = plan.dims[rank - 1].src;
+  int64_t outer = 1;
+  for (int d = 0; d < rank; ++d) outer *= plan.dims[d].n;
+  cpu::parallel_for(outer, kPiece / times, [&](int64_t begin, int64_t end) {
+    walk_lines(plan.dims, rank, begin, end,
+               [&](int64_t to, int64_t from, int64_t count) { repeat_each(dst + to, src + from, count, step, times); });
+  });
 }
 
 template <class T>
@@ -293,6 +334,10 @@ void copy(T* dst, const T* src, Plan& plan) {
     }
     if (neighbours && run <= 32) return copy_lines(dst, src, plan);
     if (run >= kShortRun) order_runs(&plan);
+  }
+  if (inner.src == 0 && inner.dst == 1 && inner.n <= kFewTimes && plan.rank > 1 &&
+      plan.dims[plan.rank - 2].dst == inner.n) {
+    return copy_repeats(dst, src, plan);
   }
   if (inner.src != 1 && inner.src != 0 && inner.n > 1) {
     for (int k = 0; k < plan.rank - 1; ++k) {

@@ -48,9 +48,32 @@ void check_addresses() {
   }
 }
 
+// Runs of equal elements, from elements side by side and `step` apart.
+template <class T>
+void check_repeats(int64_t times, int64_t step) {
+  constexpr int64_t kRows = 3, kCount = 21;
+  std::vector<T> from(static_cast<size_t>(kRows * kCount * step)), to(static_cast<size_t>(kRows * kCount * times) + 1);
+  std::iota(from.begin(), from.end(), T{1});
+  const move::Dim dims[] = {{kRows, kCount * times, kCount * step}, {kCount, times, step}, {times, 1, 0}};
+  move::strided_copy(to.data(), from.data(), sizeof(T), dims, 3);
+  bool same = to.back() == 0;
+  for (int64_t i = 0; i < kRows * kCount * times; ++i) {
+    same &= to[static_cast<size_t>(i)] == from[static_cast<size_t>(i / times * step)];
+  }
+  CHECK(same);
+}
+
 }  // namespace
 
 int main() {
+  for (int64_t times : {2, 3, 4, 5, 6, 7, 8, 9, 11, 17, 40, 150}) {
+    for (int64_t step : {1, 3}) {
+      check_repeats<uint8_t>(times, step);
+      check_repeats<uint16_t>(times, step);
+      check_repeats<float>(times, step);
+      check_repeats<double>(times, step);
+    }
+  }
   for (DType dtype : {DType::U8, DType::F16, DType::F32, DType::F64}) {
     for (int64_t n : {1, 2, 3, 5, 16, 17, 33, 64, 65, 129}) {
       for (int64_t m : {1, 2, 7, 16, 31, 64, 70, 600}) check_permutation(dtype, {n, m}, {1, 0});

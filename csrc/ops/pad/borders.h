@@ -36,6 +36,16 @@ struct Borders {
     }
     for (int d = rank; d < x.rank; ++d) inner *= x.shape[d];
   }
+  // Where a row of the output lies along all dimensions but the last, and the next one.
+  void locate(int64_t row, int64_t* index) const {
+    for (int d = rank - 2; d >= 0; --d) {
+      index[d] = row % dims[d].total;
+      row /= dims[d].total;
+    }
+  }
+  void advance(int64_t* index) const {
+    for (int d = rank - 2; d >= 0 && ++index[d] == dims[d].total; --d) index[d] = 0;
+  }
   int64_t places() const {
     int64_t sum = 0;
     for (int d = 0; d < rank; ++d) sum += dims[d].border();
@@ -66,18 +76,23 @@ void write_bordered(const Borders& borders, const T* x, T* y, const T* value) {
   const int64_t cuts = (last.total + width - 1) / width;
   const int64_t grain = std::max<int64_t>(1, kBorderPiece / std::max<int64_t>(1, std::min(width, last.total) * inner));
   cpu::parallel_for(rows * cuts, grain, [&](int64_t begin, int64_t end) {
+    int64_t row = begin / cuts, cut = begin % cuts, index[kMaxRank];
+    borders.locate(row, index);
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t first = item % cuts * width, stop = std::min(first + width, last.total);
-      int64_t rest = item / cuts, from = 0, step = last.n;
+      const int64_t first = cut * width, stop = std::min(first + width, last.total);
+      int64_t from = 0, step = last.n;
       bool outside = false;
       for (int d = borders.rank - 2; d >= 0; --d) {
-        const int64_t place = borders.dims[d].place(rest % borders.dims[d].total);
-        rest /= borders.dims[d].total;
+        const int64_t place = borders.dims[d].place(index[d]);
         outside |= place < 0;
         from += place * step;
         step *= borders.dims[d].n;
       }
-      T* const to = y + item / cuts * last.total * inner;
+      T* const to = y + row * last.total * inner;
+      if (++cut == cuts) {
+        cut = 0, ++row;
+        borders.advance(index);
+      }
       const auto border = [&](int64_t i, int64_t n) {
         if (value != nullptr) return static_cast<void>(std::fill(to + i * inner, to + n * inner, *value));
         const int64_t skipped = i < last.low ? 0 : last.low + last.n - last.before();

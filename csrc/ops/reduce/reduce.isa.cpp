@@ -105,7 +105,7 @@ Plan make_plan(const Call& call) {
     for (int e = 0; e < d; ++e) outer *= dims[e].n;
     plan.passes[plan.count++] = {outer, dims[d].n, inner};
   }
-  if (plan.count == 0) plan.passes[plan.count++] = {inner, 1, 1};
+  if (plan.count == 0) plan.passes[plan.count++] = {1, 1, inner};
   return plan;
 }
 

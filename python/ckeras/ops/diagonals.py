@@ -28,23 +28,31 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
     a, b = axis_index("diagonal", axis1, x.ndim, "axis1"), axis_index("diagonal", axis2, x.ndim, "axis2")
     if a == b:
         raise ArgumentError(f"[diagonal] axis1 and axis2 must be two different ones, got {axis1} and {axis2}")
-    perm, flat, line = _line(x.shape, offset, a, b)
-    return slice_p.bind(to_shape(x if perm is None else transpose_p.bind(x, perm=perm), flat), **line)
+    perm, flat, line, last = _line(x.shape, int(offset), a, b)
+    cut = slice_p.bind(to_shape(x if perm is None else transpose_p.bind(x, perm=perm), flat), **line)
+    return cut if last is None else transpose_p.bind(cut, perm=last)
 
 
 @functools.lru_cache(1024, typed=True)
 def _line(shape, offset, a, b):
-    """How a diagonal lies in memory: the permutation that makes its plane the last dimensions, or `None`, the shape
-    with each plane as one row, and what to cut of such rows."""
-    rest = tuple([i for i in range(len(shape)) if i not in (a, b)])
-    rows, columns = shape[a], shape[b]
-    start = (-offset * columns) if offset < 0 else offset
+    """How a diagonal lies in memory: the permutation that makes its plane's dimensions neighbours, the shape with them
+    as one, what to cut of that, and the permutation that makes the diagonal the last dimension; `None`: no change."""
+    if a > b:
+        a, b, offset = b, a, -offset
+    rank, rows, columns = len(shape), shape[a], shape[b]
+    perm = None if b == a + 1 else (*[i for i in range(rank) if i not in (a, b)], a, b)
+    first = a if perm is None else rank - 2
+    shape = shape if perm is None else tuple([shape[i] for i in perm])
+    lead, trail = shape[:first], shape[first + 2 :]
+    start = -offset * columns if offset < 0 else offset
     n = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
-    lead = tuple([shape[i] for i in rest])
-    ones, zeros = (1,) * len(rest), (0,) * len(rest)
-    line = {"starts": (*zeros, start if n else 0), "steps": (*ones, columns + 1), "shape": (*lead, n)}
-    perm = (*rest, a, b)
-    return None if perm == tuple(range(len(shape))) else perm, (*lead, rows * columns), line
+    line = {
+        "starts": (*[0] * len(lead), start if n else 0, *[0] * len(trail)),
+        "steps": (*[1] * len(lead), columns + 1, *[1] * len(trail)),
+        "shape": (*lead, n, *trail),
+    }
+    last = (*range(first), *range(first + 1, rank - 1), first) if trail else None
+    return perm, (*lead, rows * columns, *trail), line, last
 
 
 def _on_diagonal(x, k):
