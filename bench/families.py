@@ -89,17 +89,18 @@ def convolutions(quick):
         flops=2.0 * x.size * 27 * 32,
         nbytes=4.0 * (2 * x.size + w.size),
     )
-    x, w = randn(8, 28, 28, 128), randn(3, 3, 16, 128)
-    yield case(
-        "conv 3x3 128-128 in 8 groups @28 n8",
-        [x, w],
-        lambda a, b: ops.conv(a, b, padding="same"),
-        th=lambda a, b: library.conv2d(a, b, padding=1, groups=8),
-        jx=lambda a, b: _convolved(a, b, groups=8),
-        prepare=(images_first, filters_first),
-        flops=2.0 * x.size * 9 * 16,
-        nbytes=4.0 * (2 * x.size + w.size),
-    )
+    for size, c, groups in ((28, 128, 8), (56, 128, 32), (28, 256, 32), (14, 512, 32)):  # the last three are ResNeXt's
+        x, w = randn(8, size, size, c), randn(3, 3, c // groups, c)
+        yield case(
+            f"conv 3x3 {c}-{c} in {groups} groups @{size} n8",
+            [x, w],
+            lambda a, b: ops.conv(a, b, padding="same"),
+            th=lambda a, b, groups=groups: library.conv2d(a, b, padding=1, groups=groups),
+            jx=lambda a, b, groups=groups: _convolved(a, b, groups=groups),
+            prepare=(images_first, filters_first),
+            flops=2.0 * x.size * 9 * c / groups,
+            nbytes=4.0 * (2 * x.size + w.size),
+        )
     x = randn(64, 32, 32, 32)
     yield case(
         "average pool 2x2/2 32 @32 n64",

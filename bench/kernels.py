@@ -30,8 +30,10 @@ MATMULS = [
     (2048, 10000, 256, 0, 1),
     (1, 1024, 1024, 0, 0),
     (127, 131, 509, 0, 0),
+    (482, 982, 1, 0, 0),
 ]
-BATCHED = [(128, 128, 32, 128), (128, 128, 128, 32)]  # batch, m, k, n: a transformer's scores and their use
+# batch, m, k, n: a transformer's scores and their use, and many small ones
+BATCHED = [(128, 128, 32, 128), (128, 128, 128, 32), (160, 41, 5, 6)]
 CONVS = [  # batch, height and width, channels, filter, filters, stride, channels first
     (8, 28, 128, 3, 128, 1, False),
     (128, 28, 1, 3, 32, 1, False),
