@@ -43,6 +43,8 @@ inline constexpr bool kUnrolls = false;
 
 // Rows of A that one piece of work keeps in the second-level cache, a K block at a time (about 150 KB of float).
 inline constexpr int64_t kStripRows = 144;
+// Row panels in a strip, at least: rows across K are read along them.
+inline constexpr int64_t kLeastStrip = 4;
 // More strips than this come in multiples of it: as many for each thread.
 inline constexpr int64_t kEvenStrips = 4;
 
@@ -74,6 +76,8 @@ inline constexpr int64_t kPackedRows = (kTileRows + 7) / 8 * 8;  // room for tho
 inline constexpr int64_t kPackBytes = int64_t{9} << 20;
 // Rows of B that are packed at a time, into all panels.
 inline constexpr int64_t kPackedRun = 8;
+// Numbers that one thread packs before it asks for more.
+inline constexpr int64_t kPackGrain = int64_t{1} << 13;
 
 // A piece of work for one thread has about this many multiply-adds or more.
 inline constexpr int64_t kPieceWork = int64_t{1} << 20;

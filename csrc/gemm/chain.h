@@ -40,7 +40,7 @@ using Known = std::integral_constant<int64_t, kValue>;
 // the last vectors of these rows `lanes` are read, or all where that is known.
 template <class P, int R, int V, bool kKeeps, class RowStep, class KStep, class Ldb, class Lanes>
 CKERAS_INLINE void multiply_steps(VecOf<Sum<P>> (&sum)[R][V], int64_t k, const P* a, RowStep row_step, KStep k_step,
-                                  const P* b, Ldb ldb, [[maybe_unused]] P* kept, Sum<P>* const* c, Ahead ahead,
+                                  const P* b, Ldb ldb, [[maybe_unused]] P* kept, Sum<P>* const* c, const Ahead& ahead,
                                   [[maybe_unused]] Lanes lanes) {
   using T = Sum<P>;
   using Factors = typename Chain<P>::Factors;
@@ -115,7 +115,7 @@ CKERAS_INLINE void store_tile(const VecOf<Sum<P>> (&sum)[R][V], Sum<P>* const* c
 
 template <class P, int R, int V>
 void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb, Sum<P>* const* c,
-                   int64_t n, bool first, Ahead ahead) noexcept {
+                   int64_t n, bool first, const Ahead& ahead) noexcept {
   constexpr int64_t kLanes = VecOf<Sum<P>>::kLanes, kWidth = V * kLanes;
   VecOf<Sum<P>> sum[R][V];
   clear<Sum<P>>(sum);
@@ -137,7 +137,7 @@ void multiply_tile(int64_t k, const P* a, int64_t row_step, int64_t k_step, cons
 
 template <class P, int R, int V>
 void multiply_and_keep(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb, P* kept,
-                       Sum<P>* const* c, bool first, Ahead ahead) noexcept {
+                       Sum<P>* const* c, bool first, const Ahead& ahead) noexcept {
   VecOf<Sum<P>> sum[R][V];
   clear<Sum<P>>(sum);
   constexpr int64_t kLanes = VecOf<Sum<P>>::kLanes;

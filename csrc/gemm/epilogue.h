@@ -29,8 +29,11 @@ struct Ending {
   // That of what begins so many elements behind, where rows of C lie as the residual's do.
   CKERAS_MEMBER Ending behind(int64_t elements) const {
     Ending own = *this;
-    if (residual != nullptr) own.residual += elements;
+    own.residual = residual_behind(elements);
     return own;
+  }
+  CKERAS_MEMBER const T* residual_behind(int64_t elements) const {
+    return residual != nullptr ? residual + elements : nullptr;
   }
 };
 

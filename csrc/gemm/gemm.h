@@ -50,20 +50,20 @@ struct ColumnPanels {
 // How a product is cut: by its shape alone.
 struct GemmPlan {
   int64_t m, n, k;
-  bool direct_a;    // A is read where it lies
-  bool direct;      // panels of B of whole vectors are read where they lie
-  bool parts;       // and those of parts of vectors
-  bool fused;       // a piece packs its own strip of A
-  bool near;        // a piece packs its own panels of B, one block at a time
-  bool keeps;       // while its first tile reads them, where they are whole vectors
-  bool even;        // an even number of panels
-  bool one_row;     // M = 1 and B readable: by gemm/row.h
-  bool by_length;   // pieces of work are then K blocks and not columns
-  int64_t rows;     // of a row panel
-  int64_t tall;     // so many row panels have `rows`, those after them one less
-  int64_t vectors;  // of a column panel, at most
-  int64_t strip;    // row panels in a strip
-  int64_t stretch;  // column panels in a stretch
+  bool direct_a;      // A is read where it lies
+  bool direct;        // panels of B of whole vectors are read where they lie
+  bool parts;         // and those of parts of vectors
+  bool fused;         // a piece packs its own strip of A
+  bool near;          // a piece packs its own panels of B, one block at a time
+  bool keeps;         // while its first tile reads them, where they are whole vectors
+  bool even;          // an even number of panels
+  bool one_row;       // M = 1 and B readable: by gemm/row.h
+  bool by_length;     // pieces of work are then K blocks and not columns
+  int64_t rows;       // of a row panel
+  int64_t tall;       // so many row panels have `rows`, those after them one less
+  int64_t vectors;    // of a column panel, at most
+  int64_t strips;     // pieces of work down a part of M, as even as row panels allow
+  int64_t stretches;  // and along one of N
   int64_t m_part, n_part, k_part;
   int64_t a_bytes, b_bytes;
 
@@ -103,13 +103,13 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
       n <= (plan.direct ? least(read_columns, kReadColumns) : read_columns) || (read_columns > 0 && plan.one_row);
 
   const int64_t room = pack_bytes / static_cast<int64_t>(sizeof(P));
-  plan.strip = most(1, kStripRows / plan.rows);
+  const int64_t strip = most(1, kStripRows / plan.rows);
   plan.k_part = plan.direct_a && plan.direct ? k : kPanelBlock<P> * even_part(ceil_div(k, kPanelBlock<P>), 4);
   plan.k_part = least(k, plan.k_part);
   const int64_t column_room = most(1, room / plan.k_part / width);
   plan.n_part = plan.one_row || plan.direct ? n : least(n, even_part(ceil_div(n, width), column_room) * width);
-  const int64_t strip_room = most(1, room / (plan.strip * kPanelStride * plan.k_part));
-  const int64_t strip_rows = plan.strip * plan.rows;
+  const int64_t strip_room = most(1, room / (strip * kPanelStride * plan.k_part));
+  const int64_t strip_rows = strip * plan.rows;
   plan.m_part = plan.direct_a ? m : least(m, even_part(ceil_div(m, strip_rows), strip_room) * strip_rows);
   // A last panel of a row or two would wait for its few sums.
   plan.tall = plan.m_part < m ? row_panels : m - row_panels * (plan.rows - 1);
@@ -122,23 +122,23 @@ CKERAS_INLINE GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool b_readabl
   const int64_t part_panels = ceil_div(plan.m_part, plan.rows);
   int64_t panels = ceil_div(plan.n_part, width);
   const int64_t work = plan.m_part * round_up(plan.n_part, kLanes) * (plan.k_part + kTileSteps);
-  const int64_t pieces = least(ceil_div(work, kLeastPiece), most(kFewPieces, least(kManyPieces, work / kLargePiece)));
-  const bool one_strip = !plan.direct && !plan.one_row && part_panels <= plan.strip && plan.m_part == m;
+  int64_t pieces = least(ceil_div(work, kLeastPiece), most(kFewPieces, least(kManyPieces, work / kLargePiece)));
+  if (pieces > 1) pieces -= pieces % 2;  // as many for each of two threads
+  const bool one_strip = !plan.direct && !plan.one_row && part_panels <= strip && plan.m_part == m;
   const bool alone = one_strip && panels >= pieces && (!plan.keeps || (panels >= kFewPieces && k >= kPanelBlock<P>));
   plan.near = alone || plan.keeps;
   plan.even = alone && panels >= kFewPieces;
+  plan.strips = ceil_div(part_panels, strip);
   if (alone) {
     panels = ColumnPanels(ceil_div(plan.n_part, kLanes), plan.vectors, plan.even).count;
-  } else {
+  } else if (pieces > 1) {
     int64_t wanted = 1;
     while (wanted * wanted * plan.n_part < pieces * plan.m_part || wanted * panels < pieces) wanted *= 2;
-    plan.strip = least(plan.strip, pieces == 1 ? part_panels : most(4, ceil_div(part_panels, wanted)));
+    plan.strips = most(plan.strips, least(wanted, ceil_div(part_panels, kLeastStrip)));
+    if (plan.strips > 2) plan.strips = least(part_panels, round_up(plan.strips, kEvenStrips));
   }
-  int64_t strips = ceil_div(part_panels, plan.strip);
-  if (strips > kEvenStrips) strips = round_up(strips, kEvenStrips);
-  plan.strip = ceil_div(part_panels, strips);
-  plan.stretch = plan.even ? 1 : least(panels, ceil_div(panels * strips, pieces));
-  plan.fused = plan.stretch >= panels && !plan.direct_a;
+  plan.stretches = plan.even ? panels : least(panels, ceil_div(pieces, plan.strips));
+  plan.fused = plan.stretches == 1 && !plan.direct_a;
 
   if (!plan.direct_a) plan.a_bytes = round_up(part_panels * kPanelStride * plan.k_part * sizeof(P), 64);
   const int64_t packed_columns = plan.one_row || plan.near       ? 0
@@ -163,7 +163,7 @@ struct Gemm {
   const A& a;
   const B& b;
   const C& c;
-  Ending<T> ending;
+  const Ending<T>& ending;
   P* packed_a;
   P* packed_b;
 
@@ -173,6 +173,14 @@ struct Gemm {
 
   int64_t row_panels() const { return ceil_div(m1 - m0, plan.rows); }
   int64_t row(int64_t i) const { return least(m1, m0 + plan.row(i)); }
+  // A last part may be smaller than those before it, by whole panels.
+  int64_t strips() const {
+    return m1 - m0 == plan.m_part ? plan.strips
+                                  : ceil_div(plan.strips * row_panels(), ceil_div(plan.m_part, plan.rows));
+  }
+  int64_t stretches() const {
+    return n1 - n0 == plan.n_part ? plan.stretches : ceil_div(plan.stretches * (n1 - n0), plan.n_part);
+  }
   // Panel j of B.
   struct Columns {
     int64_t left, count, width;  // of which `count` are the matrix's, in whole vectors `width`
@@ -218,11 +226,7 @@ struct Gemm {
     for (int64_t j = 0; j < panels.count; ++j) pack_b(j, k, length);
   }
 
-  void multiply_piece(int64_t piece) const {
-    const int64_t stretches = ceil_div(panels.count, plan.stretch);
-    const int64_t first_row = piece / stretches * plan.strip, first_column = piece % stretches * plan.stretch;
-    const int64_t end_row = least(first_row + plan.strip, row_panels());
-    const int64_t end_column = least(first_column + plan.stretch, panels.count);
+  void multiply_piece(int64_t first_row, int64_t end_row, int64_t first_column, int64_t end_column) const {
     if (plan.fused) {
       for (int64_t i = first_row; i < end_row; ++i) pack_a(i);
     }
@@ -340,8 +344,8 @@ struct Gemm {
   }
 
   // False where nothing is to be kept.
-  static bool multiply_and_keep(int64_t vectors, int64_t length, Left left, Right right, P* kept, T* const* at,
-                                bool first, Ahead ahead) {
+  static bool multiply_and_keep(int64_t vectors, int64_t length, const Left& left, const Right& right, P* kept,
+                                T* const* at, bool first, const Ahead& ahead) {
     if constexpr (kKeeps<P>) {
       if (kept == nullptr) return false;
       Tiles<P>::table.keeping[vectors - 1](length, left.data, left.row_step, left.k_step, right.data, right.stride,
@@ -351,8 +355,10 @@ struct Gemm {
     return false;
   }
 
-  // Tile i of a panel; `kept` takes the panel's rows, if not null.
-  void multiply(int64_t i, const Columns& panel, int64_t k, Right right, Ahead ahead, P* kept = nullptr) const {
+  // Tile i of a panel; `kept` takes the panel's rows, if not null. What is pairs of words comes by reference: copied to
+  // the stack by halves and read as a whole, they would wait until the tile before has stored all its sums.
+  void multiply(int64_t i, const Columns& panel, int64_t k, const Right& right, const Ahead& ahead,
+                P* kept = nullptr) const {
     const int64_t row = this->row(i), column = panel.left;
     const int64_t rows = this->row(i + 1) - row, columns = panel.count;
     const int64_t length = least(kBlock, k1 - k);
@@ -361,7 +367,11 @@ struct Gemm {
     if (passes()) {
       for (int64_t r = 0; r < rows; ++r) at[r] = passing + r * panel.width;
     } else {
-      for (int64_t r = 0; r < rows; ++r) at[r] = c.row(row + r) + column;
+      for (int64_t r = 0; r < rows; ++r) {
+        T* to = c.row(row + r) + column;
+        asm("" : "+r"(to));  // GCC would multiply vectors for eight addresses
+        at[r] = to;
+      }
     }
     const int64_t vectors = ceil_div(columns, kLanes);
     const bool last = k + length == plan.k, ends = last && !ending.nothing();
@@ -382,9 +392,14 @@ struct Gemm {
   }
 
   void multiply_part() {
-    const int64_t pieces = ceil_div(row_panels(), plan.strip) * ceil_div(panels.count, plan.stretch);
-    parallel_for(pieces, 1, [this](int64_t begin, int64_t end) {
-      for (int64_t piece = begin; piece < end; ++piece) multiply_piece(piece);
+    const int64_t strips = this->strips(), stretches = this->stretches(), rows = row_panels();
+    if (strips * stretches == 1) return multiply_piece(0, rows, 0, panels.count);
+    parallel_for(strips * stretches, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t piece = begin; piece < end; ++piece) {
+        const int64_t i = piece / stretches, j = piece % stretches;
+        multiply_piece(i * rows / strips, (i + 1) * rows / strips, j * panels.count / stretches,
+                       (j + 1) * panels.count / stretches);
+      }
     });
   }
 
@@ -455,7 +470,7 @@ struct Gemm {
     const bool in_rows = b.readable();
     const int64_t b_pieces = !packs_b ? 0 : in_rows ? ceil_div(k1 - k0, kPackedRun) : panels.count;
     const int64_t work = in_rows && packs_b ? kPackedRun * (n1 - n0) : plan.vectors * kLanes * (k1 - k0);
-    parallel_for(b_pieces + a_panels, most(1, (int64_t{1} << 16) / work), [&](int64_t begin, int64_t end) {
+    parallel_for(b_pieces + a_panels, most(1, kPackGrain / work), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         if (i >= b_pieces) {
           pack_a(i - b_pieces);
@@ -507,7 +522,7 @@ struct Gemm {
 
 // `workspace` has plan.bytes(), 64-byte aligned. `plan` is plan_gemm's of the same operands, which pack elements P.
 template <class P, class A, class B, class C>
-void multiply_panels(const GemmPlan& plan, const A& a, const B& b, const C& c, Ending<Sum<P>> ending,
+void multiply_panels(const GemmPlan& plan, const A& a, const B& b, const C& c, const Ending<Sum<P>>& ending,
                      void* workspace) noexcept {
   if (plan.m == 0 || plan.n == 0) return;
   char* bytes = static_cast<char*>(workspace);
@@ -520,7 +535,7 @@ void multiply_panels(const GemmPlan& plan, const A& a, const B& b, const C& c, E
 }
 
 template <class T, class A, class B, class C>
-void multiply_matrices(const GemmPlan& plan, const A& a, const B& b, const C& c, Ending<T> ending,
+void multiply_matrices(const GemmPlan& plan, const A& a, const B& b, const C& c, const Ending<T>& ending,
                        void* workspace) noexcept {
   multiply_panels<T>(plan, a, b, c, ending, workspace);
 }

@@ -53,7 +53,7 @@ inline constexpr int64_t kFetchingSteps<HalfPair> = kKBlock;
 
 template <class P>
 using TileKernel = void (*)(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb,
-                            Sum<P>* const* c, int64_t n, bool first, Ahead ahead) noexcept;
+                            Sum<P>* const* c, int64_t n, bool first, const Ahead& ahead) noexcept;
 
 template <class P>
 inline constexpr bool kKeeps = std::is_same_v<P, Sum<P>>;
@@ -69,7 +69,7 @@ inline constexpr bool kReadsParts = false;
 // A tile of kPanelRows rows and whole vectors that keeps the B it reads: kept[p * n + j] = b[p * ldb + j].
 template <class P>
 using KeepingKernel = void (*)(int64_t k, const P* a, int64_t row_step, int64_t k_step, const P* b, int64_t ldb,
-                               P* kept, Sum<P>* const* c, bool first, Ahead ahead) noexcept;
+                               P* kept, Sum<P>* const* c, bool first, const Ahead& ahead) noexcept;
 
 // kernels[rows - 1][vectors - 1], keeping[vectors - 1]; null where the tile does not fit the registers, and for pairs.
 template <class P>

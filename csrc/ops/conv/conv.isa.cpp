@@ -312,8 +312,11 @@ struct InputGradient {
   }
 
   GemmPlan plan_of(const Phases& phase) const noexcept {
-    return plan_gemm<T>(s.n * phase.pixels(), s.cg, phase.taps() * s.og, false);
+    return plan_gemm<T>(s.n * phase.pixels(), s.cg, phase.taps() * s.og, false,
+                        s.pointwise() ? pixels(nullptr).read_columns() : 0);
   }
+  // The results' gradients of a pointwise one.
+  Matrix<T> pixels(const T* dy) const noexcept { return {dy, s.o, true}; }
 
   bool few() const noexcept { return few_results(s.cg, s.og); }
   bool shares() const noexcept { return goes_shares(s, s.cg, s.og); }
@@ -416,9 +419,15 @@ struct InputGradient {
       const int64_t g = i / phases;
       const Phases phase(i % phases, s);
       if (points(phase) || direct(phase)) return;
-      const ImagePixels<T> pixels{{dy + g * s.og, s.o, s.og, phase.z.axis, phase.y.axis, phase.x.axis}};
+      if (s.pointwise()) {
+        const Matrix<T> filters{w + g * s.og, s.o, true};
+        multiply_matrices(plan_of(phase), pixels(dy + g * s.og), filters, Rows<T>{dx + g * s.cg, s.c}, nothing,
+                          workspace);
+        return;
+      }
+      const ImagePixels<T> windows{{dy + g * s.og, s.o, s.og, phase.z.axis, phase.y.axis, phase.x.axis}};
       const TurnedFilters<T> filters{w + g * s.og, s.cg, s.o, s.og, phase};
-      multiply_matrices(plan_of(phase), pixels, filters, PhaseRows<T>{dx + g * s.cg, s.c, phase}, nothing, workspace);
+      multiply_matrices(plan_of(phase), windows, filters, PhaseRows<T>{dx + g * s.cg, s.c, phase}, nothing, workspace);
     });
   }
 };

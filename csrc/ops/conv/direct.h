@@ -334,7 +334,7 @@ struct Direct {
       const int64_t plane = at.n * z.axis.size + z.axis.at(at.h, 0), row = plane * y.axis.size + y.axis.at(at.i, 0);
       rows.a = image + (row * x.axis.size + x.axis.at(at.j, 0)) * pixel;
       rows.c = grid.data + at.n * grid.image + at.h * grid.plane + at.i * grid.row + at.j * grid.pixel + column;
-      rows.ending = ending.behind(rows.c - (grid.data + column));
+      rows.ending.residual = ending.residual_behind(rows.c - (grid.data + column));
       rows.rows = least(left, down ? at.y.end - at.i : at.x.end - at.j);
       ShortTiles<T>::table.run(rows);
       left -= rows.rows;
