@@ -130,13 +130,13 @@ def avg_pool_grad(dy, shape, size, strides, pads):
     return _inner(dx, shape, pads)
 
 
-def log_softmax(x):
-    z = x - x.max(-1, keepdims=True)
-    return z - np.log(np.exp(z).sum(-1, keepdims=True))
+def log_softmax(x, axis=-1):
+    z = x - x.max(axis, keepdims=True)
+    return z - np.log(np.exp(z).sum(axis, keepdims=True))
 
 
-def softmax(x):
-    return np.exp(log_softmax(x))
+def softmax(x, axis=-1):
+    return np.exp(log_softmax(x, axis))
 
 
 def softmax_cross_entropy(logits, labels, ignore):

@@ -383,7 +383,7 @@ def test_wrong_numbers_of_operands_and_attributes_are_errors(op, row):
         ("max_pool", 1, 4, 0),
         ("reduce_sum", 1, 3, 0),
         ("argmax", 1, 1, 0),
-        ("softmax", 1, 0, 0),
+        ("softmax", 1, 1, 0),
         ("softmax_cross_entropy", 2, 1, 0),
         ("random_uniform", 1, 0, 2),
         ("dropout", 2, 0, 1),
@@ -520,7 +520,7 @@ def test_survives_fork():
 def test_run_writes_into_an_array_that_is_given():
     x, y = np.arange(6, dtype="float32").reshape(2, 3), np.empty((2, 3), "float32")
     op = [row["name"] for row in engine.op_table()].index("softmax")
-    (got,) = engine.run(op, (engine.Array.from_numpy(x),), (engine.Array.from_numpy(y),), (), ())
+    (got,) = engine.run(op, (engine.Array.from_numpy(x),), (engine.Array.from_numpy(y),), (1,), ())
     np.testing.assert_array_equal(got.numpy(), y)
     np.testing.assert_allclose(y, np.exp(x) / np.exp(x).sum(1, keepdims=True), rtol=1e-6)
     got.numpy(None, True)[0, 0] = 7

@@ -19,15 +19,17 @@ Array scaled(DType dtype, const Shape& shape, double scale) {
   return x;
 }
 
-void check_softmax(const Array& x, double largest) {
+void check_softmax(const Array& x, double largest, int64_t axis) {
   const DType dtype = x.view.dtype;
   const Shape shape(x.view.shape, x.view.shape + x.view.rank);
   const double rounding = dtype == DType::F64 ? 0x1p-52 : 0x1p-23;
   const double smallest = dtype == DType::F64 ? 0x1p-1022 : dtype == DType::F16 ? 0x1p-24 : 0x1p-126;
   const double relative = epsilon(dtype) + 16 * rounding;
-  check_op("softmax", {&x}, {{dtype, shape}}, {}, {relative + 2 * largest * rounding, 2 * smallest});
-  check_op("log_softmax", {&x}, {{dtype, shape}}, {}, {relative, 32 * rounding});
+  check_op("softmax", {&x}, {{dtype, shape}}, {{axis}, {}}, {relative + 2 * largest * rounding, 2 * smallest});
+  check_op("log_softmax", {&x}, {{dtype, shape}}, {{axis}, {}}, {relative, 32 * rounding});
 }
+
+void check_softmax(const Array& x, double largest) { check_softmax(x, largest, x.view.rank - 1); }
 
 Array labels_of(DType dtype, int64_t rows, int64_t classes) {
   Array labels(dtype, {rows});
@@ -84,11 +86,15 @@ int main() {
     check_softmax(scaled(dtype, {5, 0}, 4), 4);
     check_softmax(scaled(dtype, {2, 3, 19}, 4), 4);
     check_softmax(scaled(dtype, {5, 40}, 3e4), 3e4);
+    check_softmax(scaled(dtype, {5, 40}, 4), 4, 0);
+    check_softmax(scaled(dtype, {3, 9, 131}, 4), 4, 1);
+    check_softmax(scaled(dtype, {3, 0, 2}, 4), 4, 1);
     for (double special : {double{NAN}, double{INFINITY}, -double{INFINITY}}) {
       Array x = scaled(dtype, {4, 35}, 4);
       for (int64_t i = 3; i < x.view.size(); i += 35) x.set(i, special);
       for (int64_t i = 0; i < 35; ++i) x.set(i, special);
       check_softmax(x, 4);
+      check_softmax(x, 4, 0);
     }
     for (int64_t classes : {1, 10, 33, 131}) check_cross_entropy(dtype, 7, classes, kNoLabel);
     check_cross_entropy(dtype, 0, 3, 1);

@@ -11,16 +11,8 @@ namespace {
 constexpr int kThreads = 256, kEach = 4;
 constexpr int64_t kManyLines = 4096;
 
-struct Lines {
-  int64_t outer, n, inner;
-  bool reversed;
-  explicit Lines(const Call& call) {
-    const ScanLines lines(call);
-    outer = lines.outer;
-    n = lines.n;
-    inner = lines.inner;
-    reversed = lines.reversed;
-  }
+struct Scan : ScanLines {
+  using ScanLines::ScanLines;
   // Element i of a line, in the order of the scan.
   CKERAS_MEMBER int64_t at(int64_t line, int64_t i) const {
     return (line / inner * n + (reversed ? n - 1 - i : i)) * inner + line % inner;
@@ -33,7 +25,7 @@ CKERAS_INLINE T joined(T a, T b) {
 }
 
 template <class T, bool kProduct>
-__global__ void __launch_bounds__(kThreads) thread_scan_kernel(const void* x, void* y, DType dtype, const Lines lines) {
+__global__ void __launch_bounds__(kThreads) thread_scan_kernel(const void* x, void* y, DType dtype, const Scan lines) {
   for (int64_t line = first_element(); line < lines.outer * lines.inner; line += all_threads()) {
     T carry = kProduct ? 1 : 0;
     for (int64_t i = 0; i < lines.n; ++i) {
@@ -48,7 +40,7 @@ struct Totals {
   T of[2][kThreads];
 };
 template <class T, bool kProduct>
-__global__ void __launch_bounds__(kThreads) block_scan_kernel(const void* x, void* y, DType dtype, const Lines lines) {
+__global__ void __launch_bounds__(kThreads) block_scan_kernel(const void* x, void* y, DType dtype, const Scan lines) {
   CKERAS_SHARED(Totals<T>, totals);
   const int thread = static_cast<int>(threadIdx.x);
   constexpr T kNeutral = kProduct ? 1 : 0;
@@ -83,7 +75,7 @@ __global__ void __launch_bounds__(kThreads) block_scan_kernel(const void* x, voi
 template <bool kProduct>
 Status run_cumulative(const Call& call, Queue& queue) {
   const View &x = call.in[0], &y = call.out[0];
-  const Lines lines(call);
+  const Scan lines(call);
   const int64_t count = lines.outer * lines.inner;
   if (y.size() == 0) return Status::Launched;
   const auto start = [&](auto t) {
@@ -101,7 +93,7 @@ Status run_cumulative(const Call& call, Queue& queue) {
 }
 
 __global__ void __launch_bounds__(kThreads)
-    recurrence_kernel(const void* a, const void* b, void* y, DType dtype, const Lines lines) {
+    recurrence_kernel(const void* a, const void* b, void* y, DType dtype, const Scan lines) {
   for (int64_t line = first_element(); line < lines.outer * lines.inner; line += all_threads()) {
     double carry = 0;
     for (int64_t i = 0; i < lines.n; ++i) {
@@ -114,7 +106,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 Status run_recurrence(const Call& call, Queue& queue) {
   const View& y = call.out[0];
-  const Lines lines(call);
+  const Scan lines(call);
   if (y.size() == 0) return Status::Launched;
   launch(queue, {blocks_for(lines.outer * lines.inner, kThreads)}, {kThreads}, 0, recurrence_kernel, call.in[0].data,
          call.in[1].data, y.data, y.dtype, lines);

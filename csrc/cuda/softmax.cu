@@ -1,4 +1,5 @@
-// softmax, log_softmax, softmax_cross_entropy and its gradient: a block a row. Sums of exponentials are float64.
+// softmax, log_softmax, softmax_cross_entropy and its gradient: a block a row, a thread a line along other axes. Sums
+// of exponentials are float64.
 #include "ops/softmax/softmax.h"
 
 #include "cuda/block.h"
@@ -6,6 +7,8 @@
 
 namespace ckeras::cuda {
 namespace {
+
+constexpr int kColumnThreads = 128;
 
 // Of one row: its maximum, and the sum of exp(x - maximum).
 template <class T>
@@ -42,16 +45,42 @@ __global__ void __launch_bounds__(kRowThreads)
   }
 }
 
+// A thread a line, where lines lie side by side.
+template <class S, bool kLog>
+__global__ void __launch_bounds__(kColumnThreads)
+    softmax_columns_kernel(const typename S::Element* x, typename S::Element* y, const Lines lines) {
+  using T = typename S::T;
+  using V = typename S::V;
+  const int64_t n = lines.n, inner = lines.inner;
+  for (int64_t line = first_element(); line < lines.outer * inner; line += all_threads()) {
+    const int64_t first = line / inner * n * inner + line % inner, end = first + n * inner;
+    T most = -TraitsOf<V>::kInf;
+    for (int64_t at = first; at < end; at += inner) most = MaxOf()(S::get(x[at]), most);
+    double total = 0;
+    for (int64_t at = first; at < end; at += inner) total += static_cast<double>(exp(V(S::get(x[at])) - V(most)).x);
+    const V sum = static_cast<T>(total), shift = kLog ? log(sum) : V(0);
+    for (int64_t at = first; at < end; at += inner) {
+      const V centred = V(S::get(x[at])) - V(most);
+      y[at] = S::put((kLog ? centred - shift : exp(centred) / sum).x);
+    }
+  }
+}
+
 template <bool kLog>
 Status run_softmax(const Call& call, Queue& queue) {
   const View& x = call.in[0];
-  const int64_t n = x.shape[x.rank - 1], rows = n == 0 ? 0 : x.size() / n;
+  const Lines lines = lines_along(x, call.ints[0]);
   return with_floats(x.dtype, [&](auto s) {
     using S = decltype(s);
     using E = typename S::Element;
-    if (rows == 0) return;
-    launch(queue, {blocks_for(rows, 1)}, {kRowThreads}, 0, softmax_kernel<S, kLog>, x.as<const E>(),
-           call.out[0].as<E>(), rows, n);
+    if (x.size() == 0) return;
+    if (lines.inner == 1) {
+      launch(queue, {blocks_for(lines.outer, 1)}, {kRowThreads}, 0, softmax_kernel<S, kLog>, x.as<const E>(),
+             call.out[0].as<E>(), lines.outer, lines.n);
+    } else {
+      launch(queue, {blocks_for(lines.outer * lines.inner, kColumnThreads)}, {kColumnThreads}, 0,
+             softmax_columns_kernel<S, kLog>, x.as<const E>(), call.out[0].as<E>(), lines);
+    }
   });
 }
 

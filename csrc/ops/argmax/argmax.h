@@ -4,4 +4,5 @@
 //   out  int32, x's shape without the axis
 //   ints axis
 #pragma once
+#include "base/lines.h"
 #include "runtime/kernel.h"

@@ -15,6 +15,7 @@
 // Negative indices count from the end. One outside [-n, n) is a fault: the first of them is reported and nothing is
 // gathered.
 #pragma once
+#include "base/lines.h"
 #include "runtime/kernel.h"
 
 namespace ckeras {
@@ -25,10 +26,8 @@ struct GatherShape {
 };
 
 CKERAS_INLINE GatherShape gather_shape(const View& x, const View& indices, int64_t axis, bool along = false) {
-  GatherShape s = {1, x.shape[axis], 1, along ? indices.shape[axis] : indices.size(), along};
-  for (int d = 0; d < axis; ++d) s.outer *= x.shape[d];
-  for (int64_t d = axis + 1; d < x.rank; ++d) s.inner *= x.shape[d];
-  return s;
+  const Lines lines = lines_along(x, axis);
+  return {lines.outer, lines.n, lines.inner, along ? indices.shape[axis] : indices.size(), along};
 }
 
 CKERAS_INLINE int64_t index_at(const View& indices, int64_t i) {

@@ -11,22 +11,15 @@
 // fours, then within eight, the last of a half joining each of the next half; then what came before joins all eight.
 // Lines that do not lie along memory, and recurrences, go element by element.
 #pragma once
+#include "base/lines.h"
 #include "runtime/kernel.h"
 
 namespace ckeras {
 
-// The dimensions around the axis: element (o, i, k) lies at (o * n + i) * inner + k.
-struct ScanLines {
-  int64_t outer = 1, n, inner = 1;
+struct ScanLines : Lines {
   bool reversed;
-  CKERAS_MEMBER explicit ScanLines(const Call& call) {
-    const View& x = call.out[0];
-    const auto axis = static_cast<int>(call.ints[0]);
-    n = x.shape[axis];
-    reversed = call.ints[1] != 0;
-    for (int d = 0; d < axis; ++d) outer *= x.shape[d];
-    for (int d = axis + 1; d < x.rank; ++d) inner *= x.shape[d];
-  }
+  CKERAS_MEMBER explicit ScanLines(const Call& call)
+      : Lines(lines_along(call.out[0], call.ints[0])), reversed(call.ints[1] != 0) {}
 };
 
 }  // namespace ckeras

@@ -1,4 +1,5 @@
-// softmax and log_softmax against their references: rows around lanes and chunks, large logits, infinities and NaN.
+// softmax and log_softmax against their references: rows around lanes and chunks, other axes around tiles and chunks,
+// large logits, infinities and NaN.
 #include <algorithm>
 
 #include "ops/testing.h"
@@ -8,7 +9,7 @@ using namespace ckeras::testing;
 
 namespace {
 
-void check_rows(const Array& x) {
+void check_along(const Array& x, int64_t axis) {
   const DType dtype = x.view.dtype;
   const Shape shape(x.view.shape, x.view.shape + x.view.rank);
   const double rounding = dtype == DType::F64 ? 0x1p-52 : 0x1p-23;
@@ -18,9 +19,11 @@ void check_rows(const Array& x) {
     if (std::isfinite(x.at(i))) largest = std::max(largest, std::abs(x.at(i)));
   }
   const double relative = epsilon(dtype) + 16 * rounding;
-  check_kernel("softmax", {&x}, {{dtype, shape}}, {}, {relative + 2 * largest * rounding, 2 * smallest});
-  check_kernel("log_softmax", {&x}, {{dtype, shape}}, {}, {relative, 32 * rounding});
+  check_kernel("softmax", {&x}, {{dtype, shape}}, {{axis}, {}}, {relative + 2 * largest * rounding, 2 * smallest});
+  check_kernel("log_softmax", {&x}, {{dtype, shape}}, {{axis}, {}}, {relative, 32 * rounding});
 }
+
+void check_rows(const Array& x) { check_along(x, x.view.rank - 1); }
 
 Array scaled(DType dtype, const Shape& shape, double scale) {
   Array x = random_array(dtype, shape, 11);
@@ -44,7 +47,16 @@ int main() {
       for (int64_t i = 3; i < x.view.size(); i += 35) x.set(i, special);
       for (int64_t i = 0; i < 35; ++i) x.set(i, special);
       check_rows(x);
+      check_along(x, 0);
     }
+    // [shape], axis: tiles and ends of them; groups of few lines; several chunks of rows, whole and cut.
+    const struct {
+      Shape shape;
+      int64_t axis;
+    } columns[] = {{{11, 1055}, 0}, {{3, 4, 65}, 1},   {{2, 37, 5, 3}, 2}, {{301, 6, 2}, 1},
+                   {{2, 0, 3}, 1},  {{0, 2, 3}, 1},    {{2, 300, 70}, 1},  {{600, 9}, 0},
+                   {{515, 131}, 0}, {{70, 131, 3}, 1}, {{1, 1, 5}, 1}};
+    for (const auto& c : columns) check_along(scaled(dtype, c.shape, 4), c.axis);
   }
   return CHECK_RESULT();
 }

@@ -46,14 +46,10 @@ def _plain(op, name, value):
 
 
 def _along(kernel, x, axis, out):
-    """A kernel over the last axis, along `axis`."""
     (x,) = operands(kernel, x=x)
     if x.ndim == 0:
         raise ShapeError(f"[kernels.{kernel}] x must have at least one dimension")
-    axis = axis_index(f"kernels.{kernel}", axis, x.ndim)
-    if axis == x.ndim - 1:
-        return run_kernel(kernel, kernel, (x,), x.shape, (), out=out)
-    return run_function(kernel, getattr(activations, kernel), [x], out, axis=axis)
+    return run_kernel(kernel, kernel, (x,), x.shape, (axis_index(f"kernels.{kernel}", axis, x.ndim),), out=out)
 
 
 def softmax(x, axis=-1, out=None):

@@ -38,7 +38,7 @@ def composed(q, k, v, bias, mask, causal, scale, cap):
         logits = choose(mask, logits, least)
     if causal:
         logits = choose(tril(constant(logits.shape[-2:], True, "bool")), logits, least)
-    return permute(matmul(as_dtype(softmax_p.bind(logits), q.dtype), v), (0, 2, 1, 3))
+    return permute(matmul(as_dtype(softmax_p.bind(logits, axis=logits.ndim - 1), q.dtype), v), (0, 2, 1, 3))
 
 
 def _extras(args, bias, mask):

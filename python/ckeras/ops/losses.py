@@ -41,7 +41,7 @@ def _cross_entropy_grad_vjp(ctx, u):
     ignore = ctx.attrs["ignore"]
     dlogits = dg = None
     if ctx.needs[0]:
-        p = softmax_p.bind(logits)
+        p = softmax_p.bind(logits, axis=logits.ndim - 1)
         pu = p * u
         counted = cast_p.bind(not_equal(labels, scalar(ignore, labels.dtype)), dtype=g.dtype)
         dlogits = (pu - p * reduce(sum_p, pu, (1,), True)) * _rows(g * counted)

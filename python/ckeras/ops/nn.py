@@ -5,14 +5,13 @@ import math
 import numpy as np
 
 from ckeras._core import dtypes
-from ckeras._core.eager import fused, fused_op
+from ckeras._core.eager import fused_op
 from ckeras._core.errors import ArgumentError
 from ckeras._core.primitive import Elementwise, Primitive
 from ckeras._core.symbolic import public_op
-from ckeras._core.tape import stop_gradient
 from ckeras._core.tensor import Tensor, from_numpy, scalar
 from ckeras.ops import namespaces
-from ckeras.ops._common import as_dtype, axis_index, float_operand, operand, widened
+from ckeras.ops._common import as_dtype, axis_index, float_operand, operand
 from ckeras.ops.elementwise import (
     absolute,
     choose,
@@ -23,7 +22,6 @@ from ckeras.ops.elementwise import (
     expm1,
     greater,
     less,
-    log,
     logical_and,
     maximum,
     minimum,
@@ -34,7 +32,7 @@ from ckeras.ops.elementwise import (
     unary,
     zero_like,
 )
-from ckeras.ops.reduce import max_p, reduce, sum_p
+from ckeras.ops.reduce import reduce, sum_p
 from ckeras.ops.shape import permute, to_shape
 
 __all__ = [
@@ -196,54 +194,45 @@ def log_sigmoid(x):
 # ---- softmax
 
 
+def _same_spec(x, axis):
+    return x.shape, x.dtype
+
+
+def _axis_pack(x, axis):
+    return (axis,), ()
+
+
 def _softmax_vjp(ctx, g):
     y = ctx.outputs[0]
     gy = g * y
-    return (gy - y * reduce(sum_p, gy, (y.ndim - 1,), True),)
+    return (gy - y * reduce(sum_p, gy, (ctx.attrs["axis"],), True),)
 
 
 def _log_softmax_vjp(ctx, g):
-    total = reduce(sum_p, g, (g.ndim - 1,), True)
+    total = reduce(sum_p, g, (ctx.attrs["axis"],), True)
     return (g - exp(ctx.outputs[0]) * total,)
 
 
-softmax_p = Primitive("softmax", lambda x: (x.shape, x.dtype), vjp=_softmax_vjp, doc="softmax over the last axis")
-log_softmax_p = Primitive(
-    "log_softmax", lambda x: (x.shape, x.dtype), vjp=_log_softmax_vjp, doc="log of softmax over the last axis"
-)
+softmax_p = Primitive("softmax", _same_spec, _axis_pack, _softmax_vjp, "softmax along `axis`")
+log_softmax_p = Primitive("log_softmax", _same_spec, _axis_pack, _log_softmax_vjp, "log of softmax along `axis`")
 
 
-@fused
-def _over_columns(x, axes, logarithm):
-    """Over axes without the last: passes over whole rows, where the kernels of rows would need two transposes."""
-    wide = widened(x)
-    shifted = wide - stop_gradient(reduce(max_p, wide, axes, True))
-    if logarithm:
-        return as_dtype(shifted - log(reduce(sum_p, exp(shifted), axes, True)), x.dtype)
-    exponentials = exp(shifted)
-    return as_dtype(exponentials / reduce(sum_p, exponentials, axes, True), x.dtype)
-
-
-def _over_axis(op, primitive, x, axis):
-    """A primitive of the last axis, over any axis or several, or all of them (`None`)."""
+def _over_axes(op, primitive, x, axis):
+    """A primitive of one axis, over any, several, or all of them (`None`)."""
     x = float_operand(x)
     if x.ndim == 0:
-        return to_shape(primitive.bind(to_shape(x, (1,))), ())
+        return to_shape(primitive.bind(to_shape(x, (1,)), axis=0), ())
     if isinstance(axis, (tuple, list)):
         axes = tuple([axis_index(op, a, x.ndim) for a in axis])
     elif axis is None:
         axes = tuple(range(x.ndim))
     else:
-        axes = (axis_index(op, axis, x.ndim),)
-    if axes == (x.ndim - 1,):
-        return primitive.bind(x)
-    if x.ndim - 1 not in axes and 0 not in x.shape:
-        return _over_columns(x, axes, primitive is log_softmax_p)
+        return primitive.bind(x, axis=axis_index(op, axis, x.ndim))
     kept = tuple([i for i in range(x.ndim) if i not in axes])
     perm = kept + axes
     moved = permute(x, perm)
     flat = to_shape(moved, (*[x.shape[i] for i in kept], math.prod([x.shape[i] for i in axes])))
-    back = to_shape(primitive.bind(flat), moved.shape)
+    back = to_shape(primitive.bind(flat, axis=len(kept)), moved.shape)
     return permute(back, tuple([perm.index(i) for i in range(x.ndim)]))
 
 
@@ -254,13 +243,13 @@ def softmax(x, axis=-1):
     >>> ops.softmax([0.0, 0.0]).numpy()
     array([0.5, 0.5], dtype=float32)
     """
-    return _over_axis("softmax", softmax_p, x, axis)
+    return _over_axes("softmax", softmax_p, x, axis)
 
 
 @public_op
 def log_softmax(x, axis=-1):
     """`log(softmax(x))` over `axis`, without overflow."""
-    return _over_axis("log_softmax", log_softmax_p, x, axis)
+    return _over_axes("log_softmax", log_softmax_p, x, axis)
 
 
 @public_op
