@@ -107,30 +107,32 @@ CKERAS_INLINE Pair<H> turned(Pair<H> v) {
   return {turned(v.hi), turned(v.lo)};
 }
 
-// Lane i gets what lanes 0 ... i give: first in pairs, then fours, then eights, the last lane of a half joining each of
-// the next half.
-template <class Op, int H, int N>
+// Lane i gets what lanes 0 ... i give, of the first kFilled: first in pairs, then fours, then eights, the last lane of
+// a half joining each of the next half.
+template <class Op, int kFilled, int H, int N>
 CKERAS_INLINE Reg<double, N> running_from(Reg<double, N> v) {
-  if constexpr (H == N) {
+  if constexpr (H >= N || H >= kFilled) {
     return v;
   } else {
-    return running_from<Op, 2 * H>(Op::join(v, last_before<H>(v, Reg<double, N>(Op::start()), IndicesTo<N>{})));
+    const Reg<double, N> rest(Op::start());
+    return running_from<Op, kFilled, 2 * H>(Op::join(v, last_before<H>(v, rest, IndicesTo<N>{})));
   }
 }
-template <class Op, int N>
+template <class Op, int kFilled, int N>
 CKERAS_INLINE Reg<double, N> running(Reg<double, N> v) {
-  return running_from<Op, 1>(v);
+  return running_from<Op, kFilled, 1>(v);
 }
-template <class Op, class H>
+template <class Op, int kFilled, class H>
 CKERAS_INLINE Pair<H> running(Pair<H> v) {
-  const H lo = running<Op>(v.lo);
-  return {lo, Op::join(running<Op>(v.hi), last_lane(lo))};
+  const H lo = running<Op, kFilled>(v.lo);
+  if constexpr (kFilled <= H::kLanes) return {lo, lo};
+  return {lo, Op::join(running<Op, kFilled>(v.hi), last_lane(lo))};
 }
 
 // What a vector holds, eight doubles at a time; `carried`, in all lanes, is what came before, and comes back.
 template <class Op>
 CKERAS_INLINE V8 advance(V8 v, V8& carried) {
-  const V8 local = running<Op>(v);
+  const V8 local = running<Op, 8>(v);
   const V8 result = Op::join(carried, local);
   carried = Op::join(carried, last_lane(local));
   return result;
@@ -159,6 +161,36 @@ void scan_row(const typename S::Element* x, typename S::Element* y, int64_t n, b
     S::store(y + i, turned(advance<Op>(turned(v), carried)), n - i);
   }
   while ((i -= V::kLanes) >= 0) S::store(y + i, turned(advance<Op>(turned(S::load(x + i)), carried)));
+}
+
+// The first eight lanes, or all.
+CKERAS_INLINE V8 first_eight(V16 v) { return to_double(v).lo; }
+CKERAS_INLINE V8 first_eight(V8 v) { return v; }
+template <class V>
+CKERAS_INLINE V single_eight(V8 v) {
+  if constexpr (V::kLanes == 8) {
+    return v;
+  } else {
+    return to_single(W16(v, v));
+  }
+}
+
+// Rows of at most kFilled elements, without what the other lanes of eight would join.
+template <class Op, class S, int kFilled>
+void scan_short_rows(const typename S::Element* x, typename S::Element* y, int64_t rows, int64_t n) {
+  using V = typename S::V;
+  for (const auto* end = x + rows * n; x < end; x += n, y += n) {
+    const V8 local = running<Op, kFilled>(first_eight(S::load(x, n)));
+    S::store(y, single_eight<V>(Op::join(V8(Op::start()), local)), n);
+  }
+}
+
+template <class Op, class S>
+void scan_rows(const typename S::Element* x, typename S::Element* y, int64_t rows, int64_t n, bool reversed) {
+  if (!reversed && n <= 2) return scan_short_rows<Op, S, 2>(x, y, rows, n);
+  if (!reversed && n <= 4) return scan_short_rows<Op, S, 4>(x, y, rows, n);
+  if (!reversed && n <= 8) return scan_short_rows<Op, S, 8>(x, y, rows, n);
+  for (int64_t r = 0; r < rows; ++r) scan_row<Op, S>(x + r * n, y + r * n, n, reversed);
 }
 
 CKERAS_INLINE W16 widened(V16 v) { return to_double(v); }
@@ -193,9 +225,7 @@ void scan_floats(const Call& call) {
   auto* to = call.out[0].as<typename S::Element>();
   if (lines.inner == 1) {
     parallel_for(lines.outer, at_least_one(kPiece / at_least_one(lines.n)), [=](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) {
-        scan_row<Op, S>(from + r * lines.n, to + r * lines.n, lines.n, lines.reversed);
-      }
+      scan_rows<Op, S>(from + begin * lines.n, to + begin * lines.n, end - begin, lines.n, lines.reversed);
     });
     return;
   }
