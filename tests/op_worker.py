@@ -27,6 +27,7 @@ def all_cases(row, dtype):
     rng = opinfo.generator("large", row.name)
     if dtype not in ("float32", "float64"):
         return
+    apart = {"dilation": (4, 4), "pads": (3, 3, 3, 3)}
     more = {
         "reduce_sum": (((300, 701),), [{"axes": (0,)}, {"axes": (1,)}, {"axes": (0, 1)}]),
         "matmul": (((257, 611), (611, 193)), [{}]),
@@ -36,9 +37,15 @@ def all_cases(row, dtype):
         "dft": (((1, 3000), (1, 3000)), [{"sign": -1}]),
         "real_dft": (((6, 1 << 13),), [{}]),
         "short_time_dft": (((3, 5000), (512,)), [{"count": 36, "step": 128}]),
-        "conv": (((4, 17, 17, 9), (3, 3, 9, 33)), [_conv()]),
-        "conv_grad_input": (((4, 15, 15, 33), (3, 3, 9, 33)), [_conv(shape=(4, 17, 17, 9))]),
-        "conv_grad_filter": (((4, 17, 17, 9), (4, 15, 15, 33)), [_conv(shape=(3, 3, 9, 33))]),
+        "conv": (((4, 17, 17, 9), (3, 3, 9, 33)), [_conv(), _conv(**apart)]),
+        "conv_grad_input": (
+            ((4, 15, 15, 33), (3, 3, 9, 33)),
+            [_conv(shape=(4, 17, 17, 9)), _conv(shape=(4, 17, 17, 9), **apart)],
+        ),
+        "conv_grad_filter": (
+            ((4, 17, 17, 9), (4, 15, 15, 33)),
+            [_conv(shape=(3, 3, 9, 33)), _conv(shape=(3, 3, 9, 33), **apart)],
+        ),
     }
     shapes, attrs = more.get(row.name, ((), []))
     args = [rng.normal(size=s).astype(dtype) for s in shapes]

@@ -34,6 +34,12 @@ struct ConvShape {
   CKERAS_MEMBER int64_t results() const { return n * z.result * y.result * x.result; }
   // Whether each result is made of one pixel, in order.
   CKERAS_MEMBER bool pointwise() const { return z.same() && y.same() && x.same(); }
+  // Whether taps are so far apart that at edges whole blocks of results have one outside the image.
+  CKERAS_MEMBER bool far_taps() const {
+    constexpr int64_t kFar = 4;
+    return (z.window > 1 && z.dilation >= kFar) || (y.window > 1 && y.dilation >= kFar) ||
+           (x.window > 1 && x.dilation >= kFar);
+  }
   CKERAS_MEMBER bool takes_residual() const { return pointwise() && groups == 1 && layout == 0; }
 };
 

@@ -1,8 +1,8 @@
 // conv and conv_grad_input: both are products whose A is packed from an image (ops/conv/panels.h), but for depthwise
 // ones, which groups of few channels become, and those to few channels (ops/conv/shares.h, ops/conv/few.h), which are
 // loops of their own, those of small groups (ops/conv/grouped.h), those of 3 x 3 taps, which go by points
-// (ops/conv/winograd.h and, with planes of taps, ops/conv/winograd_planes.h), and those of few filters, which pack
-// nothing.
+// (ops/conv/winograd.h and, with planes of taps, ops/conv/winograd_planes.h), and those of few filters, of taps far
+// apart and of strides, which pack nothing (ops/conv/direct.h).
 #include "ops/conv/conv.h"
 
 #include "gemm/batch.h"
@@ -23,9 +23,13 @@
 namespace ckeras::CKERAS_ISA {
 namespace {
 
-// By ops/conv/direct.h, where a group has `channels` and `results`.
-bool goes_direct(int64_t channels, int64_t results, int64_t taps, int64_t pixels) noexcept {
-  return channels > 0 && channels <= 256 && results > 0 && results <= kDirectResults && taps > 0 && pixels > 0;
+// By ops/conv/direct.h: groups of few channels and filters, and `unpackable` ones, whose packed rows would be mostly
+// padding, or of one phase of the strides, and lie apart.
+constexpr int64_t kDirectChannels = 256;
+
+bool goes_direct(int64_t channels, int64_t results, int64_t taps, int64_t pixels, bool unpackable) noexcept {
+  const bool few = channels <= kDirectChannels && results <= kDirectChannels;
+  return (few || unpackable) && channels > 0 && results > 0 && taps > 0 && pixels > 0;
 }
 
 // A batch of products, one a group.
@@ -115,7 +119,7 @@ struct Convolution {
   // Whether it reads and writes images whose channels come first.
   bool any_layout() const noexcept { return by_points() || planar() || (shares() && s.layout == (kXFirst | kYFirst)); }
 
-  bool direct() const noexcept { return goes_direct(s.cg, s.og, s.taps(), s.results()); }
+  bool direct() const noexcept { return goes_direct(s.cg, s.og, s.taps(), s.results(), s.far_taps()); }
   Direct<T> direct_plan() const noexcept {
     return {
         RisingAxis(axis_of(s.z)), RisingAxis(axis_of(s.y)), RisingAxis(axis_of(s.x)), s.n, s.cg, s.c, s.groups, s.og};
@@ -268,7 +272,7 @@ struct InputGradient {
   }
 
   bool direct(const Phases& phase) const noexcept {
-    return goes_direct(s.og, s.cg, phase.taps(), s.n * phase.pixels());
+    return goes_direct(s.og, s.cg, phase.taps(), s.n * phase.pixels(), phases > 1 || s.far_taps());
   }
   Direct<T> direct_plan(const Phases& phase) const noexcept {
     return {

@@ -21,6 +21,8 @@ namespace {
 
 inline constexpr int64_t kDirectFilters = 96;  // that direct_filter.h takes from up to kDirectChannels
 inline constexpr int64_t kDirectChannels = 256, kTurnedFilters = 32;  // those from more: channels fill the lanes
+inline constexpr int64_t kApartLeast = 48, kApartMost = 192, kApartTaps = 16;  // channels, taps of strided windows
+inline constexpr int64_t kDirectPointwise = 1024;  // channels of one tap, with up to kDirectFilters
 inline constexpr int64_t kMaxParts = 32;
 inline constexpr int64_t kWinogradGroups = 8;
 inline constexpr int64_t kPartPixels = 4 * 256;                 // a part has at least so many
@@ -99,11 +101,20 @@ struct FilterGradient {
   bool direct() const noexcept {
     const int64_t rows = s.taps() * s.cg;
     if (rows == 0 || s.og == 0 || pixels == 0) return false;
-    if (s.cg > kDirectChannels) return s.og <= kTurnedFilters;
+    if (taps_apart()) return true;
+    if (s.cg > kDirectChannels && (s.cg > kDirectPointwise || s.taps() > 1)) return s.og <= kTurnedFilters;
     return s.og <= kDirectFilters || rows <= 64 || s.cg <= 16;
   }
+  // Whether each tap is taken for itself: a copy with the padding around it would be mostly padding, or a few pixels of
+  // each row; with fewer channels tiles would be low, with more filters dy is read too often.
+  bool taps_apart() const noexcept {
+    if (x_planes(s).first()) return false;
+    const bool strided = s.y.stride > 1 || s.x.stride > 1, many = s.og > kApartMost && pixels < 16 * s.og;
+    return s.far_taps() || (strided && s.taps() <= kApartTaps && s.cg >= kApartLeast && s.cg <= kApartMost && !many);
+  }
   DirectFilter<T> direct_plan() const noexcept {
-    return {axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.c, s.groups, s.og, x_planes(s), y_planes(s)};
+    return {axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n,         s.cg,        s.c,
+            s.groups,     s.og,         x_planes(s),  y_planes(s), taps_apart()};
   }
 
   Image<T> image(const T* x, int64_t g) const noexcept {

@@ -15,7 +15,6 @@
 
 namespace ckeras::CKERAS_ISA {
 
-inline constexpr int64_t kDirectResults = 256;             // filters of a group at most
 inline constexpr int64_t kDirectTiles = 4;                 // of a piece, or a multiple
 inline constexpr int64_t kShortLeast = 8, kHeldLeast = 4;  // results of a row, or there are few side by side
 inline constexpr int64_t kShortTwice = 3;        // steps of results of a row computed twice, for each of the row

@@ -6,6 +6,9 @@
 // row of taps with their channels, the rows of a tile are filters, whose numbers of dy are read where they lie, and dw
 // is turned back at the end. Bits are the same.
 //
+// Where the caller asks for it taps are taken one by one, each with those of the piece's results that it
+// meets inside the image: nothing is copied, and no padding multiplied.
+//
 // The order of a sum: a piece's pixels (about kFilterPixels) are one chain in rising order; the pieces of a part are
 // added in order, then the parts.
 #pragma once
@@ -30,17 +33,24 @@ inline constexpr int64_t kTurnedStrip = 64;  // rows of dw that are turned back 
 struct DirectCut {
   RisingAxis z, y, x;
   int64_t images, channels, pixel;  // of a group; elements from a pixel to the next
+  bool apart;                       // taps one by one
   bool copies;                      // the padding is not in the image
   int64_t rows, columns;            // of a piece
   int64_t row_pieces, column_pieces;
 
   // `work`: multiply-adds of one result. `enough`: pieces beyond which they grow, while a copy stays small.
   CKERAS_MEMBER DirectCut(const Axis& z, const Axis& y, const Axis& x, int64_t images, int64_t channels, int64_t pixel,
-                          int64_t work, int64_t enough = int64_t{1} << 40, bool planes = false)
-      : z(z), y(y), x(x), images(images), channels(channels), pixel(pixel) {
-    copies = planes || !(this->z.inside() && this->y.inside() && this->x.inside());
-    const int64_t deep = most(1, z.taps * channels);
+                          int64_t work, int64_t enough = int64_t{1} << 40, bool planes = false, bool apart = false)
+      : z(z), y(y), x(x), images(images), channels(channels), pixel(pixel), apart(apart) {
+    copies = !apart && (planes || !(this->z.inside() && this->y.inside() && this->x.inside()));
     columns = most(1, x.grid);
+    if (apart) {
+      rows = most(1, least(y.grid, kPieceWork / 4 / most(1, work * columns)));
+      row_pieces = ceil_div(y.grid, rows);
+      column_pieces = 1;
+      return;
+    }
+    const int64_t deep = most(1, z.taps * channels);
     while (columns > kDirectColumns && deep * this->y.extent(1) * this->x.extent(columns) > kDirectBuffer) {
       columns = ceil_div(columns, 2);
     }
@@ -194,8 +204,9 @@ struct DirectFilter {
   bool turned;
 
   CKERAS_MEMBER DirectFilter(const Axis& z, const Axis& y, const Axis& x, int64_t images, int64_t channels,
-                             int64_t pixel, int64_t groups, int64_t results, const Planes& in, const Planes& out)
-      : cut(z, y, x, images, channels, pixel, kPieceWork / (4 * kFilterPixels), int64_t{1} << 40, in.first()),
+                             int64_t pixel, int64_t groups, int64_t results, const Planes& in, const Planes& out,
+                             bool apart)
+      : cut(z, y, x, images, channels, pixel, kPieceWork / (4 * kFilterPixels), int64_t{1} << 40, in.first(), apart),
         groups(groups),
         results(results),
         stride(groups * results),
@@ -208,7 +219,7 @@ struct DirectFilter {
     slots = least(kDirectSlots, items());
     width = direct_width<T>(results);
     span = x.step == 1 && (cut.copies || pixel == channels || x.taps == 1) ? x.taps * channels : channels;
-    turned = turned_halves() * kTurnedGain <= m * panel_halves(results) * (kTurnedGain - 1);
+    turned = !cut.apart && turned_halves() * kTurnedGain <= m * panel_halves(results) * (kTurnedGain - 1);
   }
 
   CKERAS_MEMBER int64_t items() const { return groups * parts * strips; }
@@ -249,8 +260,13 @@ struct DirectFilter {
           for (int64_t first = cut.pieces() * part / parts, p = first; p < cut.pieces() * (part + 1) / parts; ++p) {
             const T *const own = x + in.group(g * cut.channels), *const b = dy + out.group(g * results);
             const DirectPiece piece(cut, p);
-            turned ? run_turned(piece, own, b, to, strip, p == first, buffer)
-                   : run_piece(piece, own, b, to, strip, p == first, buffer);
+            if (turned) {
+              run_turned(piece, own, b, to, strip, p == first, buffer);
+            } else if (cut.apart) {
+              run_apart(piece, own, b, to, strip, p == first, buffer);
+            } else {
+              run_piece(piece, own, b, to, strip, p == first, buffer);
+            }
           }
         }
       }
@@ -333,44 +349,49 @@ struct DirectFilter {
       }
     }
   }
+  // A piece's results as B: `panel` elements from a panel of `width` columns to the next, `row` from a row to the next.
+  struct Filters {
+    const T* data;
+    int64_t panel, row, ldb;
+  };
+  Filters filters_of(const DirectPiece& piece, const T* dy, T* buffer) const {
+    const T* const b = results_of(piece, dy);
+    const int64_t row = cut.x.axis.grid * stride;
+    if (!packs()) return {b, width, row, stride};
+    T* const packed = buffer + copy_elements();
+    const int64_t panel = piece.rows * piece.columns * width;
+    for (int64_t column = 0; column < results; column += width) {
+      T* line = packed + column / width * panel;
+      const int64_t n = least(width, results - column);
+      if (out.first()) {
+        read_planes(b + column * out.channel, out, cut.x.axis.grid, piece.rows, piece.columns, n, line, width);
+        continue;
+      }
+      for (int64_t r = 0; r < piece.rows; ++r) {
+        const T* pixel = b + r * row + column;
+        for (int64_t k = 0; k < piece.columns; ++k, pixel += stride, line += width) {
+          width % VecOf<T>::kLanes == 0 ? pack_row(line, pixel, n) : copy_few(line, pixel, n);
+        }
+      }
+    }
+    return {packed, panel, piece.columns * width, width};
+  }
   void run_piece(const DirectPiece& piece, const T* x, const T* dy, const Rows<T>& to, int64_t strip, bool first,
                  T* buffer) const {
     const Axis &y = cut.y.axis, &c = cut.x.axis;
     const DirectImage<T> from = direct_image(cut, piece, x, in, buffer);
-    const T* b = results_of(piece, dy);
-    const T* const plane = b;
+    const Filters filters = filters_of(piece, dy, buffer);
+    const T* b = filters.data;
     int64_t offsets[kKBlock], b_offsets[kKBlock];
     for (int64_t r = 0; r < piece.rows; ++r) {
       offsets[r] = r * y.stride * from.row;
-      b_offsets[r] = r * c.grid * stride;
+      b_offsets[r] = r * filters.row;
     }
-    DirectRun run{offsets, b_offsets, piece.rows, piece.columns, c.stride * from.pixel, stride};
-    int64_t panel = width;  // elements from a panel of b to the next
-    if (packs()) {
-      T* const packed = buffer + copy_elements();
-      panel = piece.rows * piece.columns * width;
-      for (int64_t column = 0; column < results; column += width) {
-        T* line = packed + column / width * panel;
-        const int64_t n = least(width, results - column);
-        if (out.first()) {
-          read_planes(plane + column * out.channel, out, c.grid, piece.rows, piece.columns, n, line, width);
-          continue;
-        }
-        for (int64_t r = 0; r < piece.rows; ++r) {
-          const T* pixel = b + b_offsets[r] + column;
-          for (int64_t k = 0; k < piece.columns; ++k, pixel += stride, line += width) {
-            width % VecOf<T>::kLanes == 0 ? pack_row(line, pixel, n) : copy_few(line, pixel, n);
-          }
-        }
-      }
-      b = packed;
-      run.ldb = width;
-      for (int64_t r = 0; r < piece.rows; ++r) b_offsets[r] = r * piece.columns * width;
-    }
+    DirectRun run{offsets, b_offsets, piece.rows, piece.columns, c.stride * from.pixel, filters.ldb};
     const int64_t to_last = (piece.rows - 1) * y.stride * from.row + (piece.columns - 1) * run.step;
     const T* const end = cut.copies ? buffer + copy_elements() : images_end(x);
     const int64_t row0 = m * strip / strips, row1 = m * (strip + 1) / strips;
-    for (int64_t column = 0; column < results; column += width, b += panel) {
+    for (int64_t column = 0; column < results; column += width, b += filters.panel) {
       const int64_t n = least(width, results - column), vectors = direct_vectors<T>(n);
       const int64_t tile = direct_rows(0, vectors), height = ceil_div(row1 - row0, ceil_div(row1 - row0, tile));
       FilterRows rows{cut.channels, c.taps, y.taps, from.plane, y.step * from.row, c.step * from.pixel};
@@ -386,6 +407,60 @@ struct DirectFilter {
         for (int64_t i = count; i < tile; ++i) a[i] = a[0];
         run.adjacent = adjacent(a, count, tile, to_last, end);
         DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors](run, a, b, at, count, n, first);
+      }
+    }
+  }
+
+  // Results [begin, end) of a run of `count` from `first` on that a tap meets inside the image.
+  struct Met {
+    int64_t begin, end;
+    Met(const Axis& axis, int64_t tap, int64_t first, int64_t count) {
+      const int64_t at = axis.at(0, tap);
+      begin = most(first, at < 0 ? ceil_div(-at, axis.stride) : 0);
+      end = least(first + count, at < axis.size ? (axis.size - 1 - at) / axis.stride + 1 : 0);
+    }
+  };
+  void run_apart(const DirectPiece& piece, const T* x, const T* dy, const Rows<T>& to, int64_t strip, bool first,
+                 T* buffer) const {
+    const Axis &z = cut.z.axis, &y = cut.y.axis, &c = cut.x.axis;
+    const Filters filters = filters_of(piece, dy, buffer);
+    const int64_t row_pixels = c.size * cut.pixel, pixel_step = c.stride * cut.pixel;
+    const T* const end = images_end(x);
+    int64_t offsets[kKBlock], b_offsets[kKBlock];
+    for (int64_t row = m * strip / strips, row1 = m * (strip + 1) / strips, next; row < row1; row = next) {
+      const int64_t tap = row / cut.channels, channel = row % cut.channels, u = tap / c.taps % y.taps, v = tap % c.taps;
+      const int64_t plane = z.at(piece.h, tap / c.taps / y.taps);
+      next = least(row1, row - channel + cut.channels);
+      const Met i(y, u, piece.i, piece.rows), j(c, v, piece.j, piece.columns);
+      const int64_t rows = i.end - i.begin, columns = j.end - j.begin;
+      if (!z.inside(plane) || rows <= 0 || columns <= 0) {
+        for (int64_t r = row; first && r < next; ++r) zero_run(to.row(r), results);
+        continue;
+      }
+      const int64_t number = (piece.n * z.size + plane) * y.size + y.at(i.begin, u);
+      const T* const pixel = x + (number * c.size + c.at(j.begin, v)) * cut.pixel + channel;
+      const T* b = filters.data + (i.begin - piece.i) * filters.row + (j.begin - piece.j) * filters.ldb;
+      for (int64_t r = 0; r < rows; ++r) {
+        offsets[r] = r * y.stride * row_pixels;
+        b_offsets[r] = r * filters.row;
+      }
+      DirectRun run{offsets, b_offsets, rows, columns, pixel_step, filters.ldb};
+      const int64_t to_last = offsets[rows - 1] + (columns - 1) * pixel_step;
+      for (int64_t column = 0; column < results; column += width, b += filters.panel) {
+        const int64_t n = least(width, results - column), vectors = direct_vectors<T>(n);
+        const int64_t tile = direct_rows(0, vectors), height = ceil_div(next - row, ceil_div(next - row, tile));
+        for (int64_t top = row; top < next; top += height) {
+          const int64_t count = least(height, next - top);
+          const T* a[kDirectRows];
+          T* at[kDirectRows];
+          for (int64_t k = 0; k < count; ++k) {
+            a[k] = pixel + (top - row) + k;
+            at[k] = to.row(top + k) + column;
+          }
+          for (int64_t k = count; k < tile; ++k) a[k] = a[0];
+          run.adjacent = adjacent(a, count, tile, to_last, end);
+          DirectTiles<T>::table.kernels[direct_size(count, vectors)][vectors](run, a, b, at, count, n, first);
+        }
       }
     }
   }
