@@ -21,7 +21,8 @@ namespace {
 
 inline constexpr int64_t kDirectFilters = 96;  // that direct_filter.h takes from up to kDirectChannels
 inline constexpr int64_t kDirectChannels = 256, kTurnedFilters = 32;  // those from more: channels fill the lanes
-inline constexpr int64_t kApartLeast = 48, kApartMost = 192, kApartTaps = 16;  // channels, taps of strided windows
+// Of strided windows taken tap by tap: channels, filters, taps.
+inline constexpr int64_t kApartLeast = 48, kApartMost = 256, kApartFilters = 192, kApartTaps = 16;
 inline constexpr int64_t kDirectPointwise = 1024;  // channels of one tap, with up to kDirectFilters
 inline constexpr int64_t kMaxParts = 32;
 inline constexpr int64_t kWinogradGroups = 8;
@@ -82,7 +83,7 @@ struct FilterGradient {
     return round_up(s.taps() * s.cg * s.o * static_cast<int64_t>(sizeof(T)), 64);
   }
 
-  bool winograd() const noexcept { return goes_winograd(axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.og); }
+  bool winograd() const noexcept { return fits_winograd(axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n, s.cg, s.og); }
   WinogradFilter<T> winograd_plan() const noexcept {
     return {{axis_of(s.y), axis_of(s.x), s.n * s.z.result}, s.cg, s.c, s.og, s.o, x_planes(s), y_planes(s)};
   }
@@ -109,7 +110,8 @@ struct FilterGradient {
   // each row; with fewer channels tiles would be low, with more filters dy is read too often.
   bool taps_apart() const noexcept {
     if (x_planes(s).first()) return false;
-    const bool strided = s.y.stride > 1 || s.x.stride > 1, many = s.og > kApartMost && pixels < 16 * s.og;
+    const bool strided = s.y.stride > 1 || s.x.stride > 1;
+    const bool many = s.og > kApartFilters && (pixels < 16 * s.og || s.cg > kApartFilters);
     return s.far_taps() || (strided && s.taps() <= kApartTaps && s.cg >= kApartLeast && s.cg <= kApartMost && !many);
   }
   DirectFilter<T> direct_plan() const noexcept {
