@@ -24,6 +24,7 @@ inline constexpr int64_t kDirectChannels = 256, kTurnedFilters = 32;  // those f
 // Of strided windows taken tap by tap: channels, filters, taps.
 inline constexpr int64_t kApartLeast = 48, kApartMost = 256, kApartFilters = 192, kApartTaps = 16;
 inline constexpr int64_t kDirectPointwise = 1024;  // channels of one tap, with up to kDirectFilters
+inline constexpr int64_t kPatchFilters = 256;      // more than these of strided windows: dy would be read too often
 inline constexpr int64_t kMaxParts = 32;
 inline constexpr int64_t kWinogradGroups = 8;
 inline constexpr int64_t kPartPixels = 4 * 256;                 // a part has at least so many
@@ -104,7 +105,8 @@ struct FilterGradient {
     if (rows == 0 || s.og == 0 || pixels == 0) return false;
     if (taps_apart()) return true;
     if (s.cg > kDirectChannels && (s.cg > kDirectPointwise || s.taps() > 1)) return s.og <= kTurnedFilters;
-    return s.og <= kDirectFilters || rows <= 64 || s.cg <= 16;
+    const bool patches = s.og > kPatchFilters && (s.y.stride > 1 || s.x.stride > 1);
+    return s.og <= kDirectFilters || rows <= 64 || (s.cg <= 16 && !patches);
   }
   // Whether each tap is taken for itself: a copy with the padding around it would be mostly padding, or a few pixels of
   // each row; with fewer channels tiles would be low, with more filters dy is read too often.
