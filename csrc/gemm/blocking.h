@@ -94,5 +94,7 @@ inline constexpr int64_t kFewPieces = 8, kManyPieces = 64;
 
 // The same for one row, which is bound by memory: about a megabyte of it.
 inline constexpr int64_t kRowWork = int64_t{1} << 18;
+// And for few rows of a B that is turned over (gemm/few_rows.h), which is slower.
+inline constexpr int64_t kFewRowsWork = int64_t{1} << 15;
 
 }  // namespace ckeras::CKERAS_ISA

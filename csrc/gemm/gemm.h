@@ -409,7 +409,7 @@ struct Gemm {
     return false;
   }
   void multiply_rows() {
-    const int64_t grain = most(1, kRowWork / (kLanes * (k1 - k0)));
+    const int64_t grain = most(1, kFewRowsWork / (kLanes * (k1 - k0)));
     parallel_for(ceil_div(n1 - n0, kLanes), grain, [this](int64_t begin, int64_t end) {
       for (int64_t j = n0 + begin * kLanes; j < least(n1, n0 + end * kLanes); j += kLanes) {
         const int64_t columns = least(kLanes, n1 - j);
