@@ -112,7 +112,7 @@ struct FilterGradient {
   // each row; with fewer channels tiles would be low, with more filters dy is read too often.
   bool taps_apart() const noexcept {
     if (x_planes(s).first()) return false;
-    const bool strided = s.y.stride > 1 || s.x.stride > 1;
+    const bool strided = (s.y.stride > 1 || s.x.stride > 1) && s.og > kDirectFilters;
     const bool many = s.og > kApartFilters && (pixels < 16 * s.og || s.cg > kApartFilters);
     return s.far_taps() || (strided && s.taps() <= kApartTaps && s.cg >= kApartLeast && s.cg <= kApartMost && !many);
   }
