@@ -24,12 +24,13 @@ namespace ckeras::CKERAS_ISA {
 namespace {
 
 // By ops/conv/direct.h: groups of few channels and filters, those of very few filters, for which packing would take as
-// long as the product, and `unpackable` ones, whose packed rows would be mostly padding, or of one phase of the
-// strides, and lie apart.
-constexpr int64_t kDirectChannels = 256, kDirectResults = 96;
+// long as the product, unless few pixels would each read many filters, and `unpackable` ones, whose packed rows would
+// be mostly padding, or of one phase of the strides, and lie apart.
+constexpr int64_t kDirectChannels = 256, kDirectResults = 96, kDirectPixels = 256, kDirectSize = int64_t{1} << 19;
 
 bool goes_direct(int64_t channels, int64_t results, int64_t taps, int64_t pixels, bool unpackable) noexcept {
-  const bool few = (channels <= kDirectChannels && results <= kDirectChannels) || results <= kDirectResults;
+  const bool near = pixels >= kDirectPixels || taps * channels * results <= kDirectSize;
+  const bool few = results <= kDirectChannels && (channels <= kDirectChannels || (results <= kDirectResults && near));
   return (few || unpackable) && channels > 0 && results > 0 && taps > 0 && pixels > 0;
 }
 

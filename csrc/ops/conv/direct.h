@@ -16,6 +16,7 @@
 namespace ckeras::CKERAS_ISA {
 
 inline constexpr int64_t kDirectTiles = 4;                 // of a piece, or a multiple
+inline constexpr int64_t kDirectPieces = 16;               // of fewer, pieces may have fewer tiles
 inline constexpr int64_t kShortLeast = 8, kHeldLeast = 4;  // results of a row, or there are few side by side
 inline constexpr int64_t kShortTwice = 3;        // steps of results of a row computed twice, for each of the row
 inline constexpr int64_t kDirectNear = 1 << 19;  // bytes of results that stay in a cache
@@ -160,7 +161,9 @@ struct Direct {
     return most(1, kKBlock / (channels * (joined() ? x.axis.taps : 1)));
   }
   CKERAS_MEMBER int64_t piece() const {  // results
-    return round_up(most(1, kPieceWork / most(1, k() * results)), kDirectTiles * kTileRows);
+    const int64_t pixels = images * z.axis.grid * y.axis.grid * x.axis.grid;
+    const int64_t tiles = most(1, least(kDirectTiles, pixels / (kDirectPieces * kTileRows)));
+    return round_up(most(1, kPieceWork / most(1, k() * results)), tiles * kTileRows);
   }
   // Images one after another whose results stay in a cache: those at the borders lie among the others.
   CKERAS_MEMBER int64_t together() const {
@@ -182,16 +185,16 @@ struct Direct {
            const EndingOf& ending) const noexcept {
     T* const packed = static_cast<T*>(workspace);
     const int64_t rows = y.axis.taps, columns = x.axis.taps, width = this->width(), panel = k() * width;
-    parallel_for(groups * panels(), most(1, (int64_t{1} << 16) / most(1, panel)), [&](int64_t begin, int64_t end) {
+    const int64_t cuts = ceil_div(channels, kKBlock), shares = taps() * cuts;  // of a panel
+    parallel_for(groups * panels() * shares, most(1, kPackGrain * shares / panel), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const auto from = filters(i / panels());
-        const int64_t column = i % panels() * width;
-        T* to = packed + i * panel;
-        for (int64_t tap = 0; tap < taps(); ++tap, to += channels * width) {
-          const int64_t own =
-              (z.tap(tap / (rows * columns)) * rows + y.tap(tap / columns % rows)) * columns + x.tap(tap % columns);
-          from.pack(to, width, column, least(width, results - column), own * channels, channels);
-        }
+        const int64_t number = i / shares, column = number % panels() * width, tap = i % shares / cuts;
+        const int64_t c = i % cuts * kKBlock, count = least(kKBlock, channels - c);
+        const int64_t own =
+            (z.tap(tap / (rows * columns)) * rows + y.tap(tap / columns % rows)) * columns + x.tap(tap % columns);
+        filters(number / panels())
+            .pack(packed + number * panel + (tap * channels + c) * width, width, column, least(width, results - column),
+                  own * channels + c, count);
       }
     });
     const Cells cells = cells_at(static_cast<char*>(workspace) + filter_bytes());
