@@ -154,14 +154,60 @@ const PlainItem<Key>* sort_keys(PlainItem<Key>* items, PlainItem<Key>* other, in
   return radix_sort(items, other, n);
 }
 
+// Whether any of n elements is not the one that its key gives back.
+template <class Key>
+using AnyShared = bool (*)(const Key* x, int64_t n);
+template <class K, class Key = typename K::Key>
+bool any_shared(const Key* x, int64_t n) {
+  bool any = false;
+  for (int64_t i = 0; i < n; ++i) any |= K::differs(x[i]);
+  return any;
+}
+
 // What depends on a dtype beyond the width of its keys.
 template <class Key>
 struct Ways {
   KeysOf keys_of;
   ElementsOf elements_of;
+  ShortSort short_sort;
+  ShortPlaces short_places;
+  AnyShared<Key> any_shared;
   LeastOf<Key> least_of;
   SharedOf<Key> shared_of;
 };
+
+// `rows` rows of n elements, few of each.
+template <class Key>
+void sort_short(const Key* from, int64_t rows, int64_t n, int64_t k, Key flip, const Ways<Key>& ways, Key* values,
+                int32_t* places) {
+  constexpr int64_t kKeys = 2048;
+  Key keys[kKeys];
+  for (const int64_t block = kKeys / n; rows > 0; rows -= block, from += block * n) {
+    const int64_t count = std::min(block, rows);
+    ways.keys_of(from, count * n, flip, keys);
+    if (k == n && places == nullptr) {
+      ways.short_sort(keys, count, n);
+      ways.elements_of(keys, count * n, flip, values);
+      if (ways.any_shared(from, count * n)) {
+        for (int64_t r = 0; r < count * n; r += n) {
+          ways.shared_of(reinterpret_cast<const PlainItem<Key>*>(keys + r), n, flip, from + r, values + r);
+        }
+      }
+      values += count * n;
+      continue;
+    }
+    int32_t own[kKeys];
+    int32_t* const to = places != nullptr ? places : own;
+    ways.short_places(keys, count, n, k, to);
+    if (places != nullptr) {
+      places += count * k;
+      continue;
+    }
+    for (int64_t r = 0; r < count; ++r) {
+      for (int64_t i = 0; i < k; ++i) *values++ = from[r * n + own[r * k + i]];
+    }
+  }
+}
 
 // What is sorted for: the places, or else the values.
 template <class Key>
@@ -171,16 +217,26 @@ void sort_rows(const Call& call, const Ways<Key>& ways, bool wants_places) {
   if (cut.k == 0) return;
   const auto flip = static_cast<Key>(call.ints[0] ? ~uint64_t{0} : 0);
   const Key* const values = call.in[0].as<const Key>();
+  const bool alone = !wants_places && cut.k == cut.n;                                       // keys without their places
+  const bool by_vectors = sizeof(Key) == sizeof(uint32_t) && key_sort().narrow != nullptr;  // from two of them on
+  const bool is_short =
+      alone ? cut.n <= (by_vectors ? kShortRow / 2 : kShortRow) : cut.n <= kShortRow && ways.short_places != nullptr;
   for (int64_t round = 0; round < cut.count; round += cut.slots) {
     cpu::parallel_for(std::min(cut.slots, cut.count - round), 1, [&](int64_t begin, int64_t end) {
       for (int64_t slot = begin; slot < end; ++slot) {
         Item* items = static_cast<Item*>(call.workspace) + 2 * slot * cut.n;
         const int64_t first = (round + slot) * cut.piece;
+        if (is_short) {
+          sort_short(values + first * cut.n, std::min(cut.piece, cut.rows - first), cut.n, cut.k, flip, ways,
+                     wants_places ? nullptr : call.out[0].as<Key>() + first * cut.k,
+                     wants_places ? call.out[0].as<int32_t>() + first * cut.k : nullptr);
+          continue;
+        }
         for (int64_t row = first; row < std::min(first + cut.piece, cut.rows); ++row) {
           const auto* from = values + row * cut.n;
           const auto keys = [&](int64_t at, int64_t count, Key* to) { ways.keys_of(from + at, count, flip, to); };
           const Item* sorted = items;
-          if (!wants_places && cut.k == cut.n) {
+          if (alone) {
             using Plain = PlainItem<Key>;
             static_assert(sizeof(Plain) == sizeof(Key) && sizeof(Key) <= sizeof(Item));
             Plain* const plain = reinterpret_cast<Plain*>(items);
@@ -227,7 +283,9 @@ void run(const Call& call) noexcept {
     using K = decltype(key);
     const auto dtype = static_cast<int>(call.in[0].dtype);
     const KeySort& sort = key_sort();
-    sort_rows<typename K::Key>(call, {sort.keys_of[dtype], sort.elements_of[dtype], least_of<K>, shared_of<K>},
+    sort_rows<typename K::Key>(call,
+                               {sort.keys_of[dtype], sort.elements_of[dtype], sort.short_sort[dtype],
+                                sort.short_places[dtype], any_shared<K>, least_of<K>, shared_of<K>},
                                kPlaces);
   });
 }

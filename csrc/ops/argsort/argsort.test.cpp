@@ -119,6 +119,8 @@ int main() {
   for (DType dtype : dtypes) {
     for (bool descending : {false, true}) {
       for (int64_t n : {0, 1, 2, 63, 64, 65, 300}) check_dtype(dtype, 3, n, n, descending, n % 2 == 0);
+      for (int64_t n : {1, 2, 3, 5, 8, 13, 31, 32, 33}) check_dtype(dtype, 130, n, n, descending, n % 2 == 0);  // short
+      check_dtype(dtype, 5000, 3, 2, descending, true);
       check_dtype(dtype, 2, 9001, 9001, descending, false);
       check_dtype(dtype, 150, 100, 100, descending, true);
       check_dtype(dtype, 3, 500, 7, descending, false);

@@ -15,9 +15,17 @@ using ElementsOf = void (*)(const void* keys, int64_t n, uint64_t flip, void* to
 // still the same keys then, in some order.
 using NarrowSort = bool (*)(uint32_t* keys, uint32_t* other, int64_t n) noexcept;
 
+// Sorts `rows` rows of n keys, up to kShortRow; and gives the `k` first of each row's places 0 ... n, of equal keys in
+// order. Those of 64 bits have none of the latter.
+inline constexpr int64_t kShortRow = 32;
+using ShortSort = void (*)(void* keys, int64_t rows, int64_t n) noexcept;
+using ShortPlaces = void (*)(const void* keys, int64_t rows, int64_t n, int64_t k, int32_t* places) noexcept;
+
 struct KeySort {
   KeysOf keys_of[kDTypes];
   ElementsOf elements_of[kDTypes];
+  ShortSort short_sort[kDTypes];
+  ShortPlaces short_places[kDTypes];
   NarrowSort narrow;  // null: by digits
 };
 

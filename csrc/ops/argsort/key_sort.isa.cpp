@@ -6,6 +6,7 @@
 
 #include "cpu/vec.h"
 #include "ops/argsort/keys.h"
+#include "ops/argsort/network.h"
 
 namespace ckeras::CKERAS_ISA {
 
@@ -28,12 +29,58 @@ void elements_of(const void* keys, int64_t n, uint64_t flip, void* to) noexcept 
   for (int64_t i = 0; i < n; ++i) y[i] = K::element(static_cast<Key>(x[i] ^ static_cast<Key>(flip)));
 }
 
+// visit(first row, rows) of up to kColumns of them; what they leave of the columns is sorted, too, and not read.
+template <class Visit>
+CKERAS_INLINE void each_columns(int64_t rows, const Visit& visit) {
+  for (int64_t r = 0; r < rows; r += kColumns) visit(r, least(kColumns, rows - r));
+}
+
+template <class Key>
+void short_sort(void* keys, int64_t rows, int64_t n) noexcept {
+  Key columns[kShortRow * kColumns] = {};
+  each_columns(rows, [&](int64_t first, int64_t count) {
+    Key* const x = static_cast<Key*>(keys) + first * n;
+    for (int64_t r = 0; r < count; ++r) {
+      for (int64_t i = 0; i < n; ++i) columns[i * kColumns + r] = x[r * n + i];
+    }
+    sort_columns(columns, n);
+    for (int64_t r = 0; r < count; ++r) {
+      for (int64_t i = 0; i < n; ++i) x[r * n + i] = columns[i * kColumns + r];
+    }
+  });
+}
+template <class Key>
+void short_places(const void* keys, int64_t rows, int64_t n, int64_t k, int32_t* places) noexcept {
+  using Item = std::conditional_t<sizeof(Key) == 4, uint64_t, uint32_t>;  // a key above its place
+  constexpr int kBits = 4 * sizeof(Item);
+  static_assert(sizeof(Key) <= sizeof(Item) / 2);
+  Item columns[kShortRow * kColumns] = {};
+  each_columns(rows, [&](int64_t first, int64_t count) {
+    const Key* const x = static_cast<const Key*>(keys) + first * n;
+    for (int64_t r = 0; r < count; ++r) {
+      for (int64_t i = 0; i < n; ++i) {
+        columns[i * kColumns + r] = static_cast<Item>(x[r * n + i]) << kBits | static_cast<Item>(i);
+      }
+    }
+    sort_columns(columns, n);
+    constexpr Item kPlace = static_cast<Item>((Item{1} << kBits) - 1);
+    for (int64_t r = 0; r < count; ++r) {
+      for (int64_t i = 0; i < k; ++i) {
+        places[(first + r) * k + i] = static_cast<int32_t>(columns[i * kColumns + r] & kPlace);
+      }
+    }
+  });
+}
+
 constexpr KeySort with_narrow(NarrowSort narrow) {
   KeySort sort{};
   for (int d = 0; d < kDTypes; ++d) {
     with_key(static_cast<DType>(d), [&](auto key) {
       sort.keys_of[d] = keys_of<decltype(key)>;
       sort.elements_of[d] = elements_of<decltype(key)>;
+      using Key = typename decltype(key)::Key;
+      sort.short_sort[d] = short_sort<Key>;
+      if constexpr (sizeof(Key) < 8) sort.short_places[d] = short_places<Key>;
     });
   }
   sort.narrow = narrow;

@@ -26,7 +26,9 @@ struct FloatKey {
   static CKERAS_MEMBER bool shares(U bits, U key) {
     return key == kZero ? magnitude(bits) == 0 : magnitude(bits) > kInfinity;
   }
-  // The element of a key that is not shared.
+  // Whether it is not the one element that its key gives back.
+  static CKERAS_MEMBER bool differs(U bits) { return bits == kSign || magnitude(bits) > kInfinity; }
+  // The element of a key that is not shared, or the positive zero.
   static CKERAS_MEMBER U element(U key) { return static_cast<U>(key & kSign ? key ^ kSign : ~key); }
 };
 template <class T>
@@ -39,6 +41,7 @@ struct IntegerKey {
   static CKERAS_MEMBER Key of(T x) { return static_cast<Key>(static_cast<Key>(x) ^ kSign); }
   static CKERAS_MEMBER Key element(Key key) { return static_cast<Key>(key ^ kSign); }
   static CKERAS_MEMBER bool shares(Key, Key) { return false; }
+  static CKERAS_MEMBER bool differs(Key) { return false; }
 };
 
 // f(key of a dtype).
