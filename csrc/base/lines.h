@@ -16,4 +16,10 @@ CKERAS_INLINE Lines lines_along(const View& x, int64_t axis) {
   return lines;
 }
 
+// The same for what takes lines one by one: those of a single element all lie side by side.
+CKERAS_INLINE Lines lines_apart(const View& x, int64_t axis) {
+  const Lines lines = lines_along(x, axis);
+  return lines.n == 1 ? Lines{1, 1, lines.outer * lines.inner} : lines;
+}
+
 }  // namespace ckeras

@@ -111,7 +111,7 @@ void columns(const typename R::Element* p, int64_t n, int64_t inner, int64_t wid
 template <bool kMax, class R>
 void arg(const Call& call, R) {
   const View& x = call.in[0];
-  const auto [outer, n, inner] = lines_along(x, call.ints[0]);
+  const auto [outer, n, inner] = lines_apart(x, call.ints[0]);
   const int64_t tiles = (inner + kTile - 1) / kTile;
   const auto* p = x.as<const typename R::Element>();
   int32_t* y = call.out[0].as<int32_t>();

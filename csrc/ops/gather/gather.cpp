@@ -12,6 +12,7 @@ namespace ckeras::portable {
 namespace {
 
 constexpr int64_t kPieceBytes = 1 << 16;
+constexpr int64_t kFew = 64;           // indices that are resolved once for all rows
 constexpr int64_t kChecked = 1 << 16;  // indices that one thread checks
 
 // [outer, count] runs of a piece, in parallel: body(o, j, end) for the runs [j, end) of row o.
@@ -19,16 +20,33 @@ template <class Body>
 void gather_rows(const GatherShape& s, int64_t run, const Body& body) {
   const int64_t grain = std::max<int64_t>(1, kPieceBytes / std::max<int64_t>(run, 8));
   cpu::parallel_for(s.outer * s.count, grain, [&](int64_t begin, int64_t end) {
-    while (begin < end) {
-      const int64_t o = begin / s.count, j = begin % s.count, stop = std::min(s.count, j + end - begin);
+    int64_t o = begin / s.count, j = begin % s.count;
+    for (int64_t left = end - begin; left > 0; ++o, j = 0) {
+      const int64_t stop = std::min(s.count, j + left);
       body(o, j, stop);
-      begin += stop - j;
+      left -= stop - j;
+    }
+  });
+}
+
+// The same few elements of each of many rows.
+template <class I, class T>
+void gather_few(const T* x, const I* indices, T* y, const GatherShape& s) {
+  int64_t places[kFew];
+  for (int64_t j = 0; j < s.count; ++j) places[j] = indices[j] + (indices[j] < 0 ? s.size : 0);
+  const int64_t grain = kPieceBytes / (s.count * static_cast<int64_t>(sizeof(T)));
+  cpu::parallel_for(s.outer, grain, [&, count = s.count, size = s.size](int64_t begin, int64_t end) {
+    const T* from = x + begin * size;
+    T* to = y + begin * count;
+    for (int64_t o = begin; o < end; ++o, from += size, to += count) {
+      for (int64_t j = 0; j < count; ++j) to[j] = from[places[j]];
     }
   });
 }
 
 template <class I, class T>
 void gather_elements(const T* x, const I* indices, T* y, const GatherShape& s) {
+  if (s.count <= kFew && s.outer > 1) return gather_few(x, indices, y, s);
   constexpr int64_t kBlock = 4096 / static_cast<int64_t>(sizeof(T));
   const auto place = [&](int64_t j) { return indices[j] + (indices[j] < 0 ? s.size : 0); };
   const int64_t size = static_cast<int64_t>(sizeof(T));

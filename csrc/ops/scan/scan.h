@@ -19,7 +19,7 @@ namespace ckeras {
 struct ScanLines : Lines {
   bool reversed;
   CKERAS_MEMBER explicit ScanLines(const Call& call)
-      : Lines(lines_along(call.out[0], call.ints[0])), reversed(call.ints[1] != 0) {}
+      : Lines(lines_apart(call.out[0], call.ints[0])), reversed(call.ints[1] != 0) {}
 };
 
 }  // namespace ckeras

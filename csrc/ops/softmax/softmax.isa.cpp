@@ -178,7 +178,7 @@ bool in_chunks(const Lines& lines) {
 }
 
 int64_t workspace(const Call& call) noexcept {
-  const Lines lines = lines_along(call.in[0], call.ints[0]);
+  const Lines lines = lines_apart(call.in[0], call.ints[0]);
   const int64_t size = call.in[0].dtype == DType::F64 ? 8 : 4;
   return in_chunks(lines) ? 2 * lines.outer * chunks_of(lines) * lines.inner * size : 0;
 }
@@ -186,7 +186,7 @@ int64_t workspace(const Call& call) noexcept {
 template <bool kLog>
 void run(const Call& call) noexcept {
   const View& x = call.in[0];
-  const Lines lines = lines_along(x, call.ints[0]);
+  const Lines lines = lines_apart(x, call.ints[0]);
   if (x.size() == 0) return;
   with_storage(x.dtype, [&](auto s) {
     using S = decltype(s);
