@@ -310,9 +310,9 @@ CKERAS_INLINE V8 cos_near(V8 z) {
                      2.087675578389404e-09, -1.1470459749675607e-11, 4.745804889760674e-14}),
       fma(z, V8(-0.5), V8(1)));
 }
-// sin(x + quarters * pi/2).
+// The same for all x. Lanes beyond kSplitLimit are reduced one by one.
 template <class V>
-CKERAS_INLINE V sin_shifted(V x, V quarters) {
+CKERAS_INLINE Quadrant<V> any_quadrant(V x) {
   Quadrant<V> q = quadrant(x);
   if ((abs(x) > V(kSplitLimit<V>)).any()) {
     typename V::Lane lanes[V::kLanes], n[V::kLanes], r[V::kLanes];
@@ -322,13 +322,19 @@ CKERAS_INLINE V sin_shifted(V x, V quarters) {
     reduce_large_lanes(lanes, kSplitLimit<V>, n, r);
     q = {V::load(n), V::load(r)};
   }
+  return q;
+}
+// sin(x + quarters * pi/2).
+template <class V>
+CKERAS_INLINE V sin_shifted(V x, V quarters) {
+  const Quadrant<V> q = any_quadrant(x);
   const V turn = q.n + quarters;
   const V part = turn - V(4) * floor(turn * V(0.25f));  // 0, 1, 2, 3
   const V z = q.r * q.r;
   const V value = select((part == V(1)) | (part == V(3)), cos_near(z), sin_near(q.r, z));
   return select(part >= V(2), -value, value);
 }
-// Max 2 / 2 ULP. NaN at infinity. Lanes beyond kSplitLimit are reduced one by one.
+// Max 2 / 2 ULP. NaN at infinity.
 template <class V>
 CKERAS_INLINE V sin(V x) {
   return select(x == V(0), x, sin_shifted(x, V(0)));
@@ -336,6 +342,15 @@ CKERAS_INLINE V sin(V x) {
 template <class V>
 CKERAS_INLINE V cos(V x) {
   return sin_shifted(x, V(1));
+}
+
+// Max 4 / 4 ULP. NaN at infinity.
+template <class V>
+CKERAS_INLINE V tan(V x) {
+  const Quadrant<V> q = any_quadrant(x);
+  const V z = q.r * q.r, sine = sin_near(q.r, z), cosine = cos_near(z), half = q.n * V(0.5f);
+  const auto odd = floor(half) != half;
+  return select(x == V(0), x, select(odd, -cosine, sine) / select(odd, sine, cosine));
 }
 
 // ---- the error function
@@ -458,6 +473,57 @@ CKERAS_INLINE V atan2(V y, V x) {
   const V angle = first_quadrant_angle(abs(y), abs(x));
   const V behind = (V(4 * F::kQuarterPi) - angle) + V(4 * F::kQuarterPiLow);
   return copysign(select(copysign(V(1), x) < V(0), behind, angle), y);
+}
+
+// Max 2 / 2 ULP: the angle in [-pi / 2, pi / 2].
+template <class V>
+CKERAS_INLINE V atan(V x) {
+  using F = TraitsOf<V>;
+  const V a = abs(x);
+  const auto some = a > V(0.41421356f), steep = a > V(2.4142137f);
+  const V r = select(steep, V(-1), select(some, a - V(1), a)) / select(steep, a, select(some, a + V(1), V(1)));
+  const V turned = select(steep, V(2), select(some, V(1), V(0))), z = r * r;
+  const V low = turned * V(F::kQuarterPiLow);
+  return copysign(turned * V(F::kQuarterPi) + (r + fma(r * z, atan_tail(z), low)), x);
+}
+
+// (asin(s) / s - 1) / z for z = s^2 up to 1/4.
+CKERAS_INLINE V16 asin_tail(V16 z) {
+  return polynomial(z, {1.66666731e-01f, 7.49885514e-02f, 4.50013801e-02f, 2.65545417e-02f, 3.80850248e-02f});
+}
+CKERAS_INLINE V8 asin_tail(V8 z) {
+  return polynomial(z, {1.6666666666666669e-01, 7.499999999998433e-02, 4.464285714635543e-02, 3.0381944138531247e-02,
+                        2.237217294214989e-02, 1.7352392720869973e-02, 1.3971212973552933e-02, 1.1479177415184906e-02,
+                        1.032281435018578e-02, 5.457506718640358e-03, 1.740087944269402e-02, -1.4851887071247204e-02,
+                        2.8757851367421566e-02});
+}
+// asin(s): s is |x| up to 1/2; beyond, asin(|x|) = pi / 2 - 2 asin(s).
+template <class V>
+struct HalfAngle {
+  decltype(V(0) > V(0)) near;
+  V angle;
+
+  CKERAS_MEMBER explicit HalfAngle(V x) : near(abs(x) <= V(0.5f)) {
+    const V a = abs(x), z = select(near, a * a, fnma(a, V(0.5f), V(0.5f))), s = select(near, a, sqrt(z));
+    angle = fma(s * z, asin_tail(z), s);
+  }
+};
+// Max 2 / 2 ULP: the angle in [-pi / 2, pi / 2]; NaN beyond 1.
+template <class V>
+CKERAS_INLINE V asin(V x) {
+  using F = TraitsOf<V>;
+  const HalfAngle<V> half(x);
+  const V far = (V(2 * F::kQuarterPi) - V(2) * half.angle) + V(2 * F::kQuarterPiLow);
+  return copysign(select(half.near, half.angle, far), x);
+}
+// Max 2 / 2 ULP: the angle in [0, pi]; NaN beyond 1.
+template <class V>
+CKERAS_INLINE V acos(V x) {
+  using F = TraitsOf<V>;
+  const HalfAngle<V> half(x);
+  const V near = (V(2 * F::kQuarterPi) - copysign(half.angle, x)) + V(2 * F::kQuarterPiLow), twice = V(2) * half.angle;
+  const V behind = (V(4 * F::kQuarterPi) - twice) + V(4 * F::kQuarterPiLow);
+  return select(half.near, near, select(x < V(0), behind, twice));
 }
 
 // ---- powers

@@ -94,6 +94,10 @@ const std::vector<Function>& functions() {
       {"sin", 2, 2, [](Wide x, Wide, Wide) { return std::sin(x); }},
       {"cos", 2, 2, [](Wide x, Wide, Wide) { return std::cos(x); }},
       {"erfinv", 4, 3, erfinv_near},
+      {"tan", 4, 4, [](Wide x, Wide, Wide) { return std::tan(x); }},
+      {"atan", 2, 2, [](Wide x, Wide, Wide) { return std::atan(x); }},
+      {"asin", 2, 2, [](Wide x, Wide, Wide) { return std::asin(x); }},
+      {"acos", 2, 2, [](Wide x, Wide, Wide) { return std::acos(x); }},
       {"atan2", 3, 3, [](Wide x, Wide y, Wide) { return std::atan2(x, y); }},
       {"pow", 1, 2, [](Wide x, Wide y, Wide) { return std::pow(x, y); }},
   };

@@ -11,6 +11,6 @@ struct VmathRow {
   void (*f64)(const double*, const double*, double*, int64_t) noexcept;
 };
 
-inline constexpr int kVmathRows = 15;
+inline constexpr int kVmathRows = 19;
 
 }  // namespace ckeras

@@ -27,6 +27,8 @@ constinit const VmathRow vmath_table[kVmathRows] = {
     row("sin", [](auto x, auto) { return sin(x); }),          row("cos", [](auto x, auto) { return cos(x); }),
     row("erfinv", [](auto x, auto) { return erfinv(x); }),    row("pow", [](auto x, auto y) { return pow(x, y); }),
     row("max", [](auto x, auto y) { return max(x, y); }),     row("softplus", [](auto x, auto) { return softplus(x); }),
+    row("tan", [](auto x, auto) { return tan(x); }),          row("atan", [](auto x, auto) { return atan(x); }),
+    row("asin", [](auto x, auto) { return asin(x); }),        row("acos", [](auto x, auto) { return acos(x); }),
     row("atan2", [](auto x, auto y) { return atan2(x, y); }),
 };
 

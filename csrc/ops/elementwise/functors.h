@@ -316,6 +316,30 @@ struct Cos {
     return cos(a);
   }
 };
+struct Tan {
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a) const {
+    return tan(a);
+  }
+};
+struct Arctan {
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a) const {
+    return atan(a);
+  }
+};
+struct Arcsin {
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a) const {
+    return asin(a);
+  }
+};
+struct Arccos {
+  template <class T>
+  CKERAS_FUNCTOR T operator()(T a) const {
+    return acos(a);
+  }
+};
 struct Tanh {
   template <class T>
   CKERAS_FUNCTOR T operator()(T a) const {

@@ -14,7 +14,7 @@ from ckeras.ops.create import shape as shape  # not the module of that name
 _MODULES = {
     "ckeras._core.tape": "custom_gradient",
     "ckeras.ops.activations": "glu hard_shrink soft_shrink threshold squareplus sparse_plus sparse_sigmoid sparsemax",
-    "ckeras.ops.angles": "arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt erfinv",
+    "ckeras.ops.angles": "arccosh arcsinh arctan2 arctanh cbrt erfinv",
     "ckeras.ops.attention": "dot_product_attention",
     "ckeras.ops.bits": (
         "bitwise_and bitwise_invert bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor "
@@ -32,10 +32,10 @@ _MODULES = {
     "ckeras.ops.decompositions": "cholesky eig eigh matrix_rank qr svd",
     "ckeras.ops.diagonals": "diag diagflat diagonal trace tril triu vander",
     "ckeras.ops.elementwise": (
-        "add cast ceil clip cos divide equal erf exp expm1 floor floor_divide greater greater_equal isfinite isinf "
-        "isnan less less_equal log log1p logical_and logical_not logical_or logical_xor maximum minimum mod "
-        "multiply negative not_equal power reciprocal round rsqrt sigmoid sign sin softplus sqrt square subtract "
-        "tanh trunc where true_divide"
+        "add arccos arcsin arctan cast ceil clip cos divide equal erf exp exp2 expm1 floor floor_divide greater "
+        "greater_equal isfinite isinf isnan less less_equal log log1p logical_and logical_not logical_or logical_xor "
+        "maximum minimum mod multiply negative not_equal power reciprocal round rsqrt sigmoid sign sin softplus sqrt "
+        "square subtract tan tanh trunc where true_divide"
     ),
     "ckeras.ops.encodings": "cdist depth_to_space multi_hot psnr saturate_cast space_to_depth",
     "ckeras.ops.fourier": "fft fft2 ifft2 irfft istft rfft stft",
@@ -51,8 +51,8 @@ _MODULES = {
     ),
     "ckeras.ops.losses": "binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy",
     "ckeras.ops.math": (
-        "cosh deg2rad divide_no_nan exp2 fabs fmax fmin fmod heaviside hypot ldexp log10 log2 logaddexp logaddexp2 "
-        "nan_to_num rad2deg sinc sinh tan"
+        "cosh deg2rad divide_no_nan fabs fmax fmin fmod heaviside hypot ldexp log10 log2 logaddexp logaddexp2 "
+        "nan_to_num rad2deg sinc sinh"
     ),
     "ckeras.ops.nn": (
         "celu elu gelu hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid log_softmax one_hot relu relu6 selu "

@@ -10,11 +10,8 @@ from ckeras.ops.activations import sparse_sigmoid as sparse_sigmoid
 from ckeras.ops.activations import sparsemax as sparsemax
 from ckeras.ops.activations import squareplus as squareplus
 from ckeras.ops.activations import threshold as threshold
-from ckeras.ops.angles import arccos as arccos
 from ckeras.ops.angles import arccosh as arccosh
-from ckeras.ops.angles import arcsin as arcsin
 from ckeras.ops.angles import arcsinh as arcsinh
-from ckeras.ops.angles import arctan as arctan
 from ckeras.ops.angles import arctan2 as arctan2
 from ckeras.ops.angles import arctanh as arctanh
 from ckeras.ops.angles import cbrt as cbrt
@@ -94,6 +91,9 @@ from ckeras.ops.diagonals import tril as tril
 from ckeras.ops.diagonals import triu as triu
 from ckeras.ops.diagonals import vander as vander
 from ckeras.ops.elementwise import add as add
+from ckeras.ops.elementwise import arccos as arccos
+from ckeras.ops.elementwise import arcsin as arcsin
+from ckeras.ops.elementwise import arctan as arctan
 from ckeras.ops.elementwise import cast as cast
 from ckeras.ops.elementwise import ceil as ceil
 from ckeras.ops.elementwise import clip as clip
@@ -102,6 +102,7 @@ from ckeras.ops.elementwise import divide as divide
 from ckeras.ops.elementwise import equal as equal
 from ckeras.ops.elementwise import erf as erf
 from ckeras.ops.elementwise import exp as exp
+from ckeras.ops.elementwise import exp2 as exp2
 from ckeras.ops.elementwise import expm1 as expm1
 from ckeras.ops.elementwise import floor as floor
 from ckeras.ops.elementwise import floor_divide as floor_divide
@@ -135,6 +136,7 @@ from ckeras.ops.elementwise import softplus as softplus
 from ckeras.ops.elementwise import sqrt as sqrt
 from ckeras.ops.elementwise import square as square
 from ckeras.ops.elementwise import subtract as subtract
+from ckeras.ops.elementwise import tan as tan
 from ckeras.ops.elementwise import tanh as tanh
 from ckeras.ops.elementwise import true_divide as true_divide
 from ckeras.ops.elementwise import trunc as trunc
@@ -188,7 +190,6 @@ from ckeras.ops.losses import sparse_categorical_crossentropy as sparse_categori
 from ckeras.ops.math import cosh as cosh
 from ckeras.ops.math import deg2rad as deg2rad
 from ckeras.ops.math import divide_no_nan as divide_no_nan
-from ckeras.ops.math import exp2 as exp2
 from ckeras.ops.math import fabs as fabs
 from ckeras.ops.math import fmax as fmax
 from ckeras.ops.math import fmin as fmin
@@ -204,7 +205,6 @@ from ckeras.ops.math import nan_to_num as nan_to_num
 from ckeras.ops.math import rad2deg as rad2deg
 from ckeras.ops.math import sinc as sinc
 from ckeras.ops.math import sinh as sinh
-from ckeras.ops.math import tan as tan
 from ckeras.ops.nn import celu as celu
 from ckeras.ops.nn import elu as elu
 from ckeras.ops.nn import gelu as gelu

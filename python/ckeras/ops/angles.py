@@ -25,7 +25,7 @@ from ckeras.ops.elementwise import (
     unary,
 )
 
-__all__ = ["arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cbrt", "erfinv"]
+__all__ = ["arccosh", "arcsinh", "arctan2", "arctanh", "cbrt", "erfinv"]
 
 
 def _arctan2_vjp(ctx, g):
@@ -46,32 +46,6 @@ def arctan2(x1, x2):
     """
     y, x = binary("arctan2", x1, x2)
     return arctan2_p.bind(float_operand(y), float_operand(x))
-
-
-@fused_op
-def arctan(x):
-    """The angle in [-pi/2, pi/2] whose tangent is `x`."""
-    x = float_operand(x)
-    return arctan2_p.bind(x, scalar(1, x.dtype))
-
-
-def _leg(x):
-    """The other leg of the triangle with hypotenuse 1."""
-    return sqrt((1 - x) * (1 + x))
-
-
-@fused_op
-def arcsin(x):
-    """The angle in [-pi/2, pi/2] whose sine is `x`; NaN outside [-1, 1]."""
-    x = float_operand(x)
-    return arctan2_p.bind(x, _leg(x))
-
-
-@fused_op
-def arccos(x):
-    """The angle in [0, pi] whose cosine is `x`; NaN outside [-1, 1]."""
-    x = float_operand(x)
-    return arctan2_p.bind(_leg(x), x)
 
 
 _LARGE = 2.0**13  # the square is finite even as a half widened to float32; 1 beside it is small

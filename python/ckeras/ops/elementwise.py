@@ -14,6 +14,9 @@ from ckeras.ops._common import as_dtype, binary, cast_p, check_broadcast, float_
 
 __all__ = [
     "add",
+    "arccos",
+    "arcsin",
+    "arctan",
     "cast",
     "ceil",
     "clip",
@@ -56,6 +59,7 @@ __all__ = [
     "sqrt",
     "square",
     "subtract",
+    "tan",
     "tanh",
     "true_divide",
     "trunc",
@@ -313,6 +317,12 @@ def round(x, decimals=0):
 
 # ---- transcendental
 
+
+def _leg(x):
+    """The other leg of the triangle with hypotenuse 1."""
+    return sqrt((1 - x) * (1 + x))
+
+
 exp = unary("exp", "e to the power of x.", lambda ctx, g: (g * ctx.outputs[0],))
 exp2 = unary("exp2", "2 to the power of `x`.", lambda ctx, g: (g * (ctx.outputs[0] * math.log(2)),))
 expm1 = unary("expm1", "`exp(x) - 1`, accurate near 0.", lambda ctx, g: (g * (ctx.outputs[0] + 1),))
@@ -327,6 +337,26 @@ cos = unary(
     "cos",
     "The cosine of x in radians, within 2 ULP however large x is; NaN at infinity.",
     lambda ctx, g: (-g * sin(ctx.inputs[0]),),
+)
+tan = unary(
+    "tan",
+    "The tangent of x in radians, within 4 ULP however large x is; NaN at infinity.",
+    lambda ctx, g: (g * (1 + square(ctx.outputs[0])),),
+)
+arcsin = unary(
+    "arcsin",
+    "The angle in [-pi/2, pi/2] whose sine is `x`; NaN outside [-1, 1].",
+    lambda ctx, g: (g / _leg(ctx.inputs[0]),),
+)
+arccos = unary(
+    "arccos",
+    "The angle in [0, pi] whose cosine is `x`; NaN outside [-1, 1].",
+    lambda ctx, g: (-g / _leg(ctx.inputs[0]),),
+)
+arctan = unary(
+    "arctan",
+    "The angle in [-pi/2, pi/2] whose tangent is `x`.",
+    lambda ctx, g: (g / (1 + square(ctx.inputs[0])),),
 )
 tanh = unary("tanh", "The hyperbolic tangent.", lambda ctx, g: (g * (1 - square(ctx.outputs[0])),))
 sigmoid = unary("sigmoid", "`1 / (1 + exp(-x))`.", lambda ctx, g: (g * (ctx.outputs[0] * (1 - ctx.outputs[0])),))

@@ -11,7 +11,6 @@ from ckeras.ops._common import as_dtype, binary, cast_p, float_operand, operand
 from ckeras.ops.elementwise import (
     absolute,
     choose,
-    cos,
     equal,
     exp,
     exp2,
@@ -52,7 +51,6 @@ __all__ = [
     "rad2deg",
     "sinc",
     "sinh",
-    "tan",
 ]
 
 
@@ -60,13 +58,6 @@ def _floats(op, x1, x2):
     """Two operands of one float dtype whose shapes broadcast."""
     x1, x2 = binary(op, x1, x2)
     return float_operand(x1), float_operand(x2)
-
-
-@fused_op
-def tan(x):
-    """The tangent of `x` in radians; integers become the default float."""
-    x = float_operand(x)
-    return sin(x) / cos(x)
 
 
 @fused_op
