@@ -15,22 +15,63 @@ bool only_around(const Call& call) {
   return true;
 }
 
-// Rows so short that filling all and copying what lies inside is faster than writing each part of a row once.
+// Rows so short that filling some together and copying what lies inside is faster than writing each part of a row.
 bool has_short_rows(const Borders& borders, int64_t size) {
   constexpr int64_t kShort = 192;  // bytes
   return borders.rank > 0 && borders.dims[borders.rank - 1].total * borders.inner * size < kShort;
 }
 
+// Where plane `i` of the output, of all dimensions but the last two, lies in the input; -1: in the border.
+int64_t plane_inside(const Borders& borders, int64_t i) {
+  int64_t from = 0, step = 1;
+  for (int d = borders.rank - 3; d >= 0; --d) {
+    const int64_t place = borders.dims[d].place(i % borders.dims[d].total);
+    if (place < 0) return -1;
+    i /= borders.dims[d].total;
+    from += place * step;
+    step *= borders.dims[d].n;
+  }
+  return from;
+}
+
+template <class T>
+void write_short_rows(const Borders& borders, const T* x, T* y, T value) {
+  const Bordered last = borders.dims[borders.rank - 1];
+  const Bordered rows = borders.rank > 1 ? borders.dims[borders.rank - 2] : Bordered{1, 0, 1, nullptr};
+  const int64_t width = last.total * borders.inner, inside = last.n * borders.inner, low = last.low * borders.inner;
+  const int64_t together = kBorderPiece / 4 / width;  // rows that stay in a cache
+  int64_t count = rows.total;
+  for (int d = 0; d < borders.rank - 2; ++d) count *= borders.dims[d].total;
+  cpu::parallel_for(count, kBorderPiece / width, [&, bytes = inside * sizeof(T)](int64_t begin, int64_t end) {
+    for (int64_t stop; begin < end; begin = stop) {
+      const int64_t plane = begin / rows.total, first = plane * rows.total;
+      stop = std::min({end, begin + together, first + rows.total});
+      std::fill(y + begin * width, y + stop * width, value);
+      const int64_t at = plane_inside(borders, plane);
+      if (at < 0 || inside == 0) continue;
+      const int64_t top = std::max(begin, first + rows.low), bottom = std::min(stop, first + rows.low + rows.n);
+      const T* from = x + (at * rows.n + (top - first - rows.low)) * inside;
+      T* to = y + top * width + low;
+      for (int64_t row = top; row < bottom; ++row, from += inside, to += width) move::copy_bytes(to, from, bytes);
+    }
+  });
+}
+
 void pad(const Call& call) noexcept {
   const View &x = call.in[0], &y = call.out[0], &value = call.in[1];
   if (y.size() == 0) return;
-  if (!only_around(call) || has_short_rows(Borders(x, y, call.ints), size_of(y.dtype))) {
+  if (!only_around(call)) {
     move::fill(y.data, value.data, size_of(y.dtype), y.size());
     return move::copy_input(call, 0, move::pad_copy(call));
   }
   with_size(size_of(y.dtype), [&](auto u) {
     using U = decltype(u);
-    write_bordered<U>(Borders(x, y, call.ints), x.as<const U>(), y.as<U>(), value.as<const U>());
+    const Borders borders(x, y, call.ints);
+    if (has_short_rows(borders, sizeof(U))) {
+      write_short_rows(borders, x.as<const U>(), y.as<U>(), *value.as<const U>());
+    } else {
+      write_bordered<U>(borders, x.as<const U>(), y.as<U>(), value.as<const U>());
+    }
   });
 }
 
