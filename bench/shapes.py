@@ -180,6 +180,7 @@ UNARY = {
     "erf": torch.erf,
     "isnan": torch.isnan,
 }
+POSITIVE = ("log", "log2", "sqrt", "rsqrt")  # of these operands; the others take both signs
 BINARY = {
     "add": torch.add,
     "multiply": torch.multiply,
@@ -194,7 +195,8 @@ BINARY = {
 @family
 def unary(draw):
     shape, name = draw.shape(), draw.one(list(UNARY))
-    x, tx = pair(np.abs(draw.floats(*shape)) + 0.1)
+    x = draw.floats(*shape)
+    x, tx = pair(np.abs(x) + 0.1 if name in POSITIVE else x)
     return f"{name} {shape}", lambda: getattr(ops, name)(x), lambda: UNARY[name](tx)
 
 

@@ -2,37 +2,15 @@
 
     python bench/sweep.py --seconds 120 --seed 1 conv matmul
 
-A ratio is of the lower quartiles of calls in turn; those of a few microseconds are mostly the way into the library.
+A ratio is of medians of a few rounds in turn; calls of some microseconds are mostly the way into the library.
 """
 
 import argparse
 import time
 
-from harness import set_threads
+from harness import OURS, THREADS, Case, measure, set_threads
 
-
-def lower_quartile(run, budget):
-    """Seconds of a call, of about as many as `budget` seconds hold."""
-    run()
-    begun = time.perf_counter()
-    run()
-    count = int(min(200, max(3, budget / max(time.perf_counter() - begun, 1e-7))))
-    times = []
-    for _ in range(count):
-        begun = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - begun)
-    return sorted(times)[count // 4]
-
-
-def compare(ours, theirs, rounds=3, budget=0.03, pause=0.01):
-    """(seconds of ours, of theirs): medians of rounds in turn, with pauses in which threads stop spinning."""
-    times = ([], [])
-    for _ in range(rounds):
-        for run, kept in zip((ours, theirs), times, strict=True):
-            kept.append(lower_quartile(run, budget))
-            time.sleep(pause)
-    return tuple([sorted(kept)[rounds // 2] for kept in times])
+ROUNDS, BUDGET = 3, 0.01  # seconds a round, of each of the two
 
 
 def main():
@@ -45,7 +23,6 @@ def main():
     set_threads()
     import torch  # after its threads are set
 
-    from harness import THREADS
     from shapes import FAMILIES, Draw
 
     torch.set_num_threads(THREADS)
@@ -58,8 +35,10 @@ def main():
         if drawn is None:
             continue
         name, ours, theirs = drawn
-        mine, other = compare(ours, theirs)
-        rows.append((other / mine, mine, other, name))
+        result = measure(Case(name, {OURS: ours, "torch": theirs}), ROUNDS, BUDGET)
+        if result.failures:
+            raise SystemExit(f"{name}: {result.failures}")
+        rows.append((result.ratio, result.ours, result.best[1], name))
     rows.sort()
     behind = sum(ratio < 1 for ratio, *_ in rows)
     print(f"{len(rows)} cases of seed {asked.seed}: {behind} behind PyTorch, by ratio")

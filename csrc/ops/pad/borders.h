@@ -36,15 +36,36 @@ struct Borders {
     }
     for (int d = rank; d < x.rank; ++d) inner *= x.shape[d];
   }
-  // Where a row of the output lies along all dimensions but the last, and the next one.
-  void locate(int64_t row, int64_t* index) const {
-    for (int d = rank - 2; d >= 0; --d) {
-      index[d] = row % dims[d].total;
-      row /= dims[d].total;
-    }
+  // Rows lie along the last dimension, in planes with the one before it.
+  Bordered row_dim() const { return rank > 1 ? dims[rank - 2] : Bordered{1, 0, 1, nullptr}; }
+  int64_t rows() const {
+    int64_t count = 1;
+    for (int d = 0; d < rank - 1; ++d) count *= dims[d].total;
+    return count;
   }
-  void advance(int64_t* index) const {
-    for (int d = rank - 2; d >= 0 && ++index[d] == dims[d].total; --d) index[d] = 0;
+  // Which plane of the input plane `i` of the output is; -1: it lies in the border.
+  int64_t plane_inside(int64_t i) const {
+    int64_t from = 0, step = 1;
+    for (int d = rank - 3; d >= 0; --d) {
+      const int64_t place = dims[d].place(i % dims[d].total);
+      if (place < 0) return -1;
+      i /= dims[d].total;
+      from += place * step;
+      step *= dims[d].n;
+    }
+    return from;
+  }
+  // visit(row of the output, row of the input or -1), in order.
+  template <class Visit>
+  void each_row(int64_t begin, int64_t end, const Visit& visit) const {
+    const Bordered dim = row_dim();
+    while (begin < end) {
+      const int64_t plane = begin / dim.total, from = plane_inside(plane);
+      for (int64_t i = begin - plane * dim.total; i < dim.total && begin < end; ++i, ++begin) {
+        const int64_t place = dim.place(i);
+        visit(begin, from < 0 || place < 0 ? -1 : from * dim.n + place);
+      }
+    }
   }
   int64_t places() const {
     int64_t sum = 0;
@@ -69,47 +90,35 @@ void write_bordered(const Borders& borders, const T* x, T* y, const T* value) {
                              [&](int64_t begin, int64_t end) { copy_some(y + begin, x + begin, end - begin); });
   }
   const Bordered& last = borders.dims[borders.rank - 1];
-  int64_t rows = 1;
-  for (int d = 0; d < borders.rank - 1; ++d) rows *= borders.dims[d].total;
-  const int64_t width =
-      std::max<int64_t>(1, kBorderPiece / std::max<int64_t>(inner, 1));  // of a cut, in elements of `last`
+  // A cut of a row, and how many of them there are.
+  const int64_t width = std::max<int64_t>(1, kBorderPiece / std::max<int64_t>(inner, 1));
   const int64_t cuts = (last.total + width - 1) / width;
+  const auto write = [&](int64_t row, int64_t from_row, int64_t first, int64_t stop) {
+    T* const to = y + row * last.total * inner;
+    const T* const from = x + from_row * last.n * inner;
+    const auto border = [&](int64_t i, int64_t n) {
+      if (value != nullptr) return static_cast<void>(std::fill(to + i * inner, to + n * inner, *value));
+      const int64_t skipped = i < last.low ? 0 : last.low + last.n - last.before();
+      if (inner == 1) {
+        for (; i < n; ++i) to[i] = from[last.places[i - skipped]];
+      } else {
+        for (; i < n; ++i) copy_some(to + i * inner, from + last.places[i - skipped] * inner, inner);
+      }
+    };
+    if (from_row < 0) return border(first, stop);
+    const int64_t low = std::clamp(last.low, first, stop), high = std::clamp(last.low + last.n, first, stop);
+    border(first, low);
+    if (low < high) copy_some(to + low * inner, from + (low - last.low) * inner, (high - low) * inner);
+    border(high, stop);
+  };
   const int64_t grain = std::max<int64_t>(1, kBorderPiece / std::max<int64_t>(1, std::min(width, last.total) * inner));
-  cpu::parallel_for(rows * cuts, grain, [&](int64_t begin, int64_t end) {
-    int64_t row = begin / cuts, cut = begin % cuts, index[kMaxRank];
-    borders.locate(row, index);
+  cpu::parallel_for(borders.rows() * cuts, grain, [&](int64_t begin, int64_t end) {
+    if (cuts == 1) {
+      return borders.each_row(begin, end, [&](int64_t row, int64_t from) { write(row, from, 0, last.total); });
+    }
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t first = cut * width, stop = std::min(first + width, last.total);
-      int64_t from = 0, step = last.n;
-      bool outside = false;
-      for (int d = borders.rank - 2; d >= 0; --d) {
-        const int64_t place = borders.dims[d].place(index[d]);
-        outside |= place < 0;
-        from += place * step;
-        step *= borders.dims[d].n;
-      }
-      T* const to = y + row * last.total * inner;
-      if (++cut == cuts) {
-        cut = 0, ++row;
-        borders.advance(index);
-      }
-      const auto border = [&](int64_t i, int64_t n) {
-        if (value != nullptr) return static_cast<void>(std::fill(to + i * inner, to + n * inner, *value));
-        const int64_t skipped = i < last.low ? 0 : last.low + last.n - last.before();
-        if (inner == 1) {
-          for (; i < n; ++i) to[i] = x[from + last.places[i - skipped]];
-        } else {
-          for (; i < n; ++i) copy_some(to + i * inner, x + (from + last.places[i - skipped]) * inner, inner);
-        }
-      };
-      if (outside) {
-        border(first, stop);
-        continue;
-      }
-      const int64_t low = std::clamp(last.low, first, stop), high = std::clamp(last.low + last.n, first, stop);
-      border(first, low);
-      if (low < high) copy_some(to + low * inner, x + (from + low - last.low) * inner, (high - low) * inner);
-      border(high, stop);
+      const int64_t first = item % cuts * width, stop = std::min(first + width, last.total);
+      borders.each_row(item / cuts, item / cuts + 1, [&](int64_t row, int64_t from) { write(row, from, first, stop); });
     }
   });
 }

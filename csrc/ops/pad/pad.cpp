@@ -21,33 +21,17 @@ bool has_short_rows(const Borders& borders, int64_t size) {
   return borders.rank > 0 && borders.dims[borders.rank - 1].total * borders.inner * size < kShort;
 }
 
-// Where plane `i` of the output, of all dimensions but the last two, lies in the input; -1: in the border.
-int64_t plane_inside(const Borders& borders, int64_t i) {
-  int64_t from = 0, step = 1;
-  for (int d = borders.rank - 3; d >= 0; --d) {
-    const int64_t place = borders.dims[d].place(i % borders.dims[d].total);
-    if (place < 0) return -1;
-    i /= borders.dims[d].total;
-    from += place * step;
-    step *= borders.dims[d].n;
-  }
-  return from;
-}
-
 template <class T>
 void write_short_rows(const Borders& borders, const T* x, T* y, T value) {
-  const Bordered last = borders.dims[borders.rank - 1];
-  const Bordered rows = borders.rank > 1 ? borders.dims[borders.rank - 2] : Bordered{1, 0, 1, nullptr};
+  const Bordered last = borders.dims[borders.rank - 1], rows = borders.row_dim();
   const int64_t width = last.total * borders.inner, inside = last.n * borders.inner, low = last.low * borders.inner;
   const int64_t together = kBorderPiece / 4 / width;  // rows that stay in a cache
-  int64_t count = rows.total;
-  for (int d = 0; d < borders.rank - 2; ++d) count *= borders.dims[d].total;
-  cpu::parallel_for(count, kBorderPiece / width, [&, bytes = inside * sizeof(T)](int64_t begin, int64_t end) {
+  cpu::parallel_for(borders.rows(), kBorderPiece / width, [&, bytes = inside * sizeof(T)](int64_t begin, int64_t end) {
     for (int64_t stop; begin < end; begin = stop) {
       const int64_t plane = begin / rows.total, first = plane * rows.total;
       stop = std::min({end, begin + together, first + rows.total});
       std::fill(y + begin * width, y + stop * width, value);
-      const int64_t at = plane_inside(borders, plane);
+      const int64_t at = borders.plane_inside(plane);
       if (at < 0 || inside == 0) continue;
       const int64_t top = std::max(begin, first + rows.low), bottom = std::min(stop, first + rows.low + rows.n);
       const T* from = x + (at * rows.n + (top - first - rows.low)) * inside;

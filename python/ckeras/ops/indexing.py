@@ -191,7 +191,7 @@ def _pick(x, items):
 
 
 def _slice(x, starts, steps, shape):
-    if shape == x.shape and all(s == 1 for s in steps):
+    if shape == x.shape and all(s == 1 or n < 2 for s, n in zip(steps, shape)):
         return x
     if x.__class__ is Tensor and shape[1:] == x.shape[1:] and all(s == 1 for s in steps):
         return _rows_p.bind(x, starts=starts, steps=steps, shape=shape)
