@@ -21,8 +21,9 @@ namespace {
 
 inline constexpr int64_t kDirectFilters = 96;  // that direct_filter.h takes from up to kDirectChannels
 inline constexpr int64_t kDirectChannels = 256, kTurnedFilters = 32;  // those from more: channels fill the lanes
-// Of strided windows taken tap by tap: channels (with few filters too), filters, taps.
+// Of windows taken tap by tap, strided or dilated: channels (with few filters too), filters, taps.
 inline constexpr int64_t kApartLeast = 48, kApartDeep = 128, kApartMost = 256, kApartFilters = 192, kApartTaps = 16;
+inline constexpr int64_t kApartDilated = 512;      // channels
 inline constexpr int64_t kDirectPointwise = 1024;  // channels of one tap, with up to kDirectFilters
 inline constexpr int64_t kPatchFilters = 256;      // more than these of strided windows: dy would be read too often
 inline constexpr int64_t kMaxParts = 32;
@@ -112,10 +113,13 @@ struct FilterGradient {
   // each row; with fewer channels tiles would be low, with more filters dy is read too often.
   bool taps_apart() const noexcept {
     if (x_planes(s).first()) return false;
+    if (s.far_taps()) return true;
+    if (s.taps() > kApartTaps) return false;
+    const bool strided = s.y.stride > 1 || s.x.stride > 1, dilated = s.y.dilation > 1 || s.x.dilation > 1;
+    if (dilated && s.og <= kApartDeep) return s.cg >= kApartDeep && s.cg <= kApartDilated;
     const bool deep = s.og > kDirectFilters || s.cg >= kApartDeep;
-    const bool strided = (s.y.stride > 1 || s.x.stride > 1) && deep;
     const bool many = s.og > kApartFilters && (pixels < 16 * s.og || s.cg > kApartFilters);
-    return s.far_taps() || (strided && s.taps() <= kApartTaps && s.cg >= kApartLeast && s.cg <= kApartMost && !many);
+    return strided && deep && s.cg >= kApartLeast && s.cg <= kApartMost && !many;
   }
   DirectFilter<T> direct_plan() const noexcept {
     return {axis_of(s.z), axis_of(s.y), axis_of(s.x), s.n,         s.cg,        s.c,
