@@ -78,7 +78,10 @@ struct Convolution {
     return {RisingAxis(axis_of(s.y)), RisingAxis(axis_of(s.x)), s.n * s.z.size, s.c, s.cg};
   }
 
-  bool spreads() const noexcept { return !grouped() && goes_spread(s, s.cg, s.og); }
+  // Strided windows meet few of the pixels that would be spread.
+  bool spreads() const noexcept {
+    return s.y.stride == 1 && s.x.stride == 1 && s.taps() > 1 && !grouped() && goes_spread(s, s.cg, s.og);
+  }
   Spread<T> spread_plan() const noexcept { return {s.n * s.z.size, s.y.size * s.x.size, s.groups, s.cg, s.og}; }
   // Images of `planes` planes and as many channels as filters; `weights` as Depthwise has them.
   void run_depthwise(int64_t images, const Axis& planes, const T* x, const DepthWeights<T>& weights, T* y,
@@ -247,7 +250,7 @@ struct InputGradient {
     return {RisingAxis(phase.y.axis), RisingAxis(phase.x.axis), s.n * s.z.size, s.o, s.og};
   }
 
-  bool spreads() const noexcept { return !few() && !grouped() && goes_spread(s, s.og, s.cg); }
+  bool spreads() const noexcept { return s.taps() > 1 && !few() && !grouped() && goes_spread(s, s.og, s.cg); }
   Spread<T> spread_plan() const noexcept { return {s.n * s.z.size, s.y.result * s.x.result, s.groups, s.og, s.cg}; }
   // Filters [taps, channels of a group, all filters] as [filters of a group, taps, all channels].
   void turn_filters(const T* w, T* to) const noexcept {
@@ -324,6 +327,17 @@ struct InputGradient {
   // The results' gradients of a pointwise one.
   Matrix<T> pixels(const T* dy) const noexcept { return {dy, s.o, true}; }
 
+  // All channels at once of the pixels that no tap reaches.
+  void zero_unreached(T* dx) const noexcept {
+    for (int64_t number = 0; number < phases; ++number) {
+      const Phases phase(number, s);
+      if (phase.taps() > 0) continue;
+      const PhaseRows<T> rows{dx, s.c, phase};
+      parallel_for(s.n * phase.pixels(), most(1, (int64_t{1} << 14) / most(1, s.c)), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) zero_run(rows.row(i), s.c);
+      });
+    }
+  }
   bool few() const noexcept { return few_results(s.cg, s.og); }
   bool shares() const noexcept { return goes_shares(s, s.cg, s.og); }
   Shares<T> share_plan() const noexcept {
@@ -400,10 +414,12 @@ struct InputGradient {
       const auto filters = [&](int64_t g) { return ShareFilters<T>{w + g * s.og, s.o}; };
       return share_plan().run(call.workspace, filters, dy, dx, nothing);
     }
+    zero_unreached(dx);
     if (few()) {
       for (int64_t i = 0; i < phases * s.groups; ++i) {
         const int64_t g = i / phases;
         const Phases phase(i % phases, s);
+        if (phase.taps() == 0) continue;
         dot_pixels(
             Image<T>{dy + g * s.og, s.o, s.og, phase.z.axis, phase.y.axis, phase.x.axis}, s.n * phase.pixels(), s.cg,
             [&](int64_t t, int64_t u, int64_t v) { return w + phase.tap(t, u, v) * s.cg * s.o + g * s.og; }, s.o,
@@ -424,7 +440,7 @@ struct InputGradient {
     batch.run(call.workspace, [&](int64_t i, void* workspace) {
       const int64_t g = i / phases;
       const Phases phase(i % phases, s);
-      if (points(phase) || direct(phase)) return;
+      if (phase.taps() == 0 || points(phase) || direct(phase)) return;
       if (s.pointwise()) {
         const Matrix<T> filters{w + g * s.og, s.o, true};
         multiply_matrices(plan_of(phase), pixels(dy + g * s.og), filters, Rows<T>{dx + g * s.cg, s.c}, nothing,
