@@ -58,8 +58,9 @@ CKERAS_INLINE int64_t read_across_columns() {
 #endif
   return kReadColumns;
 }
-// A part of a vector of B is read with a mask for so many row panels, and packed for more.
-inline constexpr int64_t kPartPanels = 2;
+// A part of a vector of B is read with a mask for so many row panels, and packed for more: what one thread packs, the
+// others fetch from its cache line by line.
+inline constexpr int64_t kPartPanels = 24;
 // Not when their rows are so many bytes apart, or a multiple of it: too many fall into the same sets of the caches.
 inline constexpr int64_t kCrowdedA = 8192, kCrowdedB = 4096;
 // The first tile of so many below each other keeps the B that it reads in a panel, for the others.

@@ -8,14 +8,13 @@
 
 namespace ckeras::CKERAS_ISA {
 
-inline constexpr int64_t kSpreadPlanes = 7, kSpreadFan = 4;        // at most
-inline constexpr int64_t kSpreadElements = int64_t{1} << 20;       // of spread images in work, about
+inline constexpr int64_t kSpreadPlanes = 7, kSpreadFan = 4;       // at most
+inline constexpr int64_t kSpreadElements = int64_t{1} << 20;      // of spread images in work, about
 inline constexpr int64_t kSpreadParts = 16, kSpreadPixels = 128;  // of a gradient of filters; of a part at least
 
 // Whether it wins, where results are sums over `own` channels of their group, and `fan` of them share these.
 CKERAS_INLINE bool goes_spread(const ConvShape& s, int64_t own, int64_t fan) {
-  return s.groups > 1 && !depthwise(s) && s.z.same() && own > 0 && own <= kSpreadPlanes && fan > 0 &&
-         fan <= kSpreadFan;
+  return s.groups > 1 && !depthwise(s) && s.z.same() && own > 0 && own <= kSpreadPlanes && fan > 0 && fan <= kSpreadFan;
 }
 
 // Images of `pixels` pixels of `groups` times `own` channels as images of `own` planes of `pixels` pixels of `groups`
