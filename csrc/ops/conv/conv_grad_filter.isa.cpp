@@ -75,7 +75,7 @@ struct FilterGradient {
     return {RisingAxis(axis_of(s.y)), RisingAxis(axis_of(s.x)), s.n * s.z.size, s.c, s.cg};
   }
 
-  bool spreads() const noexcept { return goes_spread(s, s.cg, s.og); }
+  bool spreads() const noexcept { return !planar() && goes_spread(s, s.cg, s.og); }
   Spread<T> spread_plan() const noexcept { return {s.n * s.z.size, s.y.size * s.x.size, s.groups, s.cg, s.og}; }
   int64_t spread_parts() const noexcept {
     const int64_t of_chunk = spread_plan().at_once() * s.y.result * s.x.result;

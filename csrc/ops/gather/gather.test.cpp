@@ -159,6 +159,8 @@ int main() {
       check_gather(dtype, index, {5, 7, 300}, {9}, 1);
       check_gather(dtype, index, {5, 7}, {}, 1);
       check_gather(dtype, index, {5, 7}, {0}, 1);
+      check_gather(dtype, index, {60, 7}, {20}, 1);  // the same few of each row
+      check_gather(dtype, index, {3, 6000, 5}, {3}, 2);
       check_gather(dtype, index, {501, 3}, {30000}, 0);
     }
   }

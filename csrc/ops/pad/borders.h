@@ -95,7 +95,7 @@ void write_bordered(const Borders& borders, const T* x, T* y, const T* value) {
   const int64_t cuts = (last.total + width - 1) / width;
   const auto write = [&](int64_t row, int64_t from_row, int64_t first, int64_t stop) {
     T* const to = y + row * last.total * inner;
-    const T* const from = x + from_row * last.n * inner;
+    const T* const from = x + std::max<int64_t>(0, from_row) * last.n * inner;
     const auto border = [&](int64_t i, int64_t n) {
       if (value != nullptr) return static_cast<void>(std::fill(to + i * inner, to + n * inner, *value));
       const int64_t skipped = i < last.low ? 0 : last.low + last.n - last.before();
