@@ -161,6 +161,22 @@ py::object from_numpy(const py::object& object, bool copy) {
   return to_python(std::move(result));
 }
 
+std::optional<View> numpy_view(PyObject* object) {
+  const auto& numpy = Numpy::get();
+  if (!numpy.PyArray_Check_(object)) return std::nullopt;
+  const auto* array = py::detail::array_proxy(object);
+  const int required = Numpy::NPY_ARRAY_C_CONTIGUOUS_ | Numpy::NPY_ARRAY_ALIGNED_;
+  const auto* type = py::detail::array_descriptor_proxy(array->descr);
+  if ((array->flags & required) != required || type->byteorder == '>') return std::nullopt;
+  for (int d = 0; d < kDTypes; ++d) {
+    if (type->type_num != kNumpyTypes[d].number || d == static_cast<int>(DType::BF16)) continue;
+    View view = checked_view({array->dimensions, array->dimensions + array->nd}, static_cast<DType>(d));
+    view.data = array->data;
+    return view;
+  }
+  return std::nullopt;
+}
+
 PyObject* new_array(Array&& value, PyObject* shape) {
   shape = shape ? Py_NewRef(shape) : shape_tuple(value.view);
   if (!shape) throw py::error_already_set();

@@ -3,6 +3,8 @@
 #pragma once
 #include <pybind11/pybind11.h>
 
+#include <optional>
+
 #include "runtime/array.h"
 
 namespace ckeras::bind {
@@ -27,6 +29,10 @@ inline py::object to_python(Array&& value) { return py::reinterpret_steal<py::ob
 
 // An Array of a NumPy array's values; without `copy` it shares the memory where layout and byte order allow.
 py::object from_numpy(const py::object& object, bool copy);
+
+// The memory of a NumPy array as it lies; nothing where the object is none, or needs `from_numpy` to read it: its
+// layout, byte order or dtype is not the engine's.
+std::optional<View> numpy_view(PyObject* object);
 
 void bind_array(py::module_& module);
 

@@ -73,12 +73,12 @@ class Shuffler:
 
 def run(
     op_id: int,
-    inputs: Sequence[Array],
-    outs: Sequence[tuple[Sequence[int], int] | Array],
+    inputs: Sequence[Array | np.ndarray],
+    outs: Sequence[tuple[Sequence[int], int] | Array | np.ndarray],
     ints: Sequence[int],
     floats: Sequence[float],
     /,
-) -> tuple[Array, ...]: ...
+) -> tuple[Array | np.ndarray, ...]: ...
 def linalg(
     name: str,
     inputs: Sequence[Array],

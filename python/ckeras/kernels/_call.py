@@ -12,7 +12,6 @@ from ckeras._core.program import compile
 from ckeras._core.scope import concrete, on_host, state
 from ckeras._core.tensor import from_numpy
 
-_array = _engine.Array.from_numpy
 _run = _engine.run
 _NAMES = {np.dtype(dtypes.numpy_dtype(name)): name for name in dtypes.FLOATS}
 # Arrays that may be left out, whatever the kernel.
@@ -23,20 +22,22 @@ def operands(op, **arrays):
     """The arguments as NumPy arrays of one float dtype; those that may be left out stay `None`."""
     found, first, dtype = [], None, None
     for name, a in arrays.items():
-        if a is None and name not in _OPTIONAL:
-            raise ArgumentError(f"[kernels.{op}] {name} must be an array, got None")
-        if a is not None:
+        if a is None:
+            if name not in _OPTIONAL:
+                raise ArgumentError(f"[kernels.{op}] {name} must be an array, got None")
+        else:
             if a.__class__ is not np.ndarray:
                 a = np.asarray(a)
-            if first is None:
-                first, dtype = name, a.dtype
+            given = a.dtype
+            if dtype is None:
+                first, dtype = name, given
                 if dtype not in _NAMES:
                     raise DTypeError(
                         f"[kernels.{op}] {name} must be of dtype {', '.join(sorted(_NAMES.values()))}; got {dtype}: "
                         "convert it with .astype"
                     )
-            elif a.dtype != dtype:
-                raise DTypeError(f"[kernels.{op}] {first} is {dtype} and {name} {a.dtype}: convert one with .astype")
+            elif given is not dtype and given != dtype:
+                raise DTypeError(f"[kernels.{op}] {first} is {dtype} and {name} {given}: convert one with .astype")
         found.append(a)
     return found
 
@@ -67,19 +68,16 @@ def check_out(op, out, shape, dtype):
 
 def run_kernel(op, kernel, inputs, shape, ints, floats=(), out=None):
     """One primitive of the engine, into `out` or a new array of the inputs' dtype."""
-    target = out
     dtype = inputs[0].dtype
     if out is not None:
         check_out(op, out, shape, dtype)
         flags = out.flags
-        if not (flags.c_contiguous and flags.aligned) or any(np.may_share_memory(out, a) for a in inputs):
-            target = None
-    if target is None:
-        target = np.empty(shape, dtype)
-    _run(OP_IDS[kernel], tuple([_array(a) for a in inputs]), (_array(target),), ints, floats)
-    if out is None or target is out:
-        return target
-    out[...] = target
+        if flags.c_contiguous and flags.aligned and not any(np.may_share_memory(out, a) for a in inputs):
+            return _run(OP_IDS[kernel], inputs, (out,), ints, floats)[0]
+    (result,) = _run(OP_IDS[kernel], inputs, (np.empty(shape, dtype),), ints, floats)
+    if out is None:
+        return result
+    out[...] = result
     return out
 
 
@@ -88,7 +86,7 @@ def run_primitive(primitive, inputs, **attrs):
     specs = primitive.spec(*[_Aval(a.shape, _NAMES.get(a.dtype)) for a in inputs], **attrs)
     results = [np.empty(shape, dtypes.numpy_dtype(dtype)) for shape, dtype in specs]
     ints, floats = primitive.pack(*inputs, **attrs)
-    _run(primitive.op_id, tuple([_array(a) for a in inputs]), tuple([_array(r) for r in results]), ints, floats)
+    _run(primitive.op_id, inputs, results, ints, floats)
     return results
 
 

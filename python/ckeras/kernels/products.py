@@ -33,28 +33,31 @@ def matmul(a, b, bias=None, activation=None, transpose_a=False, transpose_b=Fals
     a, b, bias, residual = operands("matmul", a=a, b=b, bias=bias, residual=residual)
     if a.ndim < 2 or b.ndim < 2:
         raise ShapeError(f"[kernels.matmul] a and b need two or more dimensions, got shapes {a.shape} and {b.shape}")
-    k, m = a.shape[-2:] if transpose_a else a.shape[:-3:-1]
-    n, k_b = b.shape[-2:] if transpose_b else b.shape[:-3:-1]
+    *batch, m, k = a.shape
+    *b_batch, k_b, n = b.shape
+    if transpose_a:
+        m, k = k, m
+    if transpose_b:
+        k_b, n = n, k_b
     if k != k_b:
         raise ShapeError(f"[kernels.matmul] a of shape {a.shape} has {k} columns and b of shape {b.shape} {k_b} rows")
     if bias is not None:
         check_shape("matmul", "bias", bias, (n,))
-    batch = a.shape[:-2]
-    if b.ndim == 2 and batch and not transpose_a:
-        a_used, b_used, shape = a.reshape(-1, k) if a.size else np.empty((_size(batch) * m, k), a.dtype), b, None
-    elif not batch and b.ndim == 2:
+    if not batch and not b_batch:
         a_used, b_used, shape = a, b, None
+    elif not b_batch and not transpose_a:
+        a_used, b_used, shape = a.reshape(-1, k) if a.size else np.empty((_size(batch) * m, k), a.dtype), b, None
     else:
         try:
-            batch = np.broadcast_shapes(batch, b.shape[:-2])
+            batch = np.broadcast_shapes(tuple(batch), tuple(b_batch))
         except ValueError:
             raise ShapeError(
                 f"[kernels.matmul] leading dimensions of a {a.shape} and b {b.shape} do not broadcast"
             ) from None
         a_used, b_used = (_batched(x, batch) for x in (a, b))
         shape = (_size(batch), m, n)
-    ints = (int(bool(transpose_a)), int(bool(transpose_b)), activation_code("matmul", activation))
-    ints = (*ints, int(residual is not None))
+    code = activation_code("matmul", activation)
+    ints = (1 if transpose_a else 0, 1 if transpose_b else 0, code, 0 if residual is None else 1)
     inputs = (a_used, b_used) if bias is None else (a_used, b_used, bias)
     result = (*batch, m, n)
     if residual is not None:
