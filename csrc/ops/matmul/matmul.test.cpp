@@ -89,6 +89,9 @@ int main() {
       check_shape(dtype, 90, 41, 5, 6, t & 1, t >> 1, false, 0);
       check_shape(dtype, 60, 3, 40, 1, t & 1, t >> 1, true, 1);
       check_shape(dtype, 70, 2, 70, 28, t & 1, t >> 1, t == 1, 0);
+      for (const int64_t n : {1, 5, 16, 20, 60, 100, 129}) check_shape(dtype, 21, 1, 70, n, t & 1, t >> 1, t == 0, t);
+      check_shape(dtype, 11, 3, 530, 21, t & 1, t >> 1, t == 0, 0, true);
+      check_shape(dtype, 9, 1, 0, 21, t & 1, t >> 1, true, 1);
     }
   check_shape(DType::F32, 2, 200, 300, 100, 0, 0, true, 3);
   // Without bias and residual, as bfloat16 goes by pairs; every transposition and edge.

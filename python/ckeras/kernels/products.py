@@ -1,5 +1,7 @@
 """Matrix products."""
 
+import math
+
 import numpy as np
 
 from ckeras._core.errors import ArgumentError, ShapeError
@@ -48,12 +50,13 @@ def matmul(a, b, bias=None, activation=None, transpose_a=False, transpose_b=Fals
     elif not b_batch and not transpose_a:
         a_used, b_used, shape = a.reshape(-1, k) if a.size else np.empty((_size(batch) * m, k), a.dtype), b, None
     else:
-        try:
-            batch = np.broadcast_shapes(tuple(batch), tuple(b_batch))
-        except ValueError:
-            raise ShapeError(
-                f"[kernels.matmul] leading dimensions of a {a.shape} and b {b.shape} do not broadcast"
-            ) from None
+        if batch != b_batch:
+            try:
+                batch = np.broadcast_shapes(tuple(batch), tuple(b_batch))
+            except ValueError:
+                raise ShapeError(
+                    f"[kernels.matmul] leading dimensions of a {a.shape} and b {b.shape} do not broadcast"
+                ) from None
         a_used, b_used = (_batched(x, batch) for x in (a, b))
         shape = (_size(batch), m, n)
     code = activation_code("matmul", activation)
@@ -79,10 +82,10 @@ def matmul(a, b, bias=None, activation=None, transpose_a=False, transpose_b=Fals
 
 
 def _size(shape):
-    return int(np.prod(shape, dtype="int64"))
+    return math.prod(shape)
 
 
 def _batched(x, batch):
     """[B, rows, columns] of an operand that broadcasts to these leading dimensions."""
-    full = x if x.shape[:-2] == batch else np.broadcast_to(x, (*batch, *x.shape[-2:]))
-    return np.ascontiguousarray(full).reshape(_size(batch), *x.shape[-2:])
+    full = x if x.shape[:-2] == tuple(batch) else np.broadcast_to(x, (*batch, *x.shape[-2:]))
+    return full if full.ndim == 3 else np.ascontiguousarray(full).reshape(_size(batch), *x.shape[-2:])
