@@ -244,3 +244,19 @@ def test_diagonals_of_any_two_dimensions(axes):
     for offset in (0, 1, 2, 7, -1, -3, -9):
         same(ops.diagonal(x, offset, *axes), np.diagonal(x, offset, *axes))
         same(ops.trace(x, offset, *axes), np.trace(x, offset, *axes))
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"), [((5, 7, 1), (0, 2, 1)), ((1, 5, 1, 7), (1, 0, 3, 2)), ((1, 0, 3), (1, 0, 2))]
+)
+def test_dimensions_of_one_move_without_a_copy(shape, axes):
+    x = np.arange(np.prod(shape), dtype="float32").reshape(shape)
+    tensor = ops.convert_to_tensor(x)
+    moved = ops.transpose(tensor, axes)
+    assert np.array_equal(np.asarray(moved), x.transpose(axes))
+    assert x.size == 0 or np.shares_memory(np.asarray(moved), np.asarray(tensor))
+
+
+def test_long_dimensions_that_change_places_are_moved():
+    x = np.arange(30, dtype="float32").reshape(5, 1, 6)
+    assert np.array_equal(np.asarray(ops.transpose(ops.convert_to_tensor(x), (2, 1, 0))), x.transpose(2, 1, 0))

@@ -66,10 +66,14 @@ struct ChunkFold {
       a[2] = F::fold(a[2], at(i + 2 * V::kLanes));
       a[3] = F::fold(a[3], at(i + 3 * V::kLanes));
     }
+    if (i == n) return;  // before an index that varies asks for the accumulators in memory
+    V rest[4] = {a[0], a[1], a[2], a[3]};
     for (int j = 0; i < n; i += V::kLanes, ++j) {
       const M filled = V::iota(0) < V(static_cast<T>(n - i < V::kLanes ? n - i : V::kLanes));
-      a[j] = F::fold(a[j], select(filled, at(i, n - i), V(F::start())));
+      rest[j] = F::fold(rest[j], select(filled, at(i, n - i), V(F::start())));
     }
+    CKERAS_UNROLL
+    for (int j = 0; j < 4; ++j) a[j] = rest[j];
   }
 
   CKERAS_MEMBER T result() const {

@@ -1,5 +1,5 @@
 // Rows of many products with few columns, some of them side by side: the sums of one row alone would wait for each
-// other. Only for .isa.cpp files.
+// other. Not where kUnrolls is false. Only for .isa.cpp files.
 #pragma once
 #include "cpu/parallel.h"
 #include "gemm/blocking.h"

@@ -62,8 +62,8 @@ struct Matmul {
     return kBeginning + (s.n == 1 ? round_up(s.m, kLanes) : s.m * round_up(s.n, kLanes)) * (s.k + kTileSteps);
   }
   bool narrow() const noexcept {
-    return s.batch > 1 && s.m > 0 && s.m <= kNarrowRows && s.n > 0 && s.n <= kNarrowSums * VecOf<T>::kLanes &&
-           !turned && !s.transpose_b && (s.m == 1 || !s.transpose_a);
+    return kUnrolls && s.batch > 1 && s.m > 0 && s.m <= kNarrowRows && s.n > 0 &&
+           s.n <= kNarrowSums * VecOf<T>::kLanes && !turned && !s.transpose_b && (s.m == 1 || !s.transpose_a);
   }
   int64_t bytes() const noexcept { return narrow() ? 0 : batch.total_bytes(); }
   static CKERAS_MEMBER Matrix<T> left(const T* data, const MatmulShape& s) noexcept {
@@ -110,7 +110,9 @@ struct Matmul {
     T* c = call.out[0].as<T>();
     const Ending<T> ending{s.bias != nullptr ? s.bias->as<const T>() : nullptr, static_cast<Epilogue>(s.activation),
                            s.residual != nullptr ? s.residual->as<const T>() : nullptr, s.n};
-    if (narrow()) return NarrowRows<T>{s.batch, s.m, s.k, s.n, a, b, c, ending}.run();
+    if constexpr (kUnrolls) {
+      if (narrow()) return NarrowRows<T>{s.batch, s.m, s.k, s.n, a, b, c, ending}.run();
+    }
     batch.run(call.workspace, [&](int64_t i, void* workspace) {
       const Matrix<T> rows = left(a + i * s.m * s.k, s), columns = right(b + i * s.k * s.n, s);
       T* const to = c + i * s.m * s.n;

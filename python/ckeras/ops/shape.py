@@ -195,7 +195,14 @@ def widen(x, shape):
 
 
 def permute(x, perm):
-    return x if perm == tuple(range(len(perm))) else transpose_p.bind(x, perm=perm)
+    """The transpose; a reshape where all that moves are dimensions of size 1."""
+    if perm == tuple(range(len(perm))):
+        return x
+    shape = x.shape
+    longer = [p for p in perm if shape[p] != 1]
+    if longer == sorted(longer):
+        return reshape_p.bind(x, shape=tuple([shape[p] for p in perm]))
+    return transpose_p.bind(x, perm=perm)
 
 
 def cut(x, axis, start, stop):
