@@ -99,6 +99,7 @@ int main() {
       {1, 3, 4, 1, {{14, 2, 4, 2, 0, 0}, {14, 2, 4, 2, 0, 0}}},    // pixels that no tap reaches
       {2, 50, 33, 1, {{13, 3, 2, 1, 1, 1}, {11, 3, 2, 1, 0, 1}}},  // strided, filters' taps one by one
       {1, 60, 195, 1, {{9, 2, 2, 1, 0, 0}, {70, 4, 2, 1, 1, 1}}},  // the same, packed
+      {2, 52, 9, 1, {{14, 2, 3, 1, 0, 0}, {17, 2, 3, 1, 0, 1}}},   // few filters, pixels between the windows
       {2, 7, 9, 1, {{13, 3, 1, 5, 5, 5}, {9, 3, 1, 4, 4, 4}}},     // taps far apart
       {1, 9, 5, 1, {{10, 3, 1, 12, 12, 12}}},                      // all but one outside
       {1, 70, 20, 2, {{9, 3, 1, 4, 4, 4}, {5, 2, 1, 4, 2, 2}, {7, 3, 2, 4, 3, 3}}},  // three, strided, groups

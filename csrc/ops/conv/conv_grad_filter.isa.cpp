@@ -25,7 +25,7 @@ inline constexpr int64_t kDirectChannels = 256, kTurnedFilters = 32;  // those f
 inline constexpr int64_t kApartLeast = 48, kApartDeep = 128, kApartMost = 256, kApartFilters = 192, kApartTaps = 16;
 inline constexpr int64_t kApartDilated = 512;      // channels
 inline constexpr int64_t kDirectPointwise = 1024;  // channels of one tap, with up to kDirectFilters
-inline constexpr int64_t kPatchFilters = 256;      // more than these of strided windows: dy would be read too often
+inline constexpr int64_t kPatchFilters = 256;      // of few rows or strided windows: dy would be read too often
 inline constexpr int64_t kMaxParts = 32;
 inline constexpr int64_t kWinogradGroups = 8;
 inline constexpr int64_t kPartPixels = 4 * 256;                 // a part has at least so many
@@ -106,9 +106,12 @@ struct FilterGradient {
     if (rows == 0 || s.og == 0 || pixels == 0) return false;
     if (taps_apart()) return true;
     if (s.cg > kDirectChannels && (s.cg > kDirectPointwise || s.taps() > 1)) return s.og <= kTurnedFilters;
-    const bool patches = s.og > kPatchFilters && (s.y.stride > 1 || s.x.stride > 1);
-    return s.og <= kDirectFilters || rows <= 64 || (s.cg <= 16 && !patches);
+    if (s.og <= kDirectFilters) return true;
+    if (rows <= 64) return s.og < kPatchFilters;
+    return s.cg <= 16 && !(s.og > kPatchFilters && (s.y.stride > 1 || s.x.stride > 1));
   }
+  // Whether pixels lie between the windows that no tap meets.
+  bool gaps() const noexcept { return s.y.stride > s.y.window || s.x.stride > s.x.window; }
   // Whether each tap is taken for itself: a copy with the padding around it would be mostly padding, or a few pixels of
   // each row; with fewer channels tiles would be low, with more filters dy is read too often.
   bool taps_apart() const noexcept {
@@ -117,7 +120,7 @@ struct FilterGradient {
     if (s.taps() > kApartTaps) return false;
     const bool strided = s.y.stride > 1 || s.x.stride > 1, dilated = s.y.dilation > 1 || s.x.dilation > 1;
     if (dilated && s.og <= kApartDeep) return s.cg >= kApartDeep && s.cg <= kApartDilated;
-    const bool deep = s.og > kDirectFilters || s.cg >= kApartDeep;
+    const bool deep = s.og > kDirectFilters || s.cg >= kApartDeep || gaps();
     const bool many = s.og > kApartFilters && (pixels < 16 * s.og || s.cg > kApartFilters);
     return strided && deep && s.cg >= kApartLeast && s.cg <= kApartMost && !many;
   }
