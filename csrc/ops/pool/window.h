@@ -329,18 +329,19 @@ struct PoolRun {
 template <class V, int kCount, class T, class Term>
 CKERAS_INLINE void sum_terms(T* to, int64_t n, const PoolTerms& terms, int64_t shift, bool first, const Term& term) {
   const int count = kCount > 0 ? kCount : terms.count;
+  const Term own = term;  // a store might change what is seen through the reference
   const Lanes<V, true> whole{};
   int64_t i = 0;
   for (; i + V::kLanes <= n; i += V::kLanes) {
     V sum = first ? splat<V>(0) : V::load(to + i);
 #pragma GCC unroll 8
-    for (int t = 0; t < count; ++t) sum = sum + term(terms.at[t] + shift + i, terms.numbers[t], whole);
+    for (int t = 0; t < count; ++t) sum = sum + own(terms.at[t] + shift + i, terms.numbers[t], whole);
     sum.store(to + i);
   }
   if (i == n) return;
   const Lanes<V, false> rest{n - i};
   V sum = first ? splat<V>(0) : V::load(to + i, n - i);
-  for (int t = 0; t < count; ++t) sum = sum + term(terms.at[t] + shift + i, terms.numbers[t], rest);
+  for (int t = 0; t < count; ++t) sum = sum + own(terms.at[t] + shift + i, terms.numbers[t], rest);
   sum.store(to + i, n - i);
 }
 
