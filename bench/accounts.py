@@ -30,6 +30,7 @@ ACCOUNTS = {
     "softmax 16384x128": "Softmax of 16384x128",
     "softmax 2048x10000": "Softmax of 2048x10000",
     "dropout": "Dropout",
+    "max pool": "Pooling",
     "sum over": "Row sums",
     "Adam": "Adam of 10 M parameters",
     "pad by reflection": "Padding by reflection",
